@@ -498,3 +498,10 @@ def test_a_series_that_ends_before_the_others_is_told(tmp_path: Path) -> None:
     [told] = [note for note in notes if note["kind"] == "ends_early"]
     assert (len(series), told["series"]) == (3, "b")
     assert told["message"].startswith("ends at 2026-09-06, others at 2026-09-11: its forecast begins where it ends")
+
+
+def test_dates_that_a_spreadsheet_writes_as_numbers_are_told(tmp_path: Path) -> None:
+    days = table(tmp_path, "\n".join(["date,requests", *(f"{45901 + day},5" for day in range(30))]))
+    assert kinds(days) == {"clock_unknown": 1, "serial_dates": 30}
+    seconds = table(tmp_path, "\n".join(["t_s,requests", *(f"{3600 * hour},5" for hour in range(30))]))
+    assert kinds(seconds) == {"clock_unknown": 1}

@@ -126,7 +126,10 @@ def rates_of(series: Series) -> Series:
     if counted(series.quantity, series.grid) is None:
         raise InputError(f"series {series.name!r}: {series.quantity} is not demand that replicas could be ordered for")
     if not np.isfinite(series.values).all():
-        raise InputError(f"series {series.name!r}: has missing values; a fleet is judged on recorded demand")
+        raise InputError(
+            f"series {series.name!r}: has missing values; a fleet is judged on recorded demand: write rows with 0 "
+            "where nothing came, or begin the file after the gap"
+        )
     factor = weight(series.quantity, series.grid, len(series)) / step_s
     return replace(series, quantity="requests_per_s", values=series.values * factor)
 

@@ -15,6 +15,10 @@ from simcost.trace.series.columns import BY, DEMAND, REGRESSOR, SERIES, TIMESTAM
 from simcost.trace.series.dates import DateSpelling
 from simcost.trace.series.from_traces import joined, stem
 from simcost.trace.series.resample import finding
+from simcost.units import NS_PER_S
+
+SERIAL_DATES = 36526
+"""Number that spreadsheets write for 2000-01-01; those up to twice as many days are dates until 2099."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +113,9 @@ def _findings(table: TypedTable) -> list[dict[str, Any]]:
     if rule.unit is not None and not rule.epoch:
         text = f"{column} was read as {rule.unit} from an unknown start, written as 1970-01-01 00:00"
         result.append(finding("clock_unknown", "", 1, f"{text}: clock hours and weekdays are unknown"))
+        if len(table) and (table.times_ns[TIMESTAMP] // NS_PER_S // SERIAL_DATES == 1).all():
+            text = f"the numbers of {column} may be dates of a spreadsheet, days since 1900: write them as dates"
+            result.append(finding("serial_dates", "", len(table), text))
     elif rule.unit is not None and rule.guessed:
         result.append(finding("time_unit", "", 1, f"{column} was read as {rule.unit} since 1970-01-01 UTC"))
     return result
