@@ -18,6 +18,8 @@ SHARES = np.array([0.0, 0.003, 0.01, 0.03, 0.07, 0.13, 0.2, 0.3, 0.4, 0.5, 0.6, 
 """Share of the walk in the variance of a step: at 0 the series is a line with noise, at 1 a random walk."""
 WITHIN = 1 / 12
 """Variance of the mean of a random walk over a step around the middle of its two ends, as a share of the step's."""
+DOUBT = 1.0
+"""The point forecast keeps growth at t^2 / (t^2 + 1), t = its ratio to its error: half at one error."""
 LEAST_FREEDOM = 3.0
 """Degrees of freedom that the variance of a step counts for at least: of one or two steps, futures stay finite."""
 
@@ -28,6 +30,12 @@ class Drift:
 
     rate: float
     error: float
+
+    @property
+    def kept(self) -> float:
+        """Share of the growth that a point forecast goes on with, by its ratio to its error."""
+        square = self.rate**2
+        return square / (square + DOUBT * self.error**2) if square else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,6 @@ from simcost.forecast.models.base import CleanedHistory, Fitted, Fitting, draw_b
 from simcost.forecast.models.level_shift import at_the_last_level, idle_at_the_end, shifts
 from simcost.forecast.models.local_level import (
     WITHIN,
-    Drift,
     LocalLevel,
     local_level,
     prior_of,
@@ -20,6 +19,7 @@ from simcost.forecast.models.local_level import (
     variance_ratio,
 )
 from simcost.forecast.models.members import Around, Flat, SeasonalNaive, profile
+from simcost.forecast.models.year import season_of_the_year
 from simcost.forecast.season import Season
 from simcost.trace.series.series import Floats
 from simcost.units import plural
@@ -47,10 +47,6 @@ HALVED_YEARS = 3
 DECAY = math.log(2) / (12 * HALVED_YEARS)
 """Decay of growth a month: it halves in three years. A path's own is drawn, chi-square with this mean: in most growth
 lasts for longer, in some it ends within a year."""
-FADE = 0.7
-"""Weight of a year in the season of the year, relative to the one after it."""
-DOUBT = 1.0
-"""The point forecast keeps growth at t^2 / (t^2 + 1), t = its ratio to its error: half at one error."""
 SMALL_GROWTH = 0.01
 """Growth a month that is usual of any service: futures keep what is measured more exactly, even where it is near 0."""
 
@@ -222,7 +218,7 @@ def _fit(seen: CleanedHistory, horizon: int, *, growth: bool) -> Planned:
     weeks = WEEKS_A_MONTH if seen.season == MONTHLY else 1.0
     logs, _, offset = _logarithms(seen)
     units = 1 + (horizon if unit == 1 else -(-horizon // unit) + 1)
-    yearly = _year(logs, _units_a_year(seen.season))
+    yearly = season_of_the_year(logs, _units_a_year(seen.season))
     short, line = _is_short(logs, seen.season), _stays_on_a_line(logs, seen.season)
     prior = prior_of(
         weeks,
@@ -234,7 +230,7 @@ def _fit(seen: CleanedHistory, horizon: int, *, growth: bool) -> Planned:
     )
     least_walk = LEAST_WALK if short and not line else 0.0
     state = local_level(logs - np.resize(yearly, len(logs)), prior, least_walk=least_walk)
-    kept = _kept(state.growth) if growth else 0.0
+    kept = state.growth.kept if growth else 0.0
     kept_in_paths = state.kept(SMALL_GROWTH * weeks / WEEKS_A_MONTH) if growth else np.zeros(len(state.rate))
     season = yearly[(len(logs) - 1 + np.arange(units)) % len(yearly)]
     shape, ratios = _profile(seen.values, seen.season, unit, horizon)
@@ -312,12 +308,6 @@ def _reach(logs: Floats) -> tuple[float, float]:
     return low - (high - low) / 2, high + (high - low) / 2
 
 
-def _kept(growth: Drift) -> float:
-    """Share of growth that is kept, by its ratio to its error."""
-    square = growth.rate**2
-    return square / (square + DOUBT * growth.error**2) if square else 0.0
-
-
 def _unit(season: Season) -> int:
     """Steps of a week; 1 for weeks, months and steps of no known season."""
     return season.long or (season.short if season.short == 7 else 1)
@@ -330,42 +320,6 @@ def _units(values: Floats, unit: int) -> Floats:
     whole = len(values) // unit
     sums: Floats = values[len(values) - whole * unit :].reshape(whole, unit).sum(axis=1)
     return sums
-
-
-def _year(logs: Floats, period: int) -> Floats:
-    """Season of the year from two years on, shrunk by as much as noise makes up of it; shape (period,).
-
-    Years count the less the older they are.
-    """
-    if len(logs) < 2 * period:
-        return np.zeros(period)
-    level = _level_of_years(logs, period)
-    rest = np.full(-(-len(logs) // period) * period, np.nan)
-    rest[: len(logs)] = logs - level[: len(logs)]
-    table = rest.reshape(-1, period)
-    ages = len(table) - 1 - np.arange(len(table))
-    share = np.where(np.isfinite(table), (FADE**ages)[:, None], 0.0)
-    total = share.sum(axis=0)
-    means: Floats = (np.nan_to_num(table) * share).sum(axis=0) / total
-    means -= means.mean()
-    within = float((share * (np.nan_to_num(table) - means) ** 2).sum() / total.sum())
-    count = total**2 / (share**2).sum(axis=0)
-    between = max(float(means.var()) - within / float(count.mean()), 1e-12)
-    shrunk: Floats = means * between / (between + within / count)
-    return shrunk
-
-
-def _level_of_years(logs: Floats, period: int) -> Floats:
-    """The mean of the year around each unit; over the first and the last half-year it goes on as it grew in the year
-    next to them, as far as changes from year to year show that growth: else growth would look like a season.
-    """
-    weights = np.concatenate(([0.5], np.ones(period - 1), [0.5])) / period
-    middle = np.convolve(logs, weights, "valid")
-    error = float(np.std(logs[period:] - logs[:-period])) / period
-    first, last = (float(year[-1] - year[0]) / (period - 1) for year in (middle[:period], middle[-period:]))
-    ages = np.arange(1, period // 2 + 1)
-    before, after = (_kept(Drift(rate=rate, error=error)) * rate * ages for rate in (first, last))
-    return np.concatenate((middle[0] - before[::-1], middle, middle[-1] + after))
 
 
 def _profile(values: Floats, season: Season, unit: int, horizon: int) -> tuple[Floats, Floats]:

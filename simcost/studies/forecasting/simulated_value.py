@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import ceil, fsum
 from pathlib import Path
@@ -111,20 +111,8 @@ def value_of_scenario(
         progress(share / 2, what)
 
     rates = predictions(history, judged + earlier, late, every_s, seed, forecasting)
-    steps, before = judged * day_steps(history), earlier * day_steps(history)
-    with TemporaryDirectory() as folder, workers_of(Path(folder), jobs=1) as workers:
-
-        def fleet(count: int, until: int) -> _Fleet:
-            recorded = _recorded(source, count, until)
-            question = ResolvedScenario(loaded=loaded, seed=seed, seeds=1, source=recorded)
-            runs = Simulations(question, recorded, Path(folder) / str(until), workers, lambda _: None)
-            return _Fleet(runs=runs, plan=chosen, scaling=scaling, steps=count, step_s=step_s, lead_s=lead_s)
-
-        last, first = fleet(steps, 0), fleet(before, steps) if before else None
-        found = []
-        for number, (predictor, expected) in enumerate(rates.items()):
-            progress(0.5 + number / len(PREDICTORS) / 2, predictor)
-            found.append(_judged(last, predictor, expected[before:]) | _with_earlier(first, last, predictor, expected))
+    before = earlier * day_steps(history)
+    found = _simulated(loaded, source, (chosen, scaling), rates, before, progress)
     best = found[-1]["usd_per_month"]
     rows = [row | {"above_perfect_usd": row["usd_per_month"] - best} for row in found]
     misses = 1 - loaded.scenario.slo.attainment
@@ -140,6 +128,34 @@ def value_of_scenario(
         "findings": [*({"kind": "history", "message": note} for note in source.notes), *in_hindsight(earlier)],
         "provenance": {"simcost_version": __version__, "seed": seed, "inputs": source.inputs},
     }
+
+
+def _simulated(
+    loaded: LoadedScenario,
+    source: ForecastDemand,
+    followed: tuple[Plan, FollowForecast],
+    rates: Mapping[str, Floats],
+    before: int,
+    progress: Callable[[float, str], None],
+) -> list[Document]:
+    """A row for each predictor, given its rates; the first `before` steps of them choose a headroom for the others."""
+    plan, scaling = followed
+    step_s, lead_s = source.outlook.forecast.series.grid.step_s, order_lead_s(scaling, plan, loaded)
+    with TemporaryDirectory() as folder, workers_of(Path(folder), jobs=1) as workers:
+
+        def fleet(steps: int, until: int) -> _Fleet:
+            recorded = _recorded(source, steps, until)
+            question = ResolvedScenario(loaded=loaded, seed=source.seed, seeds=1, source=recorded)
+            runs = Simulations(question, recorded, Path(folder) / str(until), workers, lambda _: None)
+            return _Fleet(runs=runs, plan=plan, scaling=scaling, steps=steps, step_s=step_s, lead_s=lead_s)
+
+        judged = len(next(iter(rates.values()))) - before
+        last, first = fleet(judged, 0), fleet(before, judged) if before else None
+        found = []
+        for number, (predictor, expected) in enumerate(rates.items()):
+            progress(0.5 + number / len(PREDICTORS) / 2, predictor)
+            found.append(_judged(last, predictor, expected[before:]) | _with_earlier(first, last, predictor, expected))
+    return found
 
 
 def _plan(loaded: LoadedScenario, name: str | None) -> tuple[Plan, FollowForecast]:
