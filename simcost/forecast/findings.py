@@ -280,7 +280,7 @@ def of_total(mean: Floats, paths: Floats, factor: float) -> Iterator[Finding]:
 
 
 def of_paths(paths: int, levels: Iterable[int]) -> Iterator[Finding]:
-    """That an end of a level rests on less than one of the paths."""
+    """A finding where an end of a level rests on less than one of the paths."""
     wide = max(levels, default=0)
     needed = ceil(200 / (100 - wide))
     if paths < needed:

@@ -158,7 +158,7 @@ def earlier_days(history: Series, judged: int, lead_s: float) -> int:
 
 
 def in_hindsight(earlier: int) -> list[Document]:
-    """That headrooms were tried on no other days than those that they were chosen on, where that is so."""
+    """A finding where headrooms were tried on no other days than those that they were chosen on."""
     if earlier:
         return []
     message = (

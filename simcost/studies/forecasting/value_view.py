@@ -35,7 +35,7 @@ def parts(document: Document) -> list[Part]:
 
 
 def _earlier(row: Document) -> dict[str, str]:
-    """What is missed with the headroom of the days before."""
+    """Share that is missed with the headroom of the days before."""
     return {"missed ahead": share(row["missed_with_earlier_headroom"])}
 
 

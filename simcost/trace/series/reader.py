@@ -91,7 +91,7 @@ def is_counted(path: Path) -> bool:
 
 
 def _early_ends(read: Sequence[Series]) -> Iterator[dict[str, Any]]:
-    """That a series ends a step and a day or more before another, so that their forecasts are of other times."""
+    """A finding for each series that ends a step and a day or more before another: its forecast is of other times."""
     ends = [one.grid.after(len(one)).start_s for one in read]
     for one, end_s in zip(read, ends, strict=True):
         if max(ends) - end_s >= max(one.grid.step_s, DAY_S):
