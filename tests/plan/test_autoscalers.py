@@ -444,12 +444,70 @@ def test_dynamo_by_throughput() -> None:
         current=4,
         ready=4,
         totals={"requests_per_s": 9},
-        replicas=pods(next_ttft_s=[0.1] * 4, own_ttft_s=[0.1] * 4, kv_demand=[0.1] * 4),
+        replicas=engines((0.1, 0.1), (0.01, 0.01), count=4),
     )
     bound = both.step(180.0, calm, {**both.fresh(), "next_load_ns": ns(999)}).state
     assert bound["bound"] == 4
     assert both.step(185.0, calm, {**bound, "next_load_ns": 0}).desired == 4  # load alone would remove one
     assert both.step(185.0, calm, {**bound, "next_load_ns": 0, "bound": 1}).desired == 3
+
+
+def engines(ttft: tuple[float, float], itl: tuple[float, float], kv: float = 0.1, count: int = 2) -> Replicas:
+    """Engines that are alike: each latency as the next request would see it, and that of an empty one."""
+    names = ("next_ttft_s", "own_ttft_s", "next_itl_s", "own_itl_s", "kv_demand")
+    return pods(**{name: [value] * count for name, value in zip(names, (*ttft, *itl, kv), strict=True)})
+
+
+CALM = (0.1, 0.1), (0.01, 0.01)
+
+
+@pytest.mark.parametrize(
+    ("role", "load", "count"),
+    [
+        ("agg", engines((0.6, 0.1), (0.01, 0.01)), 3),
+        ("agg", engines((0.1, 0.1), (0.06, 0.01)), 3),  # by its time between tokens alone
+        ("prefill", engines((0.1, 0.1), (0.06, 0.01)), 1),
+        ("decode", engines((0.6, 0.1), (0.01, 0.01)), 1),
+        ("agg", engines(*CALM), 1),
+        ("agg", engines((0.3, 0.1), (0.01, 0.01)), 2),  # a queue of 0.2 s becomes 0.4, and 0.32 is allowed
+        ("agg", engines((0.1, 0.1), (0.03, 0.01)), 2),  # 0.01 + 2 x 0.02 is above 0.04
+        ("decode", engines((0.1, 0.1), (0.026, 0.01)), 2),  # 0.01 + 2 x 0.016 is above 0.04
+        ("decode", engines((0.1, 0.1), (0.024, 0.01)), 1),
+        ("agg", engines(*CALM, kv=0.49), 1),  # fits the cache of one: 0.98
+        ("agg", engines(*CALM, kv=0.5), 2),
+        ("prefill", engines(*CALM, kv=0.9), 1),
+        ("prefill", engines((0.6, 0.6), (0.01, 0.01)), 3),
+    ],
+)
+def test_dynamo_by_latency_targets(role: Any, load: Replicas, count: int) -> None:
+    policy = DynamoPlanner(target="sla", role=role, throughput_scaling=False, load_scaling=True)
+    seen = Observation(current=2, ready=2, replicas=load)
+    assert policy.step(5.0, seen, policy.fresh()).desired == count
+
+
+def test_dynamo_adds_none_while_a_scaling_is_in_progress() -> None:
+    policy = DynamoPlanner(target="sla", engine_rps=1, max_gpu_budget=64)
+
+    def step(rate: float, ready: int, starting: int = 0, draining: int = 0) -> tuple[int, str]:
+        counts = {"current": ready + starting, "ready": ready, "starting": starting, "draining": draining}
+        seen = Observation(**counts, totals={"requests_per_s": rate})
+        return policy.step(180.0, seen, policy.fresh())[:2]
+
+    assert step(20, 1)[0] == 9
+    assert step(20, 1, starting=8) == (9, "ThroughputScalingInProgress: 20 requests per s, 1 a replica")
+    assert step(20, 9)[0] == 17
+    assert step(3, 4, starting=8)[0] == 3  # those that start may be taken back
+    assert step(20, 4, draining=1)[0] == step(2, 4, draining=1)[0] == 4
+    load = DynamoPlanner(start=2)
+    busy = Observation(current=2, ready=2, draining=1, replicas=pods(kv_demand=[2.0, 2.0]))
+    assert load.step(5.0, busy, load.fresh())[:2] == (2, "LoadScalingInProgress")
+    sides = DynamoPlanner(role="prefill", start=1, context_tokens=100), DynamoPlanner(role="decode", start=1)
+    both = DisaggregatedPlanner.of(*sides)
+    assert both is not None
+    calm = Observation(current=2, ready=1, starting=1, replicas=pods(queued_prompt_tokens=[0.0]))
+    full = Observation(current=1, ready=1, replicas=pods(kv_demand=[2.0]))
+    decided = both.step(5.0, (calm, full), (sides[0].fresh(), sides[1].fresh()))
+    assert [one.desired for one in decided] == [2, 1]  # decode waits for prefill too
 
 
 SIDES = st.tuples(st.integers(0, 20), st.integers(0, 20))

@@ -120,7 +120,7 @@ def test_what_was_asked_for_stands_until_something_else_is() -> None:
     ):
         table = recording
         if policy.kind != "keda":
-            values = {"requests_per_s": [20] * 120, "kv_utilisation": [[0.95]] * 120, "waiting": [[9.0]] * 120}
+            values = {"requests_per_s": [20] * 120, "kv_utilisation": [[0.95] * 5] * 120, "waiting": [[9.0] * 5] * 120}
             table = Recording.table(np.arange(0, 1800, 15), {**values, "replicas": [5] * 120})
         found = replay(policy, table)
         first = next(i for i, wanted in enumerate(found.desired) if wanted != 5)

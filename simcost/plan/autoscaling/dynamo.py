@@ -32,6 +32,9 @@ _DECODE = {"throughput": (1.0, 0.6), "latency": (0.4, 0.1)}
 """Up and down thresholds: queued prompt tokens per context length; KV demand per capacity."""
 _SHARED = ("throughput_interval", "load_interval", "min_endpoint", "max_gpu_budget", "min_gpu_budget")
 """Settings of a planner that are of both sides."""
+_IN_PROGRESS = "ScalingInProgress"
+Loads = Mapping[str, Sequence[float]]
+"""Load of each engine by signal."""
 
 
 class DynamoState(TypedDict):
@@ -144,27 +147,31 @@ class DynamoPlanner(ReplicaBounds):
 
     def step(self, now_s: float, seen: Observation, state: DynamoState) -> Decision[DynamoState]:
         """The stages that are due; a decision by load goes first."""
-        wanted, decided, reason, state = self.stages(now_s, seen, state)
+        wanted, decided, reason, state = self.stages(now_s, seen, state, _in_progress(seen))
         desired = self._within_budget(wanted) if decided else wanted
         return Decision(desired, reason, {**state, "wanted": desired})
 
-    def stages(self, now_s: float, seen: Observation, state: DynamoState) -> tuple[int, bool, str, DynamoState]:
-        """Replicas whatever the budget, and whether a stage has decided on them."""
+    def stages(
+        self, now_s: float, seen: Observation, state: DynamoState, moving: bool
+    ) -> tuple[int, bool, str, DynamoState]:
+        """Replicas whatever the budget, and whether a stage has decided on them, while replicas are `moving` or not."""
         now_ns, reasons, decided = ns(now_s), list[str](), False
         wanted = seen.current if state["wanted"] is None else state["wanted"]
         if self._by_load() and now_ns >= state["next_load_ns"]:
             state = {**state, "next_load_ns": now_ns + ns(self.load_interval)}
-            found, reason = self._load(seen, state["bound"])
+            found, reason = (None, _IN_PROGRESS) if moving else self._load(seen, state["bound"])
             wanted, decided = (seen.current, False) if found is None else (found, True)
             reasons.append(f"Load{reason}")
         if self._by_throughput() and now_ns >= state["next_throughput_ns"]:
             state = {**state, "next_throughput_ns": now_ns + ns(self.throughput_interval)}
             needed, reason = self._throughput(seen)
-            reasons.append(f"Throughput{reason}")
             if needed is not None and self._by_load():
                 state = {**state, "bound": needed}
+            elif needed is not None and moving and (seen.draining or needed > seen.ready):
+                reason = f"{_IN_PROGRESS}{reason}"
             elif needed is not None:
                 wanted, decided = needed, True
+            reasons.append(f"Throughput{reason}")
         return wanted, decided, "; ".join(reasons) or "BetweenIntervals", state
 
     def _by_load(self) -> bool:
@@ -179,19 +186,20 @@ class DynamoPlanner(ReplicaBounds):
             return None, "NotReady: engine_rps, what one replica serves within the SLA, is unknown"
         if isnan(rate):
             return None, "NotReady: requests_per_s is unknown"
-        needed = max(ceil(rate / self.engine_rps), self.min_endpoint)
-        needed = min(max(needed, seen.current - self.max_step), seen.current + self.max_step)
-        return needed, f": {rate:.4g} requests per s, {self.engine_rps:g} a replica"
+        needed = min(max(ceil(rate / self.engine_rps), seen.ready - self.max_step), seen.ready + self.max_step)
+        return max(needed, self.min_endpoint), f": {rate:.4g} requests per s, {self.engine_rps:g} a replica"
 
     def _load(self, seen: Observation, bound: int) -> tuple[int | None, str]:
-        if seen.starting or seen.current != seen.ready:
-            return None, "ScalingInProgress"
-        columns = [self._column(seen, name) for name in self._load_signals()]
-        values = [one for one in columns[0] if not isnan(one)]
-        if not values or len(values) != seen.ready:
+        names = self._load_signals()
+        loads: dict[str, list[float]] = {
+            name: [one for one in self._column(seen, name) if not isnan(one)] for name in names
+        }
+        if not seen.ready or any(len(values) != seen.ready for values in loads.values()):
             return None, "WorkerCountMismatch"
         move, words = (
-            self._by_sla(columns, seen.ready) if self.target == "sla" else self._by_thresholds(values, seen.ready)
+            self._by_sla(loads, seen.ready)
+            if self.target == "sla"
+            else self._by_thresholds(loads[names[0]], seen.ready)
         )
         wanted = seen.ready + move
         if self._by_throughput():
@@ -211,21 +219,28 @@ class DynamoPlanner(ReplicaBounds):
             return -1, f"Down: {words}"
         return 0, f"Steady: {words}"
 
-    def _by_sla(self, columns: Sequence[Sequence[float]], ready: int) -> tuple[int, str]:
-        """Up if the estimate is above the SLA on all engines; down if one fewer would still be well within."""
-        estimates, own_parts, demands = columns
-        limit = self.itl if self.role == "decode" else self.ttft
-        words = f"estimates {min(estimates):.3g} to {max(estimates):.3g} s, SLA {limit:g} s"
+    def _by_sla(self, loads: Loads, ready: int) -> tuple[int, str]:
+        """Up if a latency is above its target on all engines; down if with one fewer each would be well within."""
+        moves = [self._by_latency(name, loads, ready) for name in self._latencies()]
+        move = max(step for step, _ in moves)
+        return move, f"{('Steady', 'Up', 'Down')[move]}: {'; '.join(words for _, words in moves)}"
+
+    def _by_latency(self, name: Literal["ttft", "itl"], loads: Loads, ready: int) -> tuple[int, str]:
+        estimates, alone = loads[f"next_{name}_s"], loads[f"own_{name}_s"]
+        limit = self.ttft if name == "ttft" else self.itl
+        words = f"{name.upper()} estimates {min(estimates):.3g} to {max(estimates):.3g} s, SLA {limit:g} s"
         if all(estimate > limit for estimate in estimates):
-            return 1, f"Up: {words}"
+            return 1, words
         if ready < 2:
-            return 0, f"Steady: {words}"
+            return 0, words
         more, margin = ready / (ready - 1), self.down_sensitivity / 100
-        queues = all(
-            (one - base) * more < (limit - base) * margin for one, base in zip(estimates, own_parts, strict=True)
-        )
-        fits = self.role == "prefill" or all(demand * more < margin for demand in demands)
-        return (-1, f"Down: {words}") if queues and fits else (0, f"Steady: {words}")
+        after = [(base, (one - base) * more) for one, base in zip(estimates, alone, strict=True)]
+        if name == "ttft":
+            safe = all(queue < (limit - base) * margin for base, queue in after)
+        else:
+            safe = all(base + queue < limit * margin for base, queue in after)
+            safe = safe and all(demand * more < 1 for demand in loads["kv_demand"])
+        return -1 if safe else 0, words
 
     def _thresholds(self) -> tuple[float, float]:
         if self.load_up is not None and self.load_down is not None:
@@ -235,10 +250,16 @@ class DynamoPlanner(ReplicaBounds):
 
     def _load_signals(self) -> tuple[SignalName, ...]:
         if self.target == "sla":
-            latency: SignalName = "next_itl_s" if self.role == "decode" else "next_ttft_s"
-            alone: SignalName = "own_itl_s" if self.role == "decode" else "own_ttft_s"
-            return latency, alone, "kv_demand"
+            signals: dict[str, tuple[SignalName, ...]] = {
+                "ttft": ("next_ttft_s", "own_ttft_s"),
+                "itl": ("next_itl_s", "own_itl_s", "kv_demand"),
+            }
+            return tuple(signal for name in self._latencies() for signal in signals[name])
         return ("queued_prompt_tokens",) if self.role == "prefill" else ("kv_demand",)
+
+    def _latencies(self) -> tuple[Literal["ttft", "itl"], ...]:
+        """Latencies that replicas of its role have."""
+        return ("ttft",) if self.role == "prefill" else ("itl",) if self.role == "decode" else ("ttft", "itl")
 
     def _column(self, seen: Observation, name: str) -> list[float]:
         if seen.replicas is None or name not in seen.replicas.signals:
@@ -254,6 +275,11 @@ class DynamoPlanner(ReplicaBounds):
         if self.min_gpu_budget >= 0:
             replicas = max(replicas, ceil(self.min_gpu_budget / self.gpus_each))
         return min(replicas, self.max_gpu_budget // self.gpus_each) if self.max_gpu_budget >= 0 else replicas
+
+
+def _in_progress(seen: Observation) -> bool:
+    """True while replicas start or drain: until they are settled, none are added."""
+    return seen.current != seen.ready or seen.starting > 0 or seen.draining > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,8 +315,9 @@ class DisaggregatedPlanner:
     ) -> tuple[Decision[DynamoState], Decision[DynamoState]]:
         """The stages of both sides that are due; of prefill first."""
         sides = self.prefill, self.decode
+        moving = any(map(_in_progress, seen))
         (p, first, p_words, p_state), (d, second, d_words, d_state) = (
-            side.stages(now_s, *of_side) for side, of_side in zip(sides, zip(seen, states, strict=True), strict=True)
+            side.stages(now_s, one, state, moving) for side, one, state in zip(sides, seen, states, strict=True)
         )
         if first or second:
             p, d = self.share(p, d)
