@@ -601,6 +601,27 @@ def test_a_chain_follows_what_is_published_by_its_own_rules() -> None:
         Chain(first=Wva(max=20), then=Hpa(max=20, metrics=(metric,)), publishes="other")
 
 
+def test_saturation_waits_until_the_follower_has_done_what_was_published() -> None:
+    """Calm at first: one of two may go, which the HPA does after five minutes. What comes meanwhile is not looked at."""
+    metric = Metric(type="External", name="wva_desired_replicas", target_type="AverageValue", target=1)
+    policy = Chain(first=Wva(max=20), then=Hpa(max=20, start=2, metrics=(metric,)))
+    state, current, got = policy.fresh(), 2, []
+    for i in range(40):
+        busy = 0.9 if i else 0.1
+        seen = Observation(
+            current=current, ready=current, replicas=pods(kv_utilisation=[busy] * current, waiting=[0.0] * current)
+        )
+        current, reason, state = policy.step(15.0 * i, seen, state)
+        got.append((current, state["published"]))
+        assert i != 1 or "Transition" in reason
+    first = got.index((1, 1))
+    assert first in (20, 21)
+    assert got[:first] == [(2, 1)] * first
+    assert got[first + 1] == (2, 2)
+    unknown = Observation(current=2, ready=2, replicas=pods(kv_utilisation=[nan] * 2, waiting=[nan] * 2))
+    assert policy.step(0.0, unknown, {**policy.fresh(), "published": 4}).state["published"] == 4
+
+
 def test_tokens_ask_for_what_is_missing() -> None:
     policy = Wva(max=20, rules=Tokens(kv_capacity_tokens=10_000, prompt_tokens=500))
     busy = Observation(current=2, ready=2, replicas=pods(kv_utilisation=[0.9, 0.9], waiting=[4.0, 4.0]))
@@ -610,6 +631,9 @@ def test_tokens_ask_for_what_is_missing() -> None:
     assert policy.step(0.0, calm, policy.fresh()).desired == 1
     nobody = Observation(current=3, ready=0, replicas=pods(kv_utilisation=[], waiting=[]))
     assert policy.step(0.0, nobody, policy.fresh()).desired == 3
+    # 8,500 tokens leave 24,000 - 12,143 of three that are ready, though one does not report yet: one goes.
+    silent = Observation(current=3, ready=3, replicas=pods(kv_utilisation=[0.425, 0.425, nan], waiting=[0.0, 0.0, nan]))
+    assert policy.step(0.0, silent, policy.fresh()).desired == 2
 
 
 # Predictive

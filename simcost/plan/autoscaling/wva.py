@@ -168,6 +168,8 @@ class Wva(StartingReplicas):
     def step(self, now_s: float, seen: Observation, state: WvaState) -> Decision[WvaState]:
         """One analysis."""
         loads = _loads(seen)
+        if not loads:
+            return Decision(self._bounded(seen.current), "NoReplicas", state)
         if isinstance(self.rules, SaturationThresholds):
             variant = Variant("", 0.0, seen.existing, seen.current, seen.starting, loads)
             wanted, words = targets(self.rules, [variant])
@@ -179,8 +181,6 @@ class Wva(StartingReplicas):
     ) -> Decision[WvaState]:
         from statistics import median
 
-        if not loads:
-            return Decision(seen.current, "NoReplicas", state)
         bounds, capacities, demand = [*state["bounds"]], [], 0.0
         memory = floor(rules.kv_capacity_tokens * rules.kv_threshold)
         for kv, queue in loads:
@@ -193,7 +193,7 @@ class Wva(StartingReplicas):
             capacities.append(min(memory, compute))
         each = median(capacities)
         required = demand / rules.up_threshold - seen.existing * each
-        spare = len(loads) * each - demand / rules.down_boundary
+        spare = seen.ready * each - demand / rules.down_boundary
         wanted = seen.existing + (ceil(required / each) if required > 0 else -floor(max(spare, 0.0) / each))
         word = "Required" if required > 0 else "Spare" if wanted < seen.existing else "Enough"
         words = f"{demand:.0f} tokens for {len(loads)} replicas of {each:.0f}"
@@ -287,7 +287,12 @@ class Chain(ReplicaBounds):
         """Those that are due, in this order."""
         now_ns, words = ns(now_s), ""
         if now_ns >= state["next_first_ns"]:
-            wanted, words, first = self.first.step(now_s, seen, state["first"])
+            asked = (
+                seen.current
+                if state["published"] is None or isinstance(self.first, DynamoPlanner)
+                else state["published"]
+            )
+            wanted, words, first = self.first.step(now_s, seen.asked(asked), state["first"])
             due_ns = now_ns + ns(self.first.interval)
             state = {**state, "first": first, "published": wanted, "next_first_ns": due_ns}
         if now_ns < state["next_then_ns"]:
