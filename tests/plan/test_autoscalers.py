@@ -581,6 +581,8 @@ def test_saturation_of_variants() -> None:
     assert targets(rules, [of("a", 5, 2, (0.95, 9))])[0] == {"a": 3}  # all saturated
     assert targets(rules, [of("a", 5, 2, (0.45, 0))])[0] == {"a": 2}  # one would have 0.9
     assert targets(rules, [Variant("a", 1, 0, 0, 0, [])])[0] == {"a": 0}
+    queues = Variant("a", 1, 3, 3, 0, [(0.1, 2.0), (0.1, 1.0), (0.1, 1.0)])
+    assert targets(rules, [queues])[0] == {"a": 2}  # 4 waiting on two leave room for 3, which is enough
 
 
 def test_a_chain_follows_what_is_published_by_its_own_rules() -> None:
@@ -602,7 +604,7 @@ def test_a_chain_follows_what_is_published_by_its_own_rules() -> None:
 
 
 def test_saturation_waits_until_the_follower_has_done_what_was_published() -> None:
-    """Calm at first: one of two may go, which the HPA does after five minutes. What comes meanwhile is not looked at."""
+    """Calm at first: one of two may go, which the HPA does after five minutes. Until then nothing is looked at."""
     metric = Metric(type="External", name="wva_desired_replicas", target_type="AverageValue", target=1)
     policy = Chain(first=Wva(max=20), then=Hpa(max=20, start=2, metrics=(metric,)))
     state, current, got = policy.fresh(), 2, []
@@ -634,6 +636,9 @@ def test_tokens_ask_for_what_is_missing() -> None:
     # 8,500 tokens leave 24,000 - 12,143 of three that are ready, though one does not report yet: one goes.
     silent = Observation(current=3, ready=3, replicas=pods(kv_utilisation=[0.425, 0.425, nan], waiting=[0.0, 0.0, nan]))
     assert policy.step(0.0, silent, policy.fresh()).desired == 2
+    # 34,000 tokens at 85 % need 40,000. Seven of 5,714 whole tokens, the mean of what was observed, give 39,998.
+    uneven = Observation(current=3, ready=3, replicas=pods(kv_utilisation=[1.0, 0.9, 0.5], waiting=[0.0, 20.0, 0.0]))
+    assert policy.step(0.0, uneven, {"bounds": [*[5000.0] * 5, 6000.0]}).desired == 8
 
 
 # Predictive

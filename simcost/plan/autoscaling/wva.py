@@ -72,9 +72,8 @@ class SaturationThresholds:
             return 1, f"Saturated: {words}"
         if count < 2:
             return 0, f"Enough: {words}"
-        more = count / (count - 1)
-        kv_left = self.kv_threshold - (self.kv_threshold - kv) * more
-        queue_left = self.queue_threshold - (self.queue_threshold - queue) * more
+        kv_left = self.kv_threshold - fsum(kv for kv, _ in free) / (count - 1)
+        queue_left = self.queue_threshold - fsum(queue for _, queue in free) / (count - 1)
         safe = kv_left >= self.kv_spare and queue_left >= self.queue_spare
         return (-1, f"ScaleDownSafe: {words}") if safe else (0, f"Enough: {words}")
 
@@ -184,14 +183,14 @@ class Wva(StartingReplicas):
         bounds, capacities, demand = [*state["bounds"]], [], 0.0
         memory = floor(rules.kv_capacity_tokens * rules.kv_threshold)
         for kv, queue in loads:
-            in_use = kv * rules.kv_capacity_tokens
-            demand += in_use + queue * rules.prompt_tokens
-            observed = queue >= rules.queue_threshold and in_use > 0
+            in_use = floor(kv * rules.kv_capacity_tokens)
+            demand += in_use + queue * floor(rules.prompt_tokens)
+            observed = queue >= floor(rules.queue_threshold) and in_use > 0
             if observed:
                 bounds = [*bounds, in_use][-HISTORY:]
-            compute = in_use if observed else fsum(bounds) / len(bounds) if bounds else memory
+            compute = in_use if observed else floor(fsum(bounds) / len(bounds)) if bounds else memory
             capacities.append(min(memory, compute))
-        each = median(capacities)
+        each = floor(median(capacities))
         required = demand / rules.up_threshold - seen.existing * each
         spare = seen.ready * each - demand / rules.down_boundary
         wanted = seen.existing + (ceil(required / each) if required > 0 else -floor(max(spare, 0.0) / each))
@@ -287,12 +286,7 @@ class Chain(ReplicaBounds):
         """Those that are due, in this order."""
         now_ns, words = ns(now_s), ""
         if now_ns >= state["next_first_ns"]:
-            asked = (
-                seen.current
-                if state["published"] is None or isinstance(self.first, DynamoPlanner)
-                else state["published"]
-            )
-            wanted, words, first = self.first.step(now_s, seen.asked(asked), state["first"])
+            wanted, words, first = self.first.step(now_s, self._of_first(seen, state["published"]), state["first"])
             due_ns = now_ns + ns(self.first.interval)
             state = {**state, "first": first, "published": wanted, "next_first_ns": due_ns}
         if now_ns < state["next_then_ns"]:
@@ -304,6 +298,10 @@ class Chain(ReplicaBounds):
         due_ns = now_ns + ns(self.then.interval)
         new: ChainState = {**state, "then": then, "next_then_ns": due_ns, "wanted": desired}
         return Decision(desired, f"{reason}; {words}", new)
+
+    def _of_first(self, seen: Observation, published: int | None) -> Observation:
+        """The instant for `first`: WVA counts as asked for what it published last, whoever has followed."""
+        return seen if published is None or isinstance(self.first, DynamoPlanner) else seen.asked(published)
 
 
 def of_replicas(policy: P, *, accelerators: int, context_tokens: int | None = None, role: Role | None = None) -> P:
