@@ -27,7 +27,7 @@ from simcost.plan.autoscaling import (
     Replicas,
     Wva,
 )
-from simcost.plan.autoscaling.aws import TargetTracking
+from simcost.plan.autoscaling.aws import StepAdjustment, StepScaling, TargetTracking
 from simcost.plan.autoscaling.dynamo import DisaggregatedPlanner
 from simcost.plan.autoscaling.hpa import Behavior, Direction, Metric, ScalingRule
 from simcost.plan.autoscaling.keda import CronTrigger, Fallback, MetricTrigger
@@ -403,6 +403,17 @@ def test_nothing_is_removed_unless_all_agree_and_none_without_data() -> None:
     assert drive(policy, looks) == [6, 6, 2]
     kept = AwsScaling(max=9, start=6, policies=(TargetTracking(metric="a", target=10, low_periods=1, scale_in=False),))
     assert drive(kept, totals("a", [1.0])) == [6]
+
+
+def test_step_scaling_removes_whatever_target_tracking_wants() -> None:
+    """The user guide: if step scaling initiates a scale-in before target tracking is ready, it is not blocked."""
+    fewer = StepScaling(
+        metric="b", threshold=5, comparison="<=", steps=(StepAdjustment(upper=0, adjustment=-2),), cooldown=0
+    )
+    tracking = TargetTracking(metric="a", target=10, low_periods=1, in_cooldown=0)
+    policy = AwsScaling(max=9, start=6, policies=(tracking, fewer))
+    looks = [Observation(current=0, ready=0, totals={"a": a, "b": 1.0}) for a in (9.5, nan, 8.0)]
+    assert drive(policy, looks) == [4, 2, 2]  # both ask for less at last: 2 x 0.8 is 2, the larger capacity
 
 
 def test_a_scale_in_cooldown_ends_with_an_addition() -> None:

@@ -216,8 +216,8 @@ class AwsState(TypedDict):
 
 @record
 class AwsScaling(StartingReplicas):
-    """A scalable target with its policies: out if any asks, in only if all of target tracking agree; the largest
-    capacity wins.
+    """A scalable target with its policies: out if any asks, in if step scaling asks or all of target tracking agree;
+    the largest capacity wins.
     """
 
     kind: Literal["aws"] = "aws"
@@ -230,7 +230,7 @@ class AwsScaling(StartingReplicas):
     start: Count | None = None
     """Replicas at time 0, already warm; None = min."""
     policies: Annotated[tuple[Annotated[ScalingPolicy, ByKind()], ...], MinLen(1)]
-    """Out if any asks, in only if all agree."""
+    """Out if any asks; in if step scaling asks, or all of target tracking that scale in."""
 
     @property
     def interval(self) -> float:
@@ -293,15 +293,14 @@ class AwsScaling(StartingReplicas):
         return Decision(capacity, f"ScaleOut: {_words(policy, state['series'][-i])}", new)
 
     def _in(self, now_ns: int, current: int, due: Sequence[int], state: AwsState) -> Decision[AwsState]:
-        """Only when every target tracking policy that scales in wants it."""
+        """By target tracking only when all of its policies that scale in want it; it does not block step scaling."""
         asks = [one.inward(state["series"][i]["points"], current) for i, one in enumerate(self.policies)]
-        agreed = all(
-            asks[i] is not None
-            for i, one in enumerate(self.policies)
-            if isinstance(one, TargetTracking) and one.scale_in
-        )
-        wanted = [(capacity, -i) for i, capacity in enumerate(asks) if capacity is not None]
-        if not due or not agreed or not wanted:
+        tracking = {i for i, one in enumerate(self.policies) if isinstance(one, TargetTracking) and one.scale_in}
+        agreed = all(asks[i] is not None for i in tracking)
+        wanted = [
+            (capacity, -i) for i, capacity in enumerate(asks) if capacity is not None and (agreed or i not in tracking)
+        ]
+        if not due or not wanted:
             return Decision(current, "NoAlarm", state)
         capacity, i = max(wanted)
         policy, words = self.policies[-i], _words(self.policies[-i], state["series"][-i])
