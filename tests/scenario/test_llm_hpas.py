@@ -98,6 +98,17 @@ def test_what_another_publishes_is_followed_in_a_chain(tmp_path: Path) -> None:
     assert (plan.pool.scaling.kind, plan.pool.scaling.initial()) == ("chain", 2)
 
 
+@pytest.mark.parametrize(
+    ("bounds", "told"), [("max: 99", True), ("min: 1, max: 2", False), ("max: 99, rules: TOKENS", False)]
+)
+def test_a_recommender_that_its_follower_cannot_follow_is_told(tmp_path: Path, bounds: str, told: bool) -> None:
+    (tmp_path / "hpa.yaml").write_text(HEAD + external("wva_desired_replicas", "1"), encoding="utf-8")
+    bounds = bounds.replace("TOKENS", "{kind: tokens, kv_capacity_tokens: 9e4, prompt_tokens: 9}")
+    chain = f"scaling: {{kind: chain, first: {{kind: wva, {bounds}}}, then: {{from: hpa.yaml}}}}"
+    [plan] = settle(load(write(tmp_path, text=ONE.replace(SCALING, chain))), seed=None, seeds=None).plans
+    assert any("decides nothing more" in note for note in plan.notes) == told
+
+
 def test_series_of_the_replicas_are_added_up_for_an_average(tmp_path: Path) -> None:
     """HPA adds up the series of an External metric; with their mean the average would be divided twice."""
     [plan] = settle(load(scenario(tmp_path, external("dcgm_fi_dev_gpu_util", "80"))), seed=None, seeds=None).plans

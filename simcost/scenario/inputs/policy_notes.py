@@ -7,10 +7,11 @@ from math import fsum
 from typing import TYPE_CHECKING
 
 from simcost.plan import Scaling
-from simcost.plan.autoscaling import AwsScaling, DynamoPlanner, Hpa, Keda, Signal
+from simcost.plan.autoscaling import AwsScaling, Chain, DynamoPlanner, Hpa, Keda, Signal, Wva
 from simcost.plan.autoscaling.aws import TargetTracking
 from simcost.plan.autoscaling.keda import MetricTrigger
 from simcost.plan.autoscaling.metric_adapter import is_of_engines
+from simcost.plan.autoscaling.wva import SaturationThresholds
 
 if TYPE_CHECKING:
     from simcost.scenario.schema.scenario import Plan
@@ -24,6 +25,7 @@ def policy_notes(scaling: Scaling, plan: Plan) -> Iterator[str]:
     yield from _tracked_sums(scaling)
     yield from _out_of_reach(scaling, plan)
     yield from _woken_by_engines(scaling, plan)
+    yield from _not_followed(scaling)
     if isinstance(scaling, DynamoPlanner) and scaling.never_scales:
         yield (
             "Its planner scales by throughput alone and waits for engine_rps, the requests per second that one replica "
@@ -85,4 +87,17 @@ def _woken_by_engines(scaling: Scaling, plan: Plan) -> Iterator[str]:
         yield (
             f"It wakes from zero by {names[0]}, which engines report and nobody at zero replicas; here the gateway "
             "counts the requests that wait there. If yours does not, nothing wakes it: write metrics: {gateway: false}."
+        )
+
+
+def _not_followed(scaling: Scaling) -> Iterator[str]:
+    """A recommender that waits for replicas which its follower never has."""
+    if not isinstance(scaling, Chain) or not isinstance(scaling.first, Wva):
+        return
+    first, then = scaling.first, scaling.then
+    if isinstance(first.rules, SaturationThresholds) and (first.min < then.min or first.max > then.max):
+        yield (
+            f"WVA may ask for {first.min} to {first.max} replicas, and the {then.kind} that follows keeps {then.min} "
+            f"to {then.max}: once it has asked for a number outside them it waits for that and decides nothing more; "
+            "give both the same min and max."
         )
