@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from annotated_types import Ge, Gt, Le
 
 from simcost.record import record
-from simcost.units import SECONDS_PER_HOUR, Count, PositiveSeconds, UsdPerGb, UsdPerH
+from simcost.units import PREMIUM, SECONDS_PER_HOUR, Count, PositiveSeconds, UsdPerGb, UsdPerH
 
 if TYPE_CHECKING:
     import numpy as np
@@ -136,8 +136,8 @@ class ManagedEndpoint:
     """None = the only region the catalog has for the offer."""
     price: UsdPerH | None = None
     """Of an instance and hour, premium included; None = the on-demand price and the premium."""
-    premium: Annotated[float, Ge(0), Le(10)] | None = None
-    """On the on-demand price of the same instance, 0.25 = a quarter more."""
+    premium: Annotated[float, PREMIUM, Ge(0), Le(10)] | None = None
+    """On the on-demand price of the same instance, 25% = 0.25 = a quarter more."""
     instances: Annotated[int, Gt(0)] = 1
     """Fewest that exist, where the endpoint does not scale to zero."""
     scale_to_zero: bool = False

@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import MISSING, dataclass, fields
+from decimal import Decimal
 from functools import cached_property, partial
 from math import isfinite
 from pathlib import Path
@@ -203,10 +204,23 @@ def _parse_float(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        raise ValueError(f"{text!r} is not a number; write it without unit, e.g. 80e9") from None
+        raise ValueError(f"{text!r} is not a number; write it {_plainly(text)}") from None
     if not isfinite(value):
         raise ValueError(f"{text!r} is not finite")
     return value
+
+
+def _plainly(text: str) -> str:
+    """Form of a number that people write with a sign or a comma; an example where it is no such.
+
+    >>> _plainly("$1,234.50"), _plainly("12 %"), _plainly("80GB")
+    ('as 1234.50', 'as 0.12', 'without unit, e.g. 80e9')
+    """
+    match = fullmatch(r"\$? ?(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?) ?(%?)", text)
+    if match is None:
+        return "without unit, e.g. 80e9"
+    plain = match[1].replace(",", "")
+    return f"as {Decimal(plain) / 100}" if match[2] else f"as {plain}"
 
 
 def _parse_limited(parse: Callable[[str], Any], limits: tuple[object, ...], text: str) -> object:

@@ -1,6 +1,6 @@
 """Dates of facts: which are too old to be compared with the newest."""
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from re import fullmatch
 
 UNKNOWN = "unknown"
@@ -30,6 +30,11 @@ def is_later(day: str, other: str) -> bool:
     """
     digits = min(len(day), len(other))
     return UNKNOWN not in (day, other) and day[:digits] > other[:digits]
+
+
+def today() -> str:
+    """The day that it is now in the time zone that is ahead of all others."""
+    return (datetime.now(UTC) + timedelta(hours=14)).date().isoformat()
 
 
 def is_stale(as_of: str, newest: str) -> bool:

@@ -188,3 +188,13 @@ def test_any_text_gives_rows_or_faults_never_a_crash(tmp_path_factory: pytest.Te
     rows, faults = read_table(path, Offer, ("provider", "sku", "region"))
     assert all(fault.file == str(path) for fault in faults)
     assert all(row.fact.on_demand_usd_per_h > 0 for row in rows)
+
+
+@pytest.mark.parametrize(("cell", "plain"), [("$38.50", "38.50"), ('"1,234.50"', "1234.50"), ("12 %", "0.12")])
+def test_a_number_with_a_sign_is_told_as_it_is_written(tmp_path: Path, cell: str, plain: str) -> None:
+    row = f"aws,p5.48xlarge,any,{cell},2026-01-01,2026-12-31,agreement,2026-01-01,A\n"
+    (tmp_path / "contracts.csv").write_text(
+        f"provider,sku,region,price_per_h,valid_from,valid_to,source,as_of,quality\n{row}"
+    )
+    with pytest.raises(FaultsError, match=rf"contracts.csv:2:4: price_per_h: .* is not a number; write it as {plain}$"):
+        load_catalog(tmp_path)

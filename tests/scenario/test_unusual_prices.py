@@ -42,6 +42,7 @@ plans:
         ("price: $27740", True),
         ("price: $0.04/h", True),
         ("kind: spot, price: $2000/h", True),
+        ("kind: managed-endpoint, premium: 25%", False),
     ],
 )
 def test_a_price_far_from_all_others_is_told(tmp_path: Path, buy: str, told: bool) -> None:
@@ -87,3 +88,20 @@ def test_an_overflow_to_an_api_that_ends_is_told(tmp_path: Path, api: str, told:
     said = check(file)
     assert said["faults"] == []
     assert any(told in note for note in said["notes"]) if told else not said["notes"]
+
+
+@pytest.mark.parametrize(
+    ("usd", "told"),
+    [("0.0004", True), ("900", True), ("0.4", False)],
+)
+def test_tokens_priced_by_the_thousand_are_told(tmp_path: Path, usd: str, told: bool) -> None:
+    facts = tmp_path / "facts"
+    facts.mkdir()
+    head = "provider,model,input_usd_per_m,output_usd_per_m,source,as_of,quality"
+    (facts / "token_prices.csv").write_text(f"{head}\nneo,mine,{usd},{usd},quote,2026-10,A\n")
+    file = scenario(tmp_path, "region: us-east-1")
+    more = "    admission: {max_ongoing: 8}\n    overflow: {api: neo/mine, ttft: 1s, tpot: 20ms}\n"
+    file.write_text(f"catalog: facts\n{file.read_text()}{more}")
+    document = check(file)
+    assert document["faults"] == []
+    assert ["USD for a million tokens" in note for note in document["notes"]] == ([True] if told else [])

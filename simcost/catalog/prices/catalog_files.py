@@ -11,6 +11,7 @@ from simcost.catalog.facts import CommitmentRate, Offer, Provenance
 from simcost.catalog.loading import named_by
 from simcost.catalog.prices.components import Devices
 from simcost.catalog.prices.quote import ImportContext, Quote
+from simcost.catalog.usual_prices import unusual_machine_price
 
 
 def offers(quotes: Sequence[Quote], reading: ImportContext, provenance: dict[str, Any], day: str) -> list[Offer]:
@@ -24,20 +25,21 @@ def offers(quotes: Sequence[Quote], reading: ImportContext, provenance: dict[str
             continue
         cheaper = spot.get((quote.provider, quote.sku.lower(), quote.region))
         notes = [quote.notes, cheaper.notes if cheaper and cheaper.notes != quote.notes else ""]
-        result.append(
-            Offer(
-                provider=quote.provider,
-                sku=quote.sku,
-                region=quote.region,
-                accelerator=shape.accelerator,
-                accelerators=shape.accelerators,
-                on_demand_usd_per_h=_tidy(quote.price_per_h),
-                spot_usd_per_h=_tidy(cheaper.price_per_h) if cheaper else None,
-                vcpus=shape.vcpus,
-                memory_bytes=shape.memory_bytes,
-                **{**provenance, "as_of": quote.as_of or day, "notes": "; ".join(filter(None, notes))},
-            )
+        offer = Offer(
+            provider=quote.provider,
+            sku=quote.sku,
+            region=quote.region,
+            accelerator=shape.accelerator,
+            accelerators=shape.accelerators,
+            on_demand_usd_per_h=_tidy(quote.price_per_h),
+            spot_usd_per_h=_tidy(cheaper.price_per_h) if cheaper else None,
+            vcpus=shape.vcpus,
+            memory_bytes=shape.memory_bytes,
+            **{**provenance, "as_of": quote.as_of or day, "notes": "; ".join(filter(None, notes))},
         )
+        if unusual := unusual_machine_price(offer, offer.on_demand_usd_per_h):
+            reading.findings.add("far-from-catalog", quote.place, f"{quote.what}: {unusual}")
+        result.append(offer)
     return result
 
 

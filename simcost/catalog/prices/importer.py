@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from simcost.catalog.aliases import matches
 from simcost.catalog.catalog import Catalog
-from simcost.catalog.dates import is_date
+from simcost.catalog.dates import is_date, is_later, today
 from simcost.catalog.facts import Provenance
 from simcost.catalog.loading import key_of, replaced_newer, with_rows
 from simcost.catalog.prices import aws, azure, gcp, own_list, skypilot
@@ -234,6 +234,8 @@ def import_prices(
     else:
         rows = _prices(known.read(file, reading), reading, provenance, as_of, tuple(only))
     day = as_of or reading.published or "unknown"
+    if is_later(day, today()):
+        reading.findings.add("day-to-come", str(file or source), day)
     if day == "unknown" and format_ != "own":
         reading.findings.add("no-date", str(file or source), known.title)
     kept: dict[str, list[Provenance]] = {name: list(found) for name, found in rows.items() if found}
@@ -253,6 +255,9 @@ def _prices(
     whole = joined(list(without_disguised_commitments(single, findings)), reading)
     asked = list(asked_for(whole, only, findings))
     passed = list(spot_below_on_demand(asked, findings))
+    for quote in passed:
+        if is_later(quote.as_of, today()):
+            findings.add("day-to-come", quote.place, f"{quote.what}: {quote.as_of}")
     provenance = {**provenance, "as_of": day}
     return {
         "offers": offers(passed, reading, provenance, day),

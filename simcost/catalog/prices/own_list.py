@@ -1,13 +1,16 @@
 """A user's own list of prices, a row a price: a quote, a contract, a page copied by hand."""
 
 from collections.abc import Iterator
+from math import isnan, nan
 from pathlib import Path
+from re import fullmatch
 from typing import cast, get_args
 
 from simcost.catalog.aliases import ANY_REGION
 from simcost.catalog.facts import Instrument, Upfront
 from simcost.catalog.prices.quote import GIB, ImportContext, Quote, Way, csv_rows, number, size_bytes, whole
 from simcost.errors import Fault, FaultsError, did_you_mean
+from simcost.units import USD_PER_H
 
 _NEEDED = ("provider", "sku", "price_per_h")
 _COLUMNS = (
@@ -36,6 +39,7 @@ def read(file: Path, reading: ImportContext) -> Iterator[Quote]:
     for at, row in csv_rows(file, _NEEDED, ",".join(_COLUMNS)):
         reading.rows += 1
         _check(file, at, row)
+        currency = (row.get("currency") or "USD").upper()
         name, count = row.get("accelerator", ""), row.get("accelerators", "")
         yield Quote(
             place=at,
@@ -43,8 +47,8 @@ def read(file: Path, reading: ImportContext) -> Iterator[Quote]:
             sku=row["sku"],
             region=row.get("region") or ANY_REGION,
             way=cast("Way", row.get("way") or "on-demand"),
-            price_per_h=number(row["price_per_h"]),
-            currency=row.get("currency") or "USD",
+            price_per_h=_usd_or_number(row["price_per_h"], currency),
+            currency=currency,
             term_years=number(row.get("term_years") or "0"),
             upfront=cast("Upfront", row.get("upfront") or "none"),
             accelerator=name,
@@ -54,6 +58,18 @@ def read(file: Path, reading: ImportContext) -> Iterator[Quote]:
             as_of=row.get("as_of", ""),
             notes=row.get("notes", ""),
         )
+
+
+def _usd_or_number(price: str, currency: str) -> float:
+    """The price of an hour: a number, or in USD as a plan writes it (`$14,016/month`); NaN where it is neither."""
+    plain = number(price)
+    if currency != "USD" or not isnan(plain):
+        return plain
+    try:
+        found = USD_PER_H.parse(price)
+    except ValueError:
+        return nan
+    return found if isinstance(found, float) else nan
 
 
 def _check(file: Path, at: str, row: dict[str, str]) -> None:
@@ -68,6 +84,10 @@ def _check(file: Path, at: str, row: dict[str, str]) -> None:
         if value and value not in known:
             message = f"{value!r} is none of {', '.join(known)}{did_you_mean(value, known)}"
             raise FaultsError([Fault(file=str(file), line=line, path=name, message=message)])
+    currency = row.get("currency", "")
+    if currency and not fullmatch("[A-Za-z]{3}", currency):
+        message = f"{currency!r} is not a currency; write its code, such as EUR"
+        raise FaultsError([Fault(file=str(file), line=line, path="currency", message=message)])
     for name in ("provider", "sku"):
         if not row[name]:
             raise FaultsError([Fault(file=str(file), line=line, path=name, message="is empty")])

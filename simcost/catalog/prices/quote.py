@@ -166,6 +166,14 @@ _KINDS = {
         "several prices by date or hour: the one of the list's date, the dearest hour",
     ),
     "more-pages": (NOTED, "the list goes on: its other pages are not in this file"),
+    "far-from-catalog": (
+        NOTED,
+        (
+            "a price far from those of the catalog, most likely a month's, in cents, or of another number of "
+            "accelerators: correct it in the list and import again"
+        ),
+    ),
+    "day-to-come": (NOTED, "a date that is still to come: the day of a price list is past, so correct its year"),
     "no-date": (
         NOTED,
         "the list has no date, so its prices have none; give `--as-of` with the day you fetched it",

@@ -5,33 +5,33 @@ and commitments bought twice.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from statistics import median
 
 from simcost.billing import Buy, OnDemand, Spot
-from simcost.catalog import Catalog, load_catalog
+from simcost.catalog import Catalog
 from simcost.catalog.facts import Offer, TokenPrice
+from simcost.catalog.usual_prices import unusual_machine_price, unusual_token_price
 from simcost.errors import InputError
 from simcost.scenario.schema.scenario import Plan
-from simcost.units import format_usd
-
-FAR = 10.0
-"""Times the median of the catalog from which a price is told."""
-FAR_BELOW = 50.0
-"""Part of the median below which one is: spot prices and leases may be a tenth."""
 
 
 def unusual_prices(plan: Plan, catalog: Catalog) -> list[str]:
     """A sentence for each price per accelerator-hour of a plan that is far from the on-demand prices of the catalog,
-    and for an API that its provider ends.
+    and for an API whose price is, or that its provider ends.
     """
     notes = [note for option in (plan.buy, *plan.or_buy) if option is not None for note in _unusual(option, catalog)]
     if plan.overflow is not None:
-        notes += ending(plan.overflow.api, catalog.token_price(plan.overflow.api), catalog.as_of)
+        notes += about_api(plan.overflow.api, catalog.token_price(plan.overflow.api), catalog.as_of)
     return notes
 
 
-def ending(name: str, price: TokenPrice, newest: str) -> list[str]:
-    """A sentence on the day when the provider of an API ends its model, past or to come as of the newest fact."""
+def about_api(name: str, price: TokenPrice, newest: str) -> list[str]:
+    """Sentences on an API: a price far from those of the catalog; the day when its provider ends the model, past or to
+    come as of the newest fact.
+    """
+    return [*filter(None, [unusual_token_price(price)]), *_ending(name, price, newest)]
+
+
+def _ending(name: str, price: TokenPrice, newest: str) -> list[str]:
     if not price.deprecation_date:
         return []
     if price.deprecation_date > newest:
@@ -70,17 +70,8 @@ def _unusual(option: Buy, catalog: Catalog) -> Iterator[str]:
         return
     try:
         offer = catalog.offer(option.offer, option.region)
-        others = load_catalog().offers_for(offer.accelerator) if offer.accelerator else ()
+        usd = _usd_per_h(option, offer, catalog)
     except InputError:  # of what is not known, other checks speak
         return
-    if not others or not offer.accelerators:
-        return
-    usual = median(one.on_demand_usd_per_h / one.accelerators for one in others)
-    usd = _usd_per_h(option, offer, catalog) / offer.accelerators
-    if usual / FAR_BELOW <= usd <= FAR * usual:
-        return
-    times = f"{usd / usual:,.0f}" if usd > usual else f"{usd / usual:.2g}"
-    yield (
-        f"{offer.name} at {format_usd(usd)} per accelerator-hour is {times} times the median of the catalog "
-        f"for {offer.accelerator}, {format_usd(usual)}: a price is in USD for the whole machine and an hour."
-    )
+    if note := unusual_machine_price(offer, usd):
+        yield note

@@ -16,7 +16,7 @@ from simcost.catalog.dates import price_of_date
 from simcost.catalog.facts import TokenPrice
 from simcost.errors import TraceError
 from simcost.present.format import amount
-from simcost.scenario.inputs.unusual_prices import ending
+from simcost.scenario.inputs.unusual_prices import about_api
 from simcost.scenario.runs.provenance import assumptions, provenance
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.studies.breakeven.fleets import Made, Progress, Settings, make_study
@@ -134,7 +134,7 @@ def _about_apis(apis: Sequence[Api], bills: Sequence[TokenBill], newest: str) ->
         price = api.price
         dated = f"{price_of_date(price.as_of, newest)}, quality {price.quality}"
         yield f"{api.name}: {_prices(price, bill)}; {price.source}, {dated}; {api.cache}."
-        yield from ending(api.name, price, newest)
+        yield from about_api(api.name, price, newest)
         if bill.too_long:
             yield (
                 f"{api.name}: {bill.too_long:,} of {bill.requests:,} requests are longer than its window of "

@@ -73,7 +73,7 @@ def test_machines_without_accelerators_are_offers_too(tmp_path: Path) -> None:
 )
 def test_what_is_left_out_is_counted_and_located(tmp_path: Path, changes: dict[str, str], kind: str) -> None:
     products = [aws_product("A"), aws_product("B", **changes)]
-    on_demand = {sku: aws_on_demand(sku, "1") for sku in "AB"}
+    on_demand = {sku: aws_on_demand(sku, "60") for sku in "AB"}
     result = imported(tmp_path, aws_list(products, on_demand), "aws")
     assert found(result) == {kind: 1}
     assert "B" in places(result, kind)[0]

@@ -204,7 +204,14 @@ def test_an_own_list_is_not_misread(tmp_path: Path) -> None:
     prices = {sku: (offer.on_demand_usd_per_h, offer.accelerators) for (sku, _), offer in offers(result).items()}
     assert prices == {"thousands": (1234.5, 8), "new": (3.0, 2), "cpu": (1.0, 0)}
     assert not rates(result)
-    reasons = {"no-price": 1, "older-price": 1, "several-prices": 1, "unreadable": 2, "unknown-accelerator": 1}
+    reasons = {
+        "no-price": 1,
+        "older-price": 1,
+        "several-prices": 1,
+        "unreadable": 2,
+        "unknown-accelerator": 1,
+        "far-from-catalog": 1,
+    }
     assert found(result) == reasons
 
 

@@ -1,0 +1,55 @@
+"""Prices that are far from those of the built-in catalog, mostly because they are in another unit."""
+
+from __future__ import annotations
+
+from statistics import median
+
+from simcost.catalog.facts import Offer, TokenPrice
+from simcost.catalog.loading import load_catalog
+from simcost.errors import CatalogError
+from simcost.units import format_usd
+
+_FAR = 10.0
+"""Times the median of the catalog from which a price is told."""
+_FAR_BELOW = 50.0
+"""Part of the median below which one is: spot prices and leases may be a tenth."""
+_TOKENS_BELOW = 100.0
+"""The same of tokens: those of small models may cost a sixtieth."""
+
+
+def unusual_machine_price(offer: Offer, usd_per_h: float) -> str:
+    """A sentence if the price of a machine is, per accelerator-hour, far from the on-demand prices of the catalog; else
+    empty, as where the catalog has none to compare with.
+    """
+    try:
+        others = load_catalog().offers_for(offer.accelerator) if offer.accelerator else ()
+    except CatalogError:  # an accelerator of the user's own
+        return ""
+    if not others or not offer.accelerators:
+        return ""
+    usual = median(one.on_demand_usd_per_h / one.accelerators for one in others)
+    usd = usd_per_h / offer.accelerators
+    if usual / _FAR_BELOW <= usd <= _FAR * usual:
+        return ""
+    return (
+        f"{offer.name} at {format_usd(usd)} per accelerator-hour is {_times(usd, usual)} times the median of the "
+        f"catalog for {offer.accelerator}, {format_usd(usual)}: a price is in USD for the whole machine and an hour."
+    )
+
+
+def unusual_token_price(price: TokenPrice) -> str:
+    """A sentence if tokens cost far less than the median of the catalog, or more than the dearest; else empty."""
+    known = load_catalog().facts.token_prices
+    for what in ("input", "output"):
+        others = [float(getattr(one, f"{what}_usd_per_m")) for one in known]
+        usd, usual = float(getattr(price, f"{what}_usd_per_m")), median(others)
+        if not usual / _TOKENS_BELOW <= usd <= max(others):
+            return (
+                f"{price.name}: {what} at ${usd:.3g} is {_times(usd, usual)} times the median of the catalog, "
+                f"${usual:.3g}: a price is in USD for a million tokens."
+            )
+    return ""
+
+
+def _times(usd: float, usual: float) -> str:
+    return f"{usd / usual:,.0f}" if usd > usual else f"{usd / usual:.2g}"

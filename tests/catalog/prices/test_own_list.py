@@ -1,0 +1,84 @@
+"""A user's own list: prices as people write them; told are those most likely in another unit."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.price_lists import CATALOG
+
+from simcost.catalog.facts import Offer
+from simcost.catalog.prices.importer import Imported, import_prices
+from simcost.errors import FaultsError, InputError
+
+HEAD = "provider,sku,region,price_per_h,currency,accelerator,accelerators\n"
+
+
+def imported(folder: Path, rows: str, **options: Any) -> Imported:
+    file = folder / "quotes.csv"
+    file.write_text(HEAD + rows, encoding="utf-8")
+    return import_prices(file, "own", CATALOG, **{"as_of": "2026-08-01", **options})
+
+
+def offer_of(found: Imported) -> Offer:
+    (offer,) = found.rows["offers"]
+    assert isinstance(offer, Offer)
+    return offer
+
+
+def kinds(found: Imported) -> dict[str, int]:
+    return {one["kind"]: one["count"] for one in found.findings.document()}
+
+
+@pytest.mark.parametrize(
+    ("price", "usd_per_h"),
+    [
+        ("19.2", 19.2),
+        ('"1,019.20"', 1019.2),
+        ("$19.20", 19.2),
+        ("$19.20/h", 19.2),
+        ("19.2 USD/h", 19.2),
+        ('"$14,016/month"', 19.2),
+        ("14016/month", 19.2),
+    ],
+)
+def test_a_price_is_read_as_a_plan_reads_it(tmp_path: Path, price: str, usd_per_h: float) -> None:
+    assert offer_of(imported(tmp_path, f"neo,box,eu,{price},USD,H100,8\n")).on_demand_usd_per_h == usd_per_h
+
+
+@pytest.mark.parametrize("price", ["free", '"19,20"', "€19.20", "19.20/week", "14 016", ""])
+def test_what_is_no_price_is_kept_out(tmp_path: Path, price: str) -> None:
+    with pytest.raises(InputError, match="1 no-price"):
+        imported(tmp_path, f"neo,box,eu,{price},USD,H100,8\n")
+
+
+def test_a_dollar_sign_in_another_currency_is_no_price(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="1 no-price"):
+        imported(tmp_path, "neo,box,eu,$19.20,EUR,H100,8\n")
+
+
+def test_a_currency_in_lower_case_is_that_currency(tmp_path: Path) -> None:
+    assert offer_of(imported(tmp_path, "neo,box,eu,19.2,usd,H100,8\n")).on_demand_usd_per_h == 19.2
+
+
+@pytest.mark.parametrize("currency", ["USD cents", "ct", "€"])
+def test_what_is_no_currency_is_a_fault_of_its_line(tmp_path: Path, currency: str) -> None:
+    with pytest.raises(FaultsError, match=r"quotes.csv:3: currency: .* is not a currency; write its code, such as EUR"):
+        imported(tmp_path, f"neo,box,eu,19.2,USD,H100,8\nneo,box,us,1920,{currency},H100,8\n")
+
+
+@pytest.mark.parametrize(("price", "told"), [("19.2", False), ("12", False), ("1920", True), ("14016", True)])
+def test_a_price_far_from_those_of_the_catalog_is_told(tmp_path: Path, price: str, told: bool) -> None:
+    found = imported(tmp_path, f"neo,box,eu,{price},USD,H100,8\n")
+    assert offer_of(found).on_demand_usd_per_h == float(price)
+    assert kinds(found) == ({"far-from-catalog": 1} if told else {})
+
+
+def test_a_day_to_come_is_told(tmp_path: Path) -> None:
+    tomorrow, later = ((datetime.now(UTC) + timedelta(days=days)).date() for days in (2, 400))
+    row = "neo,box,eu,19.2,USD,H100,8\n"
+    assert kinds(imported(tmp_path, row, as_of=str(later))) == {"day-to-come": 1}
+    assert kinds(imported(tmp_path, row)) == {}
+    file = tmp_path / "dated.csv"
+    file.write_text(f"provider,sku,region,price_per_h,accelerator,accelerators,as_of\nneo,b,eu,19,H100,8,{tomorrow}\n")
+    assert kinds(import_prices(file, "own", CATALOG, as_of="2026-08-01")) == {"day-to-come": 1}
