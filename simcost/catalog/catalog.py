@@ -16,6 +16,7 @@ from simcost.catalog.contracts import (
     CurrencyRate,
     contract_of,
     contracted,
+    not_over,
     usd_per_unit,
 )
 from simcost.catalog.csv_reader import LazyFacts
@@ -220,7 +221,7 @@ class Catalog:
     def _contracts(self, at: date | None) -> Sequence[ContractPrice]:
         """Those that may hold on a day; without one, those that are not over."""
         known = self.facts.contracts
-        return known if at or not known else [one for one in known if not one.valid_to or one.valid_to >= self.as_of]
+        return known if at or not known else not_over(known, self.as_of)
 
     def usd(self, amount: float, currency: str, day: str) -> float:
         """An amount in USD at the latest rate up to a day (`unknown` = the latest). Raises CatalogError."""

@@ -78,6 +78,31 @@ def contract_of(offer: Offer, contracts: Sequence[ContractPrice], at: date | Non
     return max(holding, key=lambda c: (narrowness(c.sku, c.region), c.valid_from), default=None)
 
 
+def not_over(contracts: Sequence[ContractPrice], day: str) -> Sequence[ContractPrice]:
+    """Those that are not over on a day."""
+    return [contract for contract in contracts if not contract.valid_to or contract.valid_to >= day]
+
+
+def beside_its_time(offer: Offer, contracts: Sequence[ContractPrice], newest: str) -> str:
+    """A sentence if use without a calendar pays a contract for the offer that is still to begin, or none because the
+    last one is over on the newest day of the catalog; else empty.
+    """
+    about = [contract for contract in contracts if contract.holds(offer, None)]
+    paid = contract_of(offer, not_over(about, newest), None)
+    if paid is not None and paid.valid_from > newest:
+        return (
+            f"{offer.name}: the contract ({paid.source}) begins on {paid.valid_from}, and is paid here already: a "
+            f"scenario has no calendar."
+        )
+    if paid is None and about:
+        last = max(about, key=lambda contract: contract.valid_to)
+        return (
+            f"{offer.name}: the contract ({last.source}) ended on {last.valid_to}: the list price is paid (newest "
+            f"fact of the catalog: {newest})."
+        )
+    return ""
+
+
 def without_offer(contracts: Sequence[ContractPrice], offers: Sequence[Offer]) -> list[str]:
     """A sentence for each contract that is about no offer of the catalog, so that no price is paid by it."""
     told = []

@@ -105,3 +105,24 @@ def test_tokens_priced_by_the_thousand_are_told(tmp_path: Path, usd: str, told: 
     document = check(file)
     assert document["faults"] == []
     assert ["USD for a million tokens" in note for note in document["notes"]] == ([True] if told else [])
+
+
+@pytest.mark.parametrize(
+    ("valid", "buy", "told"),
+    [
+        (",2026-10-31", "", "ended on 2026-10-31: the list price is paid"),
+        ("2027-03-01,", "", "begins on 2027-03-01, and is paid here already: a scenario has no calendar"),
+        (",2027-12-31", "", ""),
+        (",2026-10-31", "price: $38/h", ""),
+        (",2026-10-31", "kind: spot, price: $12/h", ""),
+    ],
+)
+def test_a_contract_that_is_over_or_to_come_is_told(tmp_path: Path, valid: str, buy: str, told: str) -> None:
+    facts = tmp_path / "facts"
+    facts.mkdir()
+    head = "provider,sku,discount,valid_from,valid_to,source,as_of,quality\n"
+    (facts / "contracts.csv").write_text(f"{head}aws,p5.*,0.3,{valid},agreement,2025-01-01,A\n")
+    file = scenario(tmp_path, buy or "region: us-east-1")
+    file.write_text(f"catalog: facts\n{file.read_text()}")
+    notes = check(file)["notes"]
+    assert [told in note for note in notes] == ([True] if told else [])

@@ -1,5 +1,5 @@
-"""Prices of plans that are far from those of the catalog, mostly in another unit, or of an API that its provider ends,
-and commitments bought twice.
+"""Prices of plans that are far from those of the catalog, mostly in another unit, of a contract that is over or of an
+API that its provider ends, and commitments bought twice.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from simcost.billing import Buy, OnDemand, Spot
 from simcost.catalog import Catalog
+from simcost.catalog.contracts import beside_its_time
 from simcost.catalog.facts import Offer, TokenPrice
 from simcost.catalog.usual_prices import unusual_machine_price, unusual_token_price
 from simcost.errors import InputError
@@ -15,8 +16,8 @@ from simcost.scenario.schema.scenario import Plan
 
 
 def unusual_prices(plan: Plan, catalog: Catalog) -> list[str]:
-    """A sentence for each price per accelerator-hour of a plan that is far from the on-demand prices of the catalog,
-    and for an API whose price is, or that its provider ends.
+    """A sentence for each price per accelerator-hour of a plan that is far from the on-demand prices of the catalog
+    or of a contract outside its time, and for an API whose price is far from others, or that its provider ends.
     """
     notes = [note for option in (plan.buy, *plan.or_buy) if option is not None for note in _unusual(option, catalog)]
     if plan.overflow is not None:
@@ -73,5 +74,6 @@ def _unusual(option: Buy, catalog: Catalog) -> Iterator[str]:
         usd = _usd_per_h(option, offer, catalog)
     except InputError:  # of what is not known, other checks speak
         return
-    if note := unusual_machine_price(offer, usd):
-        yield note
+    yield from filter(None, [unusual_machine_price(offer, usd)])
+    if isinstance(option, OnDemand) and option.price is None and catalog.facts.contracts:
+        yield from filter(None, [beside_its_time(offer, catalog.facts.contracts, catalog.as_of)])
