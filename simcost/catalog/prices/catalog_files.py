@@ -17,13 +17,13 @@ from simcost.catalog.usual_prices import unusual_machine_price
 def offers(quotes: Sequence[Quote], reading: ImportContext, provenance: dict[str, Any], day: str) -> list[Offer]:
     """One offer for each instance type and region with an on-demand price."""
     devices = Devices(reading.catalog)
-    spot = {(q.provider, q.sku.lower(), q.region): q for q in quotes if q.way == "spot"}
+    spot = {q.type_and_region: q for q in quotes if q.way == "spot"}
     result = []
     for quote in (quote for quote in quotes if quote.way == "on-demand"):
         shape = devices.shape(quote, reading)
         if shape is None:
             continue
-        cheaper = spot.get((quote.provider, quote.sku.lower(), quote.region))
+        cheaper = spot.get(quote.type_and_region)
         notes = [quote.notes, cheaper.notes if cheaper and cheaper.notes != quote.notes else ""]
         offer = Offer(
             provider=quote.provider,

@@ -88,8 +88,7 @@ def one_a_region(quotes: Iterable[Quote], findings: Findings, day: str) -> list[
     """
     groups: dict[tuple[object, ...], list[Quote]] = defaultdict(list)
     for quote in quotes:
-        key = (quote.provider, quote.sku.lower(), quote.region, quote.way, quote.term_years, quote.upfront)
-        groups[key].append(quote)
+        groups[*quote.type_and_region, quote.way, quote.term_years, quote.upfront].append(quote)
     return [_one(group, findings, day) for group in groups.values()]
 
 
@@ -128,12 +127,17 @@ def without_disguised_commitments(quotes: list[Quote], findings: Findings) -> It
             yield quote
 
 
-def spot_below_on_demand(quotes: list[Quote], findings: Findings) -> Iterator[Quote]:
-    """Without spot prices that are not below on-demand, or have no on-demand price beside them."""
-    on_demand = {_type(quote): quote.price_per_h for quote in quotes if quote.way == "on-demand"}
+def below_on_demand(quotes: list[Quote], findings: Findings) -> Iterator[Quote]:
+    """Without spot prices that are not below on-demand, or have no on-demand price beside them; committed prices above
+    it stay, and are told.
+    """
+    on_demand = {quote.type_and_region: quote.price_per_h for quote in quotes if quote.way == "on-demand"}
     for quote in quotes:
-        listed = on_demand.get(_type(quote))
+        listed = on_demand.get(quote.type_and_region)
         if quote.way != "spot":
+            if listed is not None and quote.price_per_h > listed:
+                detail = f"{quote.what}, {quote.way}: {quote.price_per_h:g}, on demand {listed:g}"
+                findings.add("commitment-above-on-demand", quote.place, detail)
             yield quote
         elif listed is None:
             findings.add("spot-without-on-demand", quote.place, quote.what)
@@ -142,10 +146,6 @@ def spot_below_on_demand(quotes: list[Quote], findings: Findings) -> Iterator[Qu
             findings.add("spot-not-below-on-demand", quote.place, detail)
         else:
             yield quote
-
-
-def _type(quote: Quote) -> tuple[str, str, str]:
-    return quote.provider, quote.sku.lower(), quote.region
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +254,7 @@ def _prices(
     single = one_a_region(in_usd(listed, reading, day), findings, day)
     whole = joined(list(without_disguised_commitments(single, findings)), reading)
     asked = list(asked_for(whole, only, findings))
-    passed = list(spot_below_on_demand(asked, findings))
+    passed = list(below_on_demand(asked, findings))
     for quote in passed:
         if is_later(quote.as_of, today()):
             findings.add("day-to-come", quote.place, f"{quote.what}: {quote.as_of}")

@@ -143,6 +143,10 @@ _KINDS = {
         CHANGED,
         "a spot price not below the on-demand price was dropped; on-demand stays",
     ),
+    "commitment-above-on-demand": (
+        NOTED,
+        "a committed price above the on-demand price: give it per hour, with what is paid upfront spread over the term",
+    ),
     "spot-without-on-demand": (OUT, "a spot price of an instance type without an on-demand price"),
     "host-and-accelerator-apart": (CHANGED, "parts that are priced apart were added up to instances"),
     "host-without-accelerator": (OUT, "the host alone of an instance type that has accelerators"),
@@ -255,6 +259,11 @@ class Quote:
     as_of: str = ""
     """Of this row, where rows have dates of their own."""
     notes: str = ""
+
+    @property
+    def type_and_region(self) -> tuple[str, str, str]:
+        """The instance type and region as keys: two that differ in upper and lower case alone are the same."""
+        return self.provider, self.sku.lower(), self.region.lower()
 
     @property
     def what(self) -> str:

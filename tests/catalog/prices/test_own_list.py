@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from support.price_lists import CATALOG
 
+from simcost.catalog import load_catalog
 from simcost.catalog.facts import Offer
 from simcost.catalog.prices.importer import Imported, import_prices
 from simcost.errors import FaultsError, InputError
@@ -82,3 +83,24 @@ def test_a_day_to_come_is_told(tmp_path: Path) -> None:
     file = tmp_path / "dated.csv"
     file.write_text(f"provider,sku,region,price_per_h,accelerator,accelerators,as_of\nneo,b,eu,19,H100,8,{tomorrow}\n")
     assert kinds(import_prices(file, "own", CATALOG, as_of="2026-08-01")) == {"day-to-come": 1}
+
+
+def test_regions_that_differ_in_case_alone_are_one(tmp_path: Path) -> None:
+    rows = "neo,box,eu,20,USD,H100,8\nneo,BOX,EU,22,USD,H100,8\n"
+    found = imported(tmp_path, rows)
+    assert offer_of(found).on_demand_usd_per_h == 22.0
+    assert kinds(found) == {"several-prices": 1}
+    for name, text in found.files(tmp_path / "facts").items():
+        (tmp_path / "facts").mkdir(exist_ok=True)
+        (tmp_path / "facts" / name).write_text(text)
+    assert load_catalog(tmp_path / "facts").offer("neo/box").on_demand_usd_per_h == 22.0
+
+
+@pytest.mark.parametrize(("committed", "told"), [("15", False), ("20", False), ("25", True), ("150000", True)])
+def test_a_commitment_above_on_demand_is_told(tmp_path: Path, committed: str, told: bool) -> None:
+    file = tmp_path / "terms.csv"
+    head = "provider,sku,region,way,price_per_h,term_years,upfront,accelerator,accelerators\n"
+    file.write_text(f"{head}neo,box,eu,on-demand,20,,,H100,8\nneo,box,eu,take-or-pay,{committed},1,all,H100,8\n")
+    found = import_prices(file, "own", CATALOG, as_of="2026-08-01")
+    assert kinds(found) == ({"commitment-above-on-demand": 1} if told else {})
+    assert len(found.rows["commitment_rates"]) == 1
