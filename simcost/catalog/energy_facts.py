@@ -32,6 +32,10 @@ class Pue(Provenance):
     pue: Annotated[float, Ge(1)]
 
 
+LEAST_G_PER_KWH = 1.0
+"""Below it a grid is most likely in kilograms: the cleanest emit some grams."""
+
+
 @record
 class GridIntensity(Provenance):
     """Emissions of a kilowatt-hour in a region: location-based, yearly mean."""
@@ -39,3 +43,8 @@ class GridIntensity(Provenance):
     provider: ProviderName
     region: str
     g_per_kwh: Amount
+
+    def __post_init__(self) -> None:
+        if 0 < self.g_per_kwh < LEAST_G_PER_KWH:
+            grams = self.g_per_kwh
+            raise ValueError(f"g_per_kwh {grams:g} is in grams; {grams:g} kg are written {1e3 * grams:g}")

@@ -126,3 +126,32 @@ def test_a_contract_that_is_over_or_to_come_is_told(tmp_path: Path, valid: str, 
     file.write_text(f"catalog: facts\n{file.read_text()}")
     notes = check(file)["notes"]
     assert [told in note for note in notes] == ([True] if told else [])
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, ""),
+        ({"power": "0.006"}, "power (0.006 kW a node) is 0.75 W per accelerator: it is in kW"),
+        ({"electricity": "12"}, "electricity at $12 per kWh: it is in USD, and 12 cents are 0.12"),
+        ({"contracted": "5kW"}, "contracted (5 kW) is less than the average power (6 kW)"),
+        ({"capex": "$3000000"}, "capex is $375,000 per accelerator: it is that of one node"),
+        ({"g_per_kwh": "0.35"}, "g_per_kwh (0.35) is in grams: 0.35 kg are 350"),
+    ],
+)
+def test_owned_nodes_in_other_units_are_told(tmp_path: Path, changes: dict[str, str], told: str) -> None:
+    node = {"kind": "owned", "nodes": "2", "accelerators": "8", "capex": "$300000", "life_years": "4", "power": "6kW"}
+    site = {"pue": "1.3", "electricity": "0.10", "colocation": "$200/kW", "contracted": "10.2kW", "g_per_kwh": "350"}
+    file = scenario(tmp_path, "region: us-east-1")
+    bought = ", ".join(f"{key}: {value}" for key, value in (node | site | changes).items())
+    file.write_text(file.read_text().replace("offer: aws/p5.48xlarge, region: us-east-1", bought))
+    document = check(file)
+    assert document["faults"] == []
+    assert [told in note for note in document["notes"]] == ([True] if told else [])
+
+
+def test_a_grid_in_kilograms_is_refused(tmp_path: Path) -> None:
+    head = "provider,region,g_per_kwh,source,as_of,quality\n"
+    (tmp_path / "grid.csv").write_text(f"{head}ours,berlin,0.35,site,2026-01,A\n")
+    with pytest.raises(FaultsError, match=r"grid.csv:2.*g_per_kwh 0.35 is in grams; 0.35 kg are written 350"):
+        load_catalog(tmp_path)

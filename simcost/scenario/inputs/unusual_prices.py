@@ -7,12 +7,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from simcost.billing import Buy, OnDemand, Spot
+from simcost.billing.owned import Owned
 from simcost.catalog import Catalog
 from simcost.catalog.contracts import beside_its_time
+from simcost.catalog.energy_facts import LEAST_G_PER_KWH
 from simcost.catalog.facts import Offer, TokenPrice
 from simcost.catalog.usual_prices import unusual_machine_price, unusual_token_price
 from simcost.errors import InputError
 from simcost.scenario.schema.scenario import Plan
+from simcost.units import format_usd
+
+_LEAST_KW = 0.02
+"""Average power of a node per accelerator: a small card that is idle, and its part of the host."""
+_MOST_USD_PER_KWH = 1.0
+_MOST_CAPEX_USD = 250_000.0
+"""Per accelerator, racks of the largest and their network included."""
 
 
 def unusual_prices(plan: Plan, catalog: Catalog) -> list[str]:
@@ -66,7 +75,28 @@ def _usd_per_h(option: OnDemand | Spot, offer: Offer, catalog: Catalog) -> float
     return catalog.contracted(offer).contracted_usd_per_h if option.price is None else option.price
 
 
+def _unusual_owned(owned: Owned) -> Iterator[str]:
+    """Sentences on values of owned nodes that are most likely in another unit."""
+    power_kw, capex_usd = owned.power / owned.accelerators, owned.capex / owned.accelerators
+    if power_kw < _LEAST_KW:
+        said = f"power ({owned.power:g} kW a node) is {1e3 * power_kw:.3g} W per accelerator"
+        yield f"owned nodes: {said}: it is in kW, the average of a whole node."
+    if owned.electricity > _MOST_USD_PER_KWH:
+        usd = owned.electricity
+        yield f"owned nodes: electricity at ${usd:g} per kWh: it is in USD, and {usd:g} cents are {usd / 100:g}."
+    if owned.colocation and owned.contracted < owned.power:
+        less = f"contracted ({owned.contracted:g} kW) is less than the average power ({owned.power:g} kW)"
+        yield f"owned nodes: {less}, which it has to carry."
+    if capex_usd > _MOST_CAPEX_USD:
+        yield f"owned nodes: capex is {format_usd(capex_usd)} per accelerator: it is that of one node."
+    if owned.g_per_kwh and owned.g_per_kwh < LEAST_G_PER_KWH:
+        grams = owned.g_per_kwh
+        yield f"owned nodes: g_per_kwh ({grams:g}) is in grams: {grams:g} kg are {1e3 * grams:g}."
+
+
 def _unusual(option: Buy, catalog: Catalog) -> Iterator[str]:
+    if isinstance(option, Owned):
+        yield from _unusual_owned(option)
     if not isinstance(option, OnDemand | Spot):
         return
     try:
