@@ -60,22 +60,30 @@ class Spot:
 
         return parts_of(catalog.offer(self.offer, self.region))
 
-    def line(self, catalog: "Catalog") -> "Line":
-        """The instances with their price.
+    def stated_usd_per_h(self) -> float | None:
+        """The user's own price, of several the first; None = the catalog's is taken."""
+        return self.prices[0].price if self.prices else self.price
+
+    def usd_per_h(self, catalog: "Catalog") -> float:
+        """Price of an instance at the start of a run.
 
         Raises:
             CatalogError: no such offer, or no spot price of it.
         """
-        from simcost.billing.metering import Line
-
-        offer = catalog.offer(self.offer, self.region)
-        stated = self.prices[0].price if self.prices else self.price
+        offer, stated = catalog.offer(self.offer, self.region), self.stated_usd_per_h()
         usd = stated if stated is not None else offer.spot_usd_per_h
         if usd is None:
             raise CatalogError(
                 f"the catalog has no spot price of {offer.name} in {offer.region}; give `price`, or `prices` over time"
             )
-        own, basis = stated is not None, offer.spot_basis
+        return usd
+
+    def line(self, catalog: "Catalog") -> "Line":
+        """The instances with their price. Raises CatalogError."""
+        from simcost.billing.metering import Line
+
+        offer, usd = catalog.offer(self.offer, self.region), self.usd_per_h(catalog)
+        own, basis = self.stated_usd_per_h() is not None, offer.spot_basis
         return Line(
             provider=offer.provider,
             sku=offer.sku,

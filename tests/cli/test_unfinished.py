@@ -373,9 +373,11 @@ def test_a_reader_that_leaves_early_is_no_fault() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("words", [["--help"], ["check", "tiny.yaml"]])
+@pytest.mark.parametrize("words", [["--help"], ["check", "tiny.yaml"], ["check", "spot.yaml"]])
 def test_nothing_heavy_is_imported(tmp_path: Path, words: list[str]) -> None:
-    scenario(tmp_path)
+    on_demand = scenario(tmp_path).read_text()
+    (tmp_path / "spot.yaml").write_text(on_demand.replace("buy: {", "buy: {kind: spot, price: $1/h, "))
+    assert "kind: spot" in (tmp_path / "spot.yaml").read_text()
     script = (
         "import sys; from simcost.cli.main import main\ntry: main(sys.argv[1:])\nexcept SystemExit: pass\n"
         "print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)"

@@ -226,7 +226,7 @@ def _price_faults(
     """Rules and prices that a bill of the plan will need."""
     needed: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [(catalog.billing_rule, (provider,))]
     if isinstance(option, Spot):
-        needed.append((option.line, (catalog,)))
+        needed.append((option.usd_per_h, (catalog,)))
     if option.storage is None and plan.startup.disk:
         needed.append((catalog.tier_prices, (provider, "storage")))
     if option.egress is None and plan.response_bytes_per_token:

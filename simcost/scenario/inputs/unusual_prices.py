@@ -68,10 +68,9 @@ def repeated_commitments(plan: Plan) -> list[str]:
 
 
 def _usd_per_h(option: OnDemand | Spot, offer: Offer, catalog: Catalog) -> float:
-    """Price of the machine; of spot without any price, which is a fault, the list price."""
+    """Price of the machine. Raises CatalogError."""
     if isinstance(option, Spot):
-        stated = option.prices[0].price if option.prices else option.price
-        return next((usd for usd in (stated, offer.spot_usd_per_h) if usd is not None), offer.on_demand_usd_per_h)
+        return option.usd_per_h(catalog)
     return catalog.contracted(offer).contracted_usd_per_h if option.price is None else option.price
 
 
