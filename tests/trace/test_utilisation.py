@@ -113,6 +113,15 @@ def test_pools_under_other_names(write) -> None:
     assert findings == []
 
 
+def test_pools_of_busy_and_idle_gpus_need_no_total(write) -> None:
+    samples, findings = read_utilisation(write("timestamp,pool,busy,idle,pending_gpus\n0,a,6,2,4\n60,a,5,3,0\n"))
+    assert samples.gpus.tolist() == [8, 8]
+    assert samples.allocated.tolist() == [6, 5]
+    assert samples.pending.tolist() == [4, 0]
+    assert samples.down.tolist() == [0, 0]
+    assert "gpus" in kinds(findings)
+
+
 def test_a_sample_stands_for_three_steps_at_most(write) -> None:
     rows = "".join(f"{t},g,50\n" for t in (0, 10, 20, 30, 100, 110))
     samples, findings = read_utilisation(write("t_s,gpu,duty\n" + rows))

@@ -185,6 +185,8 @@ def _unanswered(plan: Document) -> Iterator[str]:
         "timed_out": "clients gave up",
         "lost": lost,
     }
+    if limited := sum(one["rate_limited"] for one in plan.get("by_tenant", ())):
+        reasons["rejected"] += f"; rate limits of tenants turned away {count(limited)}, each sending counted"
     arrived = count(plan["requests"]["arrived"])
     for key, reason in reasons.items():
         if requests := plan["requests"].get(key, 0):

@@ -1,6 +1,6 @@
 """A study of spot policies."""
 
-from simcost.present.format import NONE, amount, between, exact, share, usd
+from simcost.present.format import NONE, amount, between, exact, seconds, share, usd
 from simcost.present.parts import Part, Table, notes
 from simcost.studies.spot import charts
 from simcost.studies.spot.result import PolicyRow, RunSpread, SpotStudy
@@ -27,10 +27,10 @@ def basis(result: SpotStudy) -> list[str]:
     """Question and prices."""
     spot = result.spot_usd_per_h
     price = "the price in effect" if spot is None else f"{usd(spot)}/h"
-    work, due, changeover = (exact(hours) for hours in (result.work_h, result.deadline_h, result.changeover_h))
+    work, due, changeover = exact(result.work_h), exact(result.deadline_h), seconds(result.changeover_h * 3600)
     nodes, starts = plural(result.gang, "node"), plural(result.starts, "start")
     return [
-        f"{work} h of work on {nodes}, due {due} h after the start; a changeover takes {changeover} h and is billed",
+        f"{work} h of work on {nodes}, due {due} h after the start; a changeover takes {changeover} and is billed",
         f"A node costs {usd(result.od_usd_per_h)}/h on demand, {price} on spot; {starts}",
         *(result.assumptions or ()),
     ]

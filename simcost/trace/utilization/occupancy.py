@@ -24,6 +24,7 @@ from simcost.trace.utilization.samples import (
     USED,
     Floats,
     bytes_per,
+    counts_idle,
     stated_scale,
 )
 from simcost.units import how_many
@@ -60,7 +61,7 @@ class Occupancy:
     def of(self, table: TypedTable) -> tuple[Floats, Floats, Floats, Floats]:
         """Duty (0 to 1, NaN = not measured), allocated, gpus and down of some rows; contradictions are faults."""
         duty = self._duty(table)
-        gpus = column(table, GPUS) if GPUS in table.numbers else _everywhere(table, 1.0)
+        gpus = _capacity(table)
         allocated = self._allocated(table, gpus, duty)
         down = column(table, DOWN)
         if IDLE in table.numbers:
@@ -88,7 +89,9 @@ class Occupancy:
     def findings(self, table: TypedTable) -> Findings:
         """Findings on what was assumed, once all parts were read; `table` is any of them."""
         found = self._of_scale(table)
-        if GPUS not in table.numbers and UNIT not in table.codes:
+        if counts_idle(table.numbers):
+            found.append(finding("gpus", "", 1, "the GPUs of a pool were taken as allocated + idle + down"))
+        elif GPUS not in table.numbers and UNIT not in table.codes:
             found.append(finding("gpus", "", 1, "the file does not say how many GPUs a unit has; one each was taken"))
         if ALLOCATED not in table.numbers:
             named = POD in table.codes and UNIT in table.codes
@@ -146,6 +149,13 @@ class Occupancy:
     def _wrong(self, table: TypedTable, bad: Flags, say: Callable[[int], str], kind: str) -> None:
         faults = self._faults.setdefault(kind, Faults(self.path))
         faults.add_all(np.flatnonzero(bad), lambda i: (table.place(i), say(i)))
+
+
+def _capacity(table: TypedTable) -> Floats:
+    """GPUs of each row: given, or allocated + idle + down, or one."""
+    if counts_idle(table.numbers):
+        return column(table, ALLOCATED) + column(table, IDLE) + column(table, DOWN)
+    return column(table, GPUS) if GPUS in table.numbers else _everywhere(table, 1.0)
 
 
 def column(table: TypedTable, name: str) -> Floats:

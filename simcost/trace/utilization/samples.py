@@ -1,7 +1,7 @@
 """Samples of monitored utilisation, each valid until the next, and the columns of monitoring exports."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -236,8 +236,8 @@ UTILISATION = DeclaredTable(
         _measure(FREE, "dcgm_fi_dev_fb_free", "memory.free [mib]", "memory_free_mib"),
         _measure(TOTAL, "dcgm_fi_dev_fb_total", "memory.total [mib]", "memory_total_mib"),
         _measure(GPUS, "total_gpu_num", "total_gpus"),
-        _measure(ALLOCATED, *("running_gpu_num", "allocated_gpus"), words=_FLAGS),
-        _measure(IDLE, "idle_gpu_num"),
+        _measure(ALLOCATED, *("running_gpu_num", "allocated_gpus", "busy", "busy_gpus"), words=_FLAGS),
+        _measure(IDLE, "idle_gpu_num", "idle", "free_gpus"),
         _measure(DOWN, "down"),
         _measure(PENDING, "pending_gpu_num"),
         _measure(WAITING, "pending_gpujob_num", "pending_jobs"),
@@ -275,12 +275,12 @@ def find_columns(head: Head, mapping: Mapping[str, str], path: Path) -> dict[str
     """
     result, faults = UTILISATION.match(head.names, mapping)
     faults += UTILISATION.lacking(result)
-    if DUTY not in result and GPUS not in result:
+    if DUTY not in result and not counts_pools(result):
         result = _wide(head, result) or result
         if not any(name.startswith(WIDE) for name in result):
             faults.append(
                 "no column holds a duty cycle or the number of GPUs; pass --map duty=COLUMN for samples "
-                "of GPUs, --map gpus=COLUMN and --map allocated=COLUMN for samples of pools"
+                "of GPUs, --map gpus=COLUMN (or --map idle_gpus=COLUMN) and --map allocated=COLUMN for samples of pools"
             )
     if GPUS in result and ALLOCATED not in result and DUTY not in result:
         faults.append("no column says how many GPUs are allocated; pass --map allocated=COLUMN")
@@ -288,6 +288,16 @@ def find_columns(head: Head, mapping: Mapping[str, str], path: Path) -> dict[str
         hint = "" if TIME in result else "; of a job log say how many GPUs the cluster has"
         raise TraceError(f"{path}: {'; '.join(faults)}{hint}; {columns_said(head.names)}")
     return result
+
+
+def counts_idle(columns: Collection[str]) -> bool:
+    """True if allocated and idle GPUs are counted apart, so that their sum is the capacity."""
+    return GPUS not in columns and ALLOCATED in columns and IDLE in columns
+
+
+def counts_pools(columns: Collection[str]) -> bool:
+    """True if the capacity of a row is counted, so that a row is of a pool."""
+    return GPUS in columns or counts_idle(columns)
 
 
 def _wide(head: Head, found: Mapping[str, str]) -> dict[str, str]:

@@ -16,7 +16,6 @@ from simcost.trace.utilization.blocks import Columns, RowBlocks
 from simcost.trace.utilization.metric_rows import pivoted, used_metrics
 from simcost.trace.utilization.samples import (
     DUTY,
-    GPUS,
     METRIC,
     MODEL,
     NODE,
@@ -27,6 +26,7 @@ from simcost.trace.utilization.samples import (
     UTILISATION,
     WIDE,
     Ints,
+    counts_pools,
     whole_units,
 )
 
@@ -107,7 +107,7 @@ class StoredTable:
             raise TraceError(f"{self.path}: no values; give samples of at least two times")
         if self._keys is None:
             found = [self._blocks.read(block) for block in range(len(self._blocks.rows))]
-            of_pools = GPUS in self._pivoted(found).numbers
+            of_pools = counts_pools(self._pivoted(found).numbers)
             self._keys = unit_columns([name for what, name in found[0] if what == "codes"], self._theirs, of_pools)
             self._codes = [np.array([one["codes", key] for key in self._keys]) for one in found]
         if self._keys:
@@ -168,7 +168,7 @@ class StoredTable:
         if not self._blocks.rows:
             text, numbers = ([name for what, name in columns if what == kind] for kind in ("codes", "numbers"))
             known = METRIC not in text or POOL not in text or UNIT in text
-            self._keys = unit_columns(text, self._theirs, GPUS in numbers) if known else None
+            self._keys = unit_columns(text, self._theirs, counts_pools(numbers)) if known else None
         if self._keys:
             order = np.lexsort([columns["codes", key] for key in reversed(self._keys)])
             codes = np.array([columns["codes", key][order] for key in self._keys])

@@ -21,3 +21,11 @@ def test_a_transfer_that_failed_is_no_replica_that_was_taken_away():
     assert unanswered({"plans": [plan(**lost)]}) == ["small: 7 of 1,000 lost (their replica was taken away)"]
     apart = unanswered({"plans": [plan(**lost, disaggregation={"transfers": {"failed": 7}})]})
     assert apart == ["small: 7 of 1,000 lost (their replica was taken away, or the transfer of their KV cache failed)"]
+
+
+def test_requests_over_the_rate_limit_of_a_tenant_are_told_of():
+    tenants = [{"rate_limited": 60}, {"rate_limited": 0}]
+    [limited] = unanswered({"plans": [plan(by_tenant=tenants)]})
+    assert limited.endswith("; rate limits of tenants turned away 60, each sending counted)")
+    [free] = unanswered({"plans": [plan(by_tenant=tenants[1:])]})
+    assert "rate limits" not in free
