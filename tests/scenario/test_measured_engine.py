@@ -42,6 +42,12 @@ def test_a_step_time_in_another_unit_is_told(tmp_path: Path, factor: float, told
     assert ["they are in seconds" in note for note in found] == ([True] if told else [])
 
 
+def test_a_note_names_the_plans_that_it_holds_for(tmp_path: Path) -> None:
+    slow = {"step": {name: 1000 * value for name, value in SECONDS.items()}}
+    found = [note for note in notes(tmp_path, {}, slow, slow, step=SECONDS) if "they are in seconds" in note]
+    assert [note.split(": ")[0] for note in found] == ["q1, q2"]
+
+
 @pytest.mark.parametrize("layout", [{}, {"tp": 2}, {"kv_precision": "fp8"}, {"dp": 2}, {"precision": "fp8"}])
 def test_a_kv_cache_beyond_the_memory_of_the_devices_is_told(tmp_path: Path, layout: dict[str, object]) -> None:
     spec = ReplicaSpec(accelerator="h100", **layout)

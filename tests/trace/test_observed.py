@@ -304,6 +304,7 @@ def test_failed_requests_of_a_benchmark_are_told(failed: int, told: bool, tmp_pa
     found = [one for one in read_observation([path]).findings if one["kind"] == "failed_requests"]
     assert [one["count"] for one in found] == [failed] * told
     assert all(f"{failed:,} of {80 + failed:,} requests failed" in one["message"] for one in found)
+    assert all(one["message"].count("c8.json") == 1 for one in found), "the file is named once"
 
 
 @pytest.mark.parametrize("stated", [None, 0, -33, float("nan")])

@@ -12,6 +12,7 @@ from simcost.scenario.schema.scenario import Plan
 from simcost.scenario.schema.tenants import TenantTerms
 from simcost.units import format_seconds
 
+_NAME_IT = "; write `tenant: NAME` on a workload or one of its clients, or name it in `tenants` of a recorded workload"
 _OF_JOBS = ("wait", "jct", "deadlines")
 
 
@@ -36,7 +37,7 @@ def tenant_faults(root: YamlNode, file: str) -> Iterator[Fault]:
     for own in items(root.get("tenants")):
         name = own.get("name")
         if name is not None and isinstance(name.value, str) and name.value not in names:
-            near = did_you_mean(name.value, names) or "; write `tenant: NAME` on a workload or one of its clients"
+            near = did_you_mean(name.value, names) or _NAME_IT
             yield fault_at(name, f"no requests have the tenant {name.value!r}{near}", file)
         slo = own.get("slo")
         for key in _OF_JOBS:

@@ -16,6 +16,7 @@ from simcost.scenario.inputs.unmissable_targets import unmissable_targets
 from simcost.scenario.inputs.unusual_measurements import unusual_measurements
 from simcost.scenario.inputs.unusual_prices import repeated_commitments, unusual_prices
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.scenario.schema.scenario import Plan
 
 
 def check(path: Path, data_folder: Path | None = None) -> dict[str, Any]:
@@ -47,14 +48,26 @@ def check(path: Path, data_folder: Path | None = None) -> dict[str, Any]:
 
 
 def _unusual(loaded: LoadedScenario) -> Iterator[str]:
-    """Values of plans that are mostly in another unit, and targets that nothing can miss."""
-    scenario, catalog = loaded.scenario, loaded.catalog
-    for plan in (alone for whole in scenario.plans for alone in whole.by_pool()):
-        served = scenario.model_of(plan)
-        if served is not None:
-            yield from unusual_measurements(plan, catalog.model(served), catalog)
-            yield from other_calibrations(plan, catalog.model(served), loaded)
-        yield from unusual_prices(plan, catalog)
-        yield from repeated_commitments(plan)
+    """Values of plans that are mostly in another unit, each with its plans unless it is of all; and targets that
+    nothing can miss.
+    """
+    plans = loaded.scenario.plans
+    holds: dict[str, list[str]] = {}
+    for plan in plans:
+        for note in dict.fromkeys(_of_plan(plan, loaded)):
+            holds.setdefault(note, []).append(plan.name)
+    yield from (note if len(held) == len(plans) else f"{', '.join(held)}: {note}" for note, held in holds.items())
     yield from shared_measurements(loaded)
-    yield from unmissable_targets(scenario)
+    yield from unmissable_targets(loaded.scenario)
+
+
+def _of_plan(plan: Plan, loaded: LoadedScenario) -> Iterator[str]:
+    """Values of a plan, pool by pool."""
+    catalog = loaded.catalog
+    for pool in plan.by_pool():
+        served = loaded.scenario.model_of(pool)
+        if served is not None:
+            yield from unusual_measurements(pool, catalog.model(served), catalog)
+            yield from other_calibrations(pool, catalog.model(served), loaded)
+        yield from unusual_prices(pool, catalog)
+        yield from repeated_commitments(pool)

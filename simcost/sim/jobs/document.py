@@ -140,7 +140,7 @@ def rejections(jobs: Jobs, ledger: JobLedger) -> list[dict[str, Any]]:
     first, pool = rejected[0], jobs.pools[jobs.pool[rejected[0]]]
     asks = f"{jobs.gpus[first]:,} GPUs" + (f" in pool {pool!r}" if pool else "")
     message = (
-        f"{kept_out(len(rejected))}: they do not fit even while no other job runs, or wait for such jobs; "
+        f"{kept_out(len(rejected))}: too wide to fit even while no other job runs, or waiting for such jobs; "
         f"first: job {jobs.job_id[first]}: {asks}"
     )
     return [{"kind": "rejected", "count": len(rejected), "message": message, "dropped": True}]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -84,28 +85,34 @@ def consistent(point: ObservedPoint, place: str) -> tuple[ObservedPoint, list[Fi
         TraceError: times are in another unit.
     """
     if not any(point.latencies.values()):
-        raise TraceError(f"{place}: {point.name}: states no latency; run the benchmark with streaming on")
+        raise TraceError(f"{_where(point, place)}: states no latency; run the benchmark with streaming on")
     ttft, e2e, tpot = (point.latencies.get(name, {}) for name in ("ttft", "e2e", "tpot"))
     length = mean_of(point.output_tokens)
     both = [name for name in ("mean", "p50") if name in ttft and name in e2e]
     if not both or length <= 1:
-        check_unit(tpot.get("mean", tpot.get("p50")), f"{place}: {point.name}")
+        check_unit(tpot.get("mean", tpot.get("p50")), _where(point, place))
         return point, []
     name = both[0]
     implied = (e2e[name] - ttft[name]) / (length - 1)
     if implied <= 0:
         raise TraceError(
-            f"{place}: {point.name}: TTFT {ttft[name]:.3g} s is not below E2E {e2e[name]:.3g} s; one of them is in "
+            f"{_where(point, place)}: TTFT {ttft[name]:.3g} s is not below E2E {e2e[name]:.3g} s; one of them is in "
             "another unit"
         )
-    check_unit(implied, f"{place}: {point.name}")
+    check_unit(implied, _where(point, place))
     if name in tpot and abs(tpot[name] / implied - 1) < _HALVES:
         return point, []
     own = dict(point.latencies) | {"tpot": {name: implied}}
     said = f" says {tpot[name] * 1e3:.3g} ms, but" if name in tpot else ""
     taken = f"(E2E - TTFT) / (output tokens - 1) is {implied * 1e3:.3g} ms, which is taken"
-    message = f"{place}: {point.name}: TPOT{said} {taken}"
+    message = f"{_where(point, place)}: TPOT{said} {taken}"
     return replace(point, latencies=own), [finding("tpot", message)] if said else []
+
+
+def _where(point: ObservedPoint, place: str) -> str:
+    """Place of a point, with the file named once: `c8.json: concurrency 8`."""
+    own = point.name.removeprefix(Path(place).name).removeprefix(", ")
+    return f"{place}: {own}" if own else place
 
 
 def many_failed(point: ObservedPoint, place: str) -> list[Finding]:
@@ -114,7 +121,7 @@ def many_failed(point: ObservedPoint, place: str) -> list[Finding]:
     if point.failed <= _FAILED * sent:
         return []
     message = (
-        f"{place}: {point.name}: {point.failed:,} of {sent:,} requests failed; the latencies are of the others, and "
+        f"{_where(point, place)}: {point.failed:,} of {sent:,} requests failed; the latencies are of the others, and "
         "the replay takes it that the failed ones put no load on it. Repeat the benchmark at a load that is served"
     )
     return [finding("failed_requests", message, point.failed)]
