@@ -81,10 +81,12 @@ def perf_document(
 
 
 def _assumptions(catalog: Catalog, model: Model, spec: ReplicaSpec, context_tokens: int) -> list[str]:
-    """Of its changes of the model, its precision, the facts, and the context."""
+    """Of its slice, its changes of the model, its precision, the facts, and the context."""
     accelerator = catalog.accelerator(spec.accelerator)
     of_precision = precision_notes(catalog, model, accelerator, spec)
+    part = None if spec.slice is None else catalog.slice_of(accelerator.name, spec.slice)
     return [
+        *([] if part is None else [part.assumption(measured=spec.step is not None)]),
         *spec.assumptions,
         *of_precision,
         *doubted_parameters(model),
@@ -104,6 +106,7 @@ def _replica(spec: ReplicaSpec) -> dict[str, Any]:
         "engine": spec.engine,
         "precision": spec.precision,
         "kv_precision": spec.kv_precision,
+        "slice": spec.slice,
         "pruning": spec.pruning.label if spec.pruning is not None else None,
         "lora": asdict(spec.lora) if spec.lora is not None else None,
     }

@@ -197,3 +197,12 @@ def test_perf_takes_levers_from_the_command_line() -> None:
     mixture = call("perf", "mixtral-8x7b", "--on", "h200", "--lora", "slots=2,modules=attention", "--json").document()
     assert mixture["lora"]["modules"] == "attention"
     assert "no step time is known on CPUs" in refused("perf", "llama-3.1-8b", "--on", "cpu")
+
+
+def test_a_slice_on_the_command_line_has_its_part_of_the_device() -> None:
+    whole = call("perf", "llama-3.2-1b", "--on", "h100", "--json").document()
+    part = call("perf", "llama-3.2-1b", "--on", "h100", "--slice", "1/4", "--json").document()
+    assert (whole["slice"], part["slice"]) == (None, "1/4")
+    assert part["coefficients"]["a_s"] == pytest.approx(4 * whole["coefficients"]["a_s"])
+    assert part["kv_capacity_tokens"] < whole["kv_capacity_tokens"] / 4
+    assert any("1/4" in said for said in part["assumptions"])

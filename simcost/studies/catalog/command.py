@@ -57,6 +57,11 @@ def _add_perf(verbs: Any) -> None:
     perf = verb(verbs, "perf", _perf, "speed and memory of one replica")
     perf.add_argument("model", help="name of a model in the catalog")
     perf.add_argument("--on", required=True, metavar="ACCELERATOR", help="name of an accelerator in the catalog")
+    perf.add_argument(
+        "--slice",
+        metavar="PROFILE",
+        help="part of it: a MIG instance, 1g.10gb, or a time slice, 1/4 (default: whole ones)",
+    )
     perf.add_argument("--tp", type=positive, default=1, help="tensor parallelism (default 1)")
     perf.add_argument("--pp", type=positive, default=1, help="pipeline stages (default 1)")
     perf.add_argument("--dp", type=positive, default=1, help="data-parallel ranks of the attention (default 1)")
@@ -179,6 +184,7 @@ def _perf(arguments: Arguments) -> None:
         )
     spec = replica_spec(
         accelerator=arguments.on,
+        slice=arguments.slice,
         tp=arguments.tp,
         pp=arguments.pp,
         dp=arguments.dp,

@@ -20,8 +20,9 @@ def parts(document: Document) -> list[Part]:
     """The replica, its step time, its memory and its throughput."""
     split = [f"{name} {document[name]}" for name in ("tp", "pp", "dp", "ep") if document[name] > 1]
     layout = f" ({', '.join(split)})" if split else ""
+    device = document["accelerator"] + (f" {document['slice']}" if document["slice"] else "")
     replica = (
-        f"{document['model']} on {document['accelerators']} x {document['accelerator']}{layout}, weights "
+        f"{document['model']} on {document['accelerators']} x {device}{layout}, weights "
         f"{document['precision']}, KV cache {document['kv_precision']}"
     )
     source = [
