@@ -195,6 +195,7 @@ def command(asked: dict[str, Any]) -> str:
     options = {
         "--horizon": asked["horizon"],
         "--freq": asked["freq"],
+        "--time-format": asked["time_format"],
         "--timezone": asked["timezone"],
         "--model": asked["model"],
         "--growth": asked["growth"],

@@ -38,8 +38,19 @@ def parts_colour(field: str, shades: Mapping[str, str], **options: Any) -> Any:
     return alt.Color(f"{field}:N", title=None, sort=list(shades), scale=scale, **options)
 
 
-def rule(value: float, axis: str, label: str = "", *, ink: str = TARGET, **text: Any) -> list[Any]:
-    """Layers of a dashed line at a value of the axis `x` or `y`, and of its label."""
+def rule(
+    value: float, axis: str, label: str = "", *, ink: str = TARGET, along: float | None = None, **text: Any
+) -> list[Any]:
+    """Layers of a dashed line at a value of the axis `x` or `y`, and of its label.
+
+    Args:
+        value: of the axis.
+        axis: `x` or `y`.
+        label: of the line; none where it is empty.
+        ink: of line and label.
+        along: value of the other axis where the label stands; else `at` of `text`, pixels from the begin of that axis.
+        text: of the mark of the label.
+    """
     import altair as alt
 
     channel = alt.X if axis == "x" else alt.Y
@@ -48,6 +59,8 @@ def rule(value: float, axis: str, label: str = "", *, ink: str = TARGET, **text:
     if not label:
         return [line]
     place = {"y": alt.YValue(text.pop("at", -3))} if axis == "x" else {"x": alt.XValue(text.pop("at", 0))}
+    if along is not None:
+        place = {"y": alt.YDatum(along)} if axis == "x" else {"x": alt.XDatum(along)}
     return [line, base.mark_text(color=ink, fontSize=12, **text).encode(text=alt.Text("label:N"), **place)]
 
 

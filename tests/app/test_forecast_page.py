@@ -1,5 +1,6 @@
 """The page of forecasts without a browser: choose, state, forecast, read; bad input is a message."""
 
+import re
 import shlex
 from pathlib import Path
 from types import SimpleNamespace
@@ -70,6 +71,17 @@ def test_a_forecast_shows_its_verdict_tables_and_what_was_stated(page: AppTest, 
     assert "--horizon=1d" in command
     assert "--events=events.yaml" in command
     assert sorted(path.name for path in (home / "scenarios").iterdir()) == ["chat.csv", "tiny.yaml", "traces"]
+
+
+def test_the_command_reads_dates_as_the_page_does(page: AppTest, home: Path) -> None:
+    text = (home / "scenarios" / "chat.csv").read_text(encoding="utf-8")
+    days = re.sub(r"2024-03-(\d\d)T(\d\d):00:00Z", r"\1/03/2024 \2:00", text)
+    page.file_uploader[0].set_value(("days.csv", days.encode(), "text/csv")).run()
+    field(page, "Horizon").set_value("3h")
+    field(page, "Time format").set_value("%d/%m/%Y %H:%M")
+    settle(page.button[0].click().run())
+    assert not page.error
+    assert "--time-format=%d/%m/%Y %H:%M" in shlex.split(page.code[0].value)
 
 
 def test_another_series_of_the_same_name_is_not_that_which_was_forecast(page: AppTest, home: Path) -> None:

@@ -5,6 +5,7 @@ and thinned to at most `ROWS` rows a chart by picking the worst or the largest v
 Tables are `pyarrow.Table`s of the result folder; documents are those of `simcost run`.
 """
 
+from collections.abc import Sequence
 from math import floor
 from typing import Any
 
@@ -129,25 +130,38 @@ def cost_against_slo(document: Document) -> Any:
 
     rows = [_point(plan) for plan in document["plans"] if plan["slo"]["attainment"] is not None]
     target = round(100 * float(document["plans"][0]["slo"]["target"]), 6)
-    share = alt.Scale(domain=_percent_domain(rows, target), nice=False, zero=False)
+    domain, shares = around(rows, "usd"), _percent_domain(rows, target)
     x = alt.X(
         "usd:Q",
         title="cost per month (USD)",
         axis=alt.Axis(format="$~s", tickCount=6),
-        scale=alt.Scale(domain=around(rows, "usd"), zero=False, nice=False),
+        scale=alt.Scale(domain=domain, zero=False, nice=False),
     )
-    y = alt.Y("attainment:Q", title="requests within all limits (%)", axis=alt.Axis(tickCount=6), scale=share)
+    y = alt.Y(
+        "attainment:Q",
+        title="requests within all limits (%)",
+        axis=alt.Axis(tickCount=6),
+        scale=alt.Scale(domain=shares, nice=False, zero=False),
+    )
     shown = [alt.Tooltip("plan:N"), alt.Tooltip("usd:Q", format="$,.0f"), alt.Tooltip("attainment:Q", format=".2f")]
-    goal = rule(target, "y", f"target {exact(target)} %", align="left", dx=5, at=_free_end(rows, target))
+    goal = rule(target, "y", f"target {exact(target)} %", dy=-8, along=_free(rows, target, shares, domain))
     chart = interval_scatter(document, rows, x=x, y=y, tooltip=shown, under=goal)
     note = "Filled: meets the SLO. Hollow: misses it. Bars: confidence intervals over replications."
     return finish(chart, "Cost (USD per month) against service level (% of requests)", note)
 
 
-def _free_end(rows: Rows, target: float) -> int:
-    """Place of the label of the target: the end of its line whose plan, the cheapest or the dearest, is farther off."""
-    off = [abs(row["attainment"] - target) for row in sorted(rows, key=lambda row: float(row["usd"]))]
-    return 0 if off and off[0] > off[-1] else WIDTH - 60
+def _free(rows: Rows, target: float, shares: Sequence[float], domain: Sequence[float]) -> float:
+    """Cost at which the label of the target stands: the middle of the widest part of its line that no plan covers."""
+    lo, hi = target - 0.05 * (shares[1] - shares[0]), target + 0.15 * (shares[1] - shares[0])
+    left, widest = domain[0], (domain[0], domain[0])
+    for row in sorted(rows, key=lambda row: float(row["usd_lo"])):
+        if row["attainment_lo"] <= hi and row["attainment_hi"] >= lo:
+            level = lo <= row["attainment"] <= hi
+            first, last = (row["usd_lo"], row["usd_hi"]) if level else (row["usd"], row["usd"])
+            widest = max(widest, (left, first), key=lambda part: part[1] - part[0])
+            left = max(left, last)
+    first, last = max(widest, (left, domain[1]), key=lambda part: part[1] - part[0])
+    return float(first + last) / 2
 
 
 def _percent_domain(rows: Rows, target: float) -> list[float]:

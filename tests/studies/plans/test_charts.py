@@ -243,10 +243,27 @@ def test_the_label_of_the_target_stands_away_from_the_plan_that_is_near_it(near:
         plan["slo"] |= {"target": 0.99, "attainment": 0.991 if number == near else 0.999}
         plan["intervals"] = {"per_month_usd": None, "attainment": None}
     layers = cost_charts.cost_against_slo(told).to_dict()["layer"]
+    assert (label_place(told) > 25_000) == (near == 0)
+
+
+def test_the_label_of_the_target_stands_on_no_interval_of_a_plan() -> None:
+    told = document(PLANS[:4])
+    for plan, usd, lo in zip(
+        told["plans"], (2_900.0, 3_200.0, 5_100.0, 5_600.0), (0.987, 0.9895, 1.0, 0.984), strict=True
+    ):
+        plan["cost_usd"]["per_month"] = usd
+        plan["slo"] |= {"target": 0.99, "attainment": min(lo + 0.008, 1.0)}
+        plan["intervals"] = {"per_month_usd": None, "attainment": {"lo": lo, "hi": 1.0}}
+    assert 3_500 < label_place(told) < 5_000
+
+
+def label_place(told: dict[str, Any]) -> float:
+    """Cost at which the label of the target stands."""
+    layers = cost_charts.cost_against_slo(told).to_dict()["layer"]
     [place] = [
-        layer["encoding"]["x"]["value"] for layer in layers if layer["encoding"].get("text", {}).get("field") == "label"
+        layer["encoding"]["x"]["datum"] for layer in layers if layer["encoding"].get("text", {}).get("field") == "label"
     ]
-    assert (place > cost_charts.WIDTH / 2) == (near == 0)
+    return float(place)
 
 
 def test_names_of_plans_stay_text(tmp_path: Path) -> None:
