@@ -1,5 +1,6 @@
 """The page of the catalog: models, hardware and prices that simcost knows, with their sources."""
 
+import shlex
 from typing import Any
 
 import streamlit as st
@@ -7,12 +8,18 @@ import streamlit as st
 from simcost.catalog import Catalog, load_catalog
 from simcost.catalog.documents import KINDS, catalog_list, catalog_show
 from simcost.errors import InputError
+from simcost.studies.argument_types import condition
 from simcost.studies.catalog.view import parts
 from views.result import body
 from views.table import table
 from views.text import plain, same_command
 
 FIRST = "offers"
+EXAMPLE = "e.g. h100 us-east-1, or accelerator=l4 region=us-*"
+HELP = (
+    "Words that a row has, and `COLUMN=VALUE`: what a column of the facts holds, exactly, or with `*` how it begins. "
+    "Values of one column are alternatives."
+)
 _NAMED = ("accelerators", "models", "offers", "token-prices")
 """Kinds whose rows have a name that can be looked up."""
 
@@ -26,17 +33,23 @@ def show() -> None:
     )
     left, right = st.columns([1, 2])
     kind = left.selectbox("Kind", list(KINDS), index=list(KINDS).index(FIRST), key="catalog kind", bind="query-params")
-    wanted = right.text_input("Rows with", placeholder="e.g. h100 us-east-1", key="catalog words")
-    catalog = _catalog()
-    [listed] = parts(catalog_list(catalog, kind))
-    if not listed.rows:
+    wanted = right.text_input("Rows with", placeholder=EXAMPLE, help=HELP, key="catalog words")
+    catalog, (where, words) = _catalog(), _asked(wanted)
+    try:
+        document = catalog_list(catalog, kind, where)
+    except InputError as error:
+        st.error(plain(str(error)))
+        return
+    if not document["rows"]:
         st.info(f"The catalog has no {kind}. A folder of your own may: `simcost catalog list {kind} --catalog DIR`.")
         return
-    rows = [row for row in listed.rows if _has(row, wanted)]
-    if not rows:
+    [listed] = parts(_having(document, words))
+    if not listed.rows:
         st.info("No row has all these words.")
         return
-    chosen = table(rows, key=f"catalog {kind}", selection="single-row").selection.rows if kind in _NAMED else []
+    rows = listed.rows
+    key = f"catalog {kind} {wanted}"  # of other rows none is selected
+    chosen = table(rows, key=key, selection="single-row").selection.rows if kind in _NAMED else []
     if kind not in _NAMED:
         table(rows)
     for line in listed.said:
@@ -45,7 +58,8 @@ def show() -> None:
         _facts(catalog, next(iter(rows[chosen[0]].values())))
     elif kind in _NAMED:
         st.info("Select a row (by keyboard with Shift+Space) for all that is known of it.")
-    same_command(f"simcost catalog list {kind}")
+    if not words:  # the command has no search of words
+        same_command(shlex.join(["simcost", "catalog", "list", kind, *(f"--where={at}={one}" for at, one in where)]))
 
 
 @st.cache_resource(show_spinner=False)
@@ -53,10 +67,22 @@ def _catalog() -> Catalog:
     return load_catalog()
 
 
-def _has(row: Any, wanted: str) -> bool:
-    """True if a row has all the words."""
-    text = " ".join(row.values()).lower()
-    return all(word in text for word in wanted.lower().split())
+def _asked(wanted: str) -> tuple[list[tuple[str, str]], list[str]]:
+    """Conditions on columns, and the other words; quotes hold together what has blanks."""
+    try:
+        parts_of = shlex.split(wanted)
+    except ValueError:  # a quote is open
+        parts_of = wanted.split()
+    where = [condition(word) for word in parts_of if word.find("=") > 0]
+    return where, [word.lower() for word in parts_of if word.find("=") <= 0]
+
+
+def _having(document: dict[str, Any], words: list[str]) -> dict[str, Any]:
+    """The facts whose rows have all the words."""
+    [listed] = parts(document)
+    texts = [" ".join(row.values()).lower() for row in listed.rows]
+    kept = [fact for fact, text in zip(document["rows"], texts, strict=True) if all(word in text for word in words)]
+    return document | {"rows": kept}
 
 
 def _facts(catalog: Catalog, name: str) -> None:

@@ -39,3 +39,20 @@ def test_every_kind_is_shown(page: AppTest) -> None:
         page.selectbox[0].set_value(kind).run()
         assert not page.exception, kind
         assert page.dataframe or page.table or "has no" in page.info[0].value, kind
+
+
+def test_conditions_on_columns_choose_rows_as_the_command_does(page: AppTest) -> None:
+    page.text_input[0].set_value("accelerator=l4 region=us-*").run()
+    assert set(page.dataframe[0].value["Accelerators"].str.rpartition(" ")[2]) == {"l4"}
+    assert set(page.dataframe[0].value["Region"].str[:3]) == {"us-"}
+    assert page.code[0].value == "simcost catalog list offers --where=accelerator=l4 '--where=region=us-*'"
+    page.text_input[0].set_value("acelerator=l4").run()
+    assert "did you mean 'accelerator'" in page.error[0].value
+    page.text_input[0].set_value('"a =').run()
+    assert "No row" in page.info[0].value
+
+
+def test_the_line_below_counts_the_rows_that_are_shown(page: AppTest) -> None:
+    page.text_input[0].set_value("p5. us-east-1").run()
+    assert page.caption[1].value.startswith(f"{len(page.dataframe[0].value)} offers")
+    assert not page.code

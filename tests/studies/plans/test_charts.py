@@ -242,7 +242,6 @@ def test_the_label_of_the_target_stands_away_from_the_plan_that_is_near_it(near:
         plan["cost_usd"]["per_month"] = usd
         plan["slo"] |= {"target": 0.99, "attainment": 0.991 if number == near else 0.999}
         plan["intervals"] = {"per_month_usd": None, "attainment": None}
-    layers = cost_charts.cost_against_slo(told).to_dict()["layer"]
     assert (label_place(told) > 25_000) == (near == 0)
 
 
