@@ -54,13 +54,14 @@ def rule(
     import altair as alt
 
     channel = alt.X if axis == "x" else alt.Y
-    base = alt.Chart(inline([{axis: value, "label": label}])).encode(**{axis: channel(f"{axis}:Q")})
+    row = {axis: value, "label": label} | ({} if along is None else {"along": along})
+    base = alt.Chart(inline([row])).encode(**{axis: channel(f"{axis}:Q")})
     line = base.mark_rule(strokeDash=[6, 4], color=ink, strokeWidth=1.5)
     if not label:
         return [line]
     place = {"y": alt.YValue(text.pop("at", -3))} if axis == "x" else {"x": alt.XValue(text.pop("at", 0))}
     if along is not None:
-        place = {"y": alt.YDatum(along)} if axis == "x" else {"x": alt.XDatum(along)}
+        place = {"y": alt.Y("along:Q")} if axis == "x" else {"x": alt.X("along:Q")}
     return [line, base.mark_text(color=ink, fontSize=12, **text).encode(text=alt.Text("label:N"), **place)]
 
 

@@ -258,10 +258,7 @@ def test_the_label_of_the_target_stands_on_no_interval_of_a_plan() -> None:
 
 def label_place(told: dict[str, Any]) -> float:
     """Cost at which the label of the target stands."""
-    layers = cost_charts.cost_against_slo(told).to_dict()["layer"]
-    [place] = [
-        layer["encoding"]["x"]["datum"] for layer in layers if layer["encoding"].get("text", {}).get("field") == "label"
-    ]
+    [place] = {row["along"] for data in datasets(cost_charts.cost_against_slo(told)) for row in data if "along" in row}
     return float(place)
 
 
