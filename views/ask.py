@@ -47,12 +47,10 @@ def show(
         "Question",
         list(questions),
         default=next(iter(questions)),
+        required=True,
         key=f"{title} question",
         label_visibility="collapsed",
     )
-    if asked is None:
-        st.info("Choose a question.")
-        return
     with st.sidebar:
         words = questions[asked].ask(scenarios, results)
         ready = all(word for word in words if isinstance(word, Chosen))

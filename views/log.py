@@ -206,7 +206,10 @@ def _read(
             seen = describe_trace(out)
         except SimcostError as error:
             raise type(error)(str(error).replace(f"{folder}/", "").replace(f"{traces}/", "")) from error
-    shown = {**seen, "file": out.name, "dropped": read["dropped"], "repaired": read["repaired"]}
+    told = [finding | {"message": finding["message"].replace(f"{folder}/", "")} for finding in read["findings"]]
+    told += [finding for finding in seen["findings"] if finding not in told]
+    of_import = {key: read[key] for key in ("dropped", "repaired", "cut") if key in read}
+    shown = {**seen, **of_import, "file": out.name, "findings": told}
     return {"document": shown, "trace": out, "name": stem, "upload": chosen.upload.file_id}
 
 

@@ -101,6 +101,14 @@ def test_a_column_that_is_not_found_is_asked_for_in_words_of_the_page(page: AppT
     assert "Prompt tokens, Output tokens" in button(page, "Read").help
 
 
+def test_what_an_import_tells_is_on_the_page(page: AppTest) -> None:
+    rows = [f"{i},{100 + i},20,{'small' if i % 2 else 'large'},{'failure' if i < 3 else 'success'}" for i in range(30)]
+    read(page, "log.csv", "\n".join(["ts,prompt_tokens,completion_tokens,model,status", *rows]))
+    shown = " ".join(block.body for block in page.get("html"))
+    assert "3 requests failed, as their status says; left out" in shown
+    assert "the requests are of 2 models" in shown
+
+
 def test_another_log_of_the_same_name_is_not_that_which_was_read(page: AppTest) -> None:
     read(page, "log.csv", LOG)
     assert [one.value for one in page.header] == ["Compare plans for it"]

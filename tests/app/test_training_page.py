@@ -63,6 +63,11 @@ def press(page: AppTest) -> None:
     assert not page.exception
 
 
+def test_a_question_is_always_chosen(page: AppTest) -> None:
+    """A second click on the one that is chosen left the page without a question."""
+    assert page.get("button_group")[0].proto.required
+
+
 def test_a_run_is_answered_without_a_file(page: AppTest) -> None:
     press(page)
     assert not page.error
