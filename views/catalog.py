@@ -80,7 +80,7 @@ def _asked(wanted: str) -> tuple[list[tuple[str, str]], list[str]]:
 def _having(document: dict[str, Any], words: list[str]) -> dict[str, Any]:
     """The facts whose rows have all the words."""
     [listed] = parts(document)
-    texts = [" ".join(row.values()).lower() for row in listed.rows]
+    texts = [" ".join(row.values()).lower() for row in listed.rows or ()]
     kept = [fact for fact, text in zip(document["rows"], texts, strict=True) if all(word in text for word in words)]
     return document | {"rows": kept}
 

@@ -206,10 +206,12 @@ def _read(
             seen = describe_trace(out)
         except SimcostError as error:
             raise type(error)(str(error).replace(f"{folder}/", "").replace(f"{traces}/", "")) from error
-    told = [finding | {"message": finding["message"].replace(f"{folder}/", "")} for finding in read["findings"]]
+    told: list[dict[str, Any]] = [
+        {**finding, "message": finding["message"].replace(f"{folder}/", "")} for finding in read["findings"]
+    ]
     told += [finding for finding in seen["findings"] if finding not in told]
-    of_import = {key: read[key] for key in ("dropped", "repaired", "cut") if key in read}
-    shown = {**seen, **of_import, "file": out.name, "findings": told}
+    of_import = {"dropped": read["dropped"], "repaired": read["repaired"], "cut": read.get("cut", {})}
+    shown: dict[str, Any] = {**seen, **of_import, "file": out.name, "findings": told}
     return {"document": shown, "trace": out, "name": stem, "upload": chosen.upload.file_id}
 
 
