@@ -505,3 +505,9 @@ def test_dates_that_a_spreadsheet_writes_as_numbers_are_told(tmp_path: Path) -> 
     assert kinds(days) == {"clock_unknown": 1, "serial_dates": 30}
     seconds = table(tmp_path, "\n".join(["t_s,requests", *(f"{3600 * hour},5" for hour in range(30))]))
     assert kinds(seconds) == {"clock_unknown": 1}
+
+
+def test_a_pattern_that_is_not_one_is_quoted_as_it_was_written(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("time,value\n2026-01-01,1\n2026-01-02,2\n")
+    with pytest.raises(TraceError, match="--time-format '%Q': %Q is unknown"):
+        read_series(tmp_path / "x.csv", time_format="%Q")

@@ -9,6 +9,7 @@ from itertools import product
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from simcost.errors import TraceError
 from simcost.tables.cells import as_text
 from simcost.trace.requests.dates import TimePattern, dated
 
@@ -86,7 +87,11 @@ def _by_pattern(pattern: str) -> Callable[[pa.Array], pa.Array]:
     """
     if any(day in pattern for day in ("%d", "%D", "%F")):
         return TimePattern(pattern).iso
-    of_first = TimePattern(f"%d {pattern}").iso
+    dated_first = f"%d {pattern}"
+    try:
+        of_first = TimePattern(dated_first).iso
+    except TraceError as error:
+        raise TraceError(str(error).replace(repr(dated_first), repr(pattern))) from error
     return lambda text: of_first(pc.binary_join_element_wise("1", pc.utf8_trim_whitespace(text), " "))
 
 
