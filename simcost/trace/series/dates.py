@@ -21,7 +21,9 @@ _COMPACT = {
 }
 """Forms of a month or a day, and what makes ISO of them."""
 _WEEK = re.compile(r"(\d{4})-?W(\d\d)")
-_MONTHS = ("%b %Y", "%b-%Y", "%b-%y", "%b %y", "%b/%Y", "%m/%Y", "%m.%Y")
+_NUMBERED, _NAMED = re.compile(r"\d\d?[/.]\d{4}"), re.compile(r"[^\W\d_]{3}")
+"""A month and its year in numbers, and what a time with the name of its month has in it: three letters."""
+_MONTHS = ("%b %Y", "%b-%Y", "%b-%y", "%b %y", "%b/%Y")
 _DAYS = ("%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%d %b %y", "%d. %b %Y", "%b %d, %Y", "%b %d %Y", "%a, %d %b %Y")
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %H:%M:%S %z")
 
@@ -97,8 +99,13 @@ def _by_pattern(pattern: str) -> Callable[[pa.Array], pa.Array]:
 
 def _named(cells: list[str]) -> str | None:
     """The pattern of most cells, with the name of the month or without a day; None = none of those known."""
+    patterns: Iterable[str] = ()
+    if _most(map(_NUMBERED.fullmatch, cells)):
+        patterns = ("%m/%Y", "%m.%Y")
+    elif _most(map(_NAMED.search, cells)):
+        patterns = (*_MONTHS, *("".join(parts) for parts in product(_DAYS, _CLOCKS)))
     text = pa.array(cells)
-    for pattern in (*_MONTHS, *("".join(parts) for parts in product(_DAYS, _CLOCKS))):
+    for pattern in patterns:
         if _most(_by_pattern(pattern)(text).to_pylist()):
             return pattern
     return None
