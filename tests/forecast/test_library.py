@@ -23,6 +23,7 @@ def daily(days, noise=2.0, season=8):
     return 100 + 40 * np.sin(2 * np.pi * t / season) + noise * stream(7, "noise").standard_normal(len(t))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_daily_profile_is_recovered(name):
     known = seen(daily(15))

@@ -104,6 +104,7 @@ def test_spot_nodes_of_a_real_zone(home: Path) -> None:
     assert sum(lost["gpu_hours"].values()) == pytest.approx(32 * 8 * 14 * 24)
 
 
+@pytest.mark.slow
 def test_training_eats_the_night(home: Path, shared: Path) -> None:
     data = shared / "data"
     import_trace(data / "traces/AzureLLMInferenceTrace_conv.csv", "azure-llm", home / "traces/azure-conv-2023.parquet")

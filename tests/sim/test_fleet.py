@@ -96,7 +96,11 @@ def test_clients_give_up_at_the_gateway() -> None:
     assert ledger.outcomes.timed_out == pytest.approx(2 * (ready_s - 30), rel=0.1)
 
 
-@pytest.mark.parametrize("retries", [None, Retries(attempts=3, on=("rejected",))])
+@pytest.mark.parametrize(
+    "retries",
+    [None, pytest.param(Retries(attempts=3, on=("rejected",)), marks=pytest.mark.slow)],
+    ids=["once", "again"],
+)
 def test_requests_that_never_fit_are_rejected_and_counted(retries: Retries | None) -> None:
     """By the window in which they came, each once; those that the gateway turned away are not among them."""
     full = Admission(max_ongoing=2, max_queued=1)

@@ -86,6 +86,7 @@ def test_the_mean_count_is_the_integral_and_counts_vary(law: Gaps, tmp_path: Pat
     assert np.mean(counts) == pytest.approx(40, abs=4 * np.std(counts) / np.sqrt(400))
 
 
+@pytest.mark.slow
 def test_long_states_begin_as_often_as_time_is_spent_in_them() -> None:
     """Mean count = integral of the rate, however long the states are beside the run."""
     law = Mmpp(levels=(0, 1, 5), dwell=(1000, 500, 100))
@@ -94,6 +95,7 @@ def test_long_states_begin_as_often_as_time_is_spent_in_them() -> None:
     assert np.mean(counts) == pytest.approx(40, abs=4 * np.std(counts) / np.sqrt(2000))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "law", [WeibullGaps(shape=0.1), Bootstrap(trace="t.parquet", block=1000)], ids=lambda law: law.kind
 )

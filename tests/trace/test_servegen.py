@@ -129,6 +129,7 @@ def test_any_text_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, t
     assert str(path) in message
 
 
+@pytest.mark.slow
 def test_six_published_clients(shared: Path, tmp_path: Path) -> None:
     with tarfile.open(shared / "data/servegen_m-large_original_6clients.tar.gz") as packed:
         packed.extractall(tmp_path, filter="data")
