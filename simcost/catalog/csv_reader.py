@@ -211,7 +211,7 @@ def _parse_float(text: str) -> float:
 
 
 def _plainly(text: str) -> str:
-    """Form of a number that people write with a sign or a comma; an example where it is no such.
+    """Form of a number that people write with a sign or a comma; else an example.
 
     >>> _plainly("$1,234.50"), _plainly("12 %"), _plainly("80GB")
     ('as 1234.50', 'as 0.12', 'without unit, e.g. 80e9')

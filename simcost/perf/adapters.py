@@ -5,7 +5,7 @@ from typing import Literal
 from simcost.catalog.facts import Model
 from simcost.errors import InputError
 from simcost.record import record
-from simcost.units import BytesPerS, PositiveCount
+from simcost.units import BytesPerS, PositiveCount, plural
 
 SHARED_PART = 0.5
 """Part of an adapter that every tensor-parallel device holds whole (vLLM without `fully_sharded_loras`)."""
@@ -54,7 +54,7 @@ class AdapterSlots:
                 "fitted, and not in the spread of step times), and adapters that are not there are loaded before it."
             )
         return (
-            f"LoRA: {self.slots} adapter{'s' * (self.slots > 1)} of rank {self.rank} take their memory from the KV "
+            f"LoRA: {plural(self.slots, 'adapter')} of rank {self.rank} take their memory from the KV "
             f"cache, and every step is {self.step_factor:.3g} times as long, as if it held all of them (constants of "
             "inference-sim, not fitted; the spread of step times covers none to twice of that). Loading of further "
             "adapters takes no time."

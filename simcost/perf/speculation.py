@@ -13,7 +13,7 @@ from simcost.errors import CatalogError, InputError, did_you_mean
 from simcost.perf.acceptance import Rates, alpha_of_length, constant_rates, rates_of_length
 from simcost.perf.model_shape import counted_parameters
 from simcost.record import record
-from simcost.units import Seconds
+from simcost.units import Seconds, plural
 
 if TYPE_CHECKING:
     from simcost.catalog import Catalog
@@ -110,7 +110,7 @@ class Speculation:
         try:
             drafter = catalog.model(self.drafter)
         except CatalogError as error:
-            raise CatalogError(f"{error}; drafters that are no model are {', '.join((*HEADS, NGRAM))}") from error
+            raise CatalogError(f"{error}; other drafters are {', '.join((*HEADS, NGRAM))}") from error
         if drafter.vocabulary != model.vocabulary or drafter.parameters >= model.parameters:
             raise InputError(_other_target(catalog, drafter, model))
         return drafter
@@ -127,7 +127,7 @@ class Speculation:
         else:
             accepted = f"each accepted with probability {self.acceptance:g}"
         return (
-            f"Speculation: {self.tokens} draft{'s' * (self.tokens > 1)} of {self.drafter} a step, {accepted}. All "
+            f"Speculation: {plural(self.tokens, 'draft')} of {self.drafter} a step, {accepted}. All "
             "sequences of a step get the mean number of tokens, rounded down step by step. Acceptance depends on the "
             "task: measure it on your requests."
         )

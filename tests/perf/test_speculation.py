@@ -154,7 +154,7 @@ def test_published_acceptance_is_that_of_its_positions() -> None:
             r"none of this pair \(of mtp with deepseek-v3\); state `acceptance`",
         ),
         ({"task": "gsm8k", "drafter": "egle3"}, CatalogError, "none of this pair; state `acceptance` or `length`"),
-        ({"acceptance": 0.7, "drafter": "egle3"}, CatalogError, "drafters that are no model are eagle3, mtp, ngram"),
+        ({"acceptance": 0.7, "drafter": "egle3"}, CatalogError, "other drafters are eagle3, mtp, ngram"),
         ({"acceptance": 0.7, "drafter": "qwen3-0.6b"}, InputError, "151,936 tokens, llama-3.1-8b 128,256"),
         ({"acceptance": 0.7, "drafter": "llama-3.1-70b"}, InputError, "is not smaller than llama-3.1-8b"),
     ],
