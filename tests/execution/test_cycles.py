@@ -19,8 +19,7 @@ class Cycle:
 
 @pytest.fixture(autouse=True)
 def _no_look_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(cycles, "_AT_WORK", [])  # pages of other tests set aside for good
-    gc.unfreeze()
+    monkeypatch.setattr(cycles, "_AT_WORK", [])
     gc.disable()
     yield
     gc.enable()

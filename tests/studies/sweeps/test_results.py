@@ -75,6 +75,7 @@ def test_of_several_folders_the_one_that_cannot_be_read_is_named(place: Path, tm
     assert "all/run: its results cannot be read (result.json does not fit" in refused("results", tmp_path / "all")
 
 
+@pytest.mark.slow
 def test_a_field_that_has_texts_in_one_of_two_sweeps_has_texts_in_both(tmp_path: Path) -> None:
     """A sweep over `true` and `false` is read beside one in which a mapping takes the place of `true`."""
     text = TINY.partition("  - name: scaled")[0]
