@@ -52,7 +52,7 @@ def above(usd: float, limit: float) -> str:
     """An amount above a limit; with the excess where both are written alike.
 
     >>> above(3042.0, 2000.0), above(2857.3, 2857.0)
-    ('$3,042', '$2,857, $0.3 more')
+    ('$3,042', '$2,857, $0.30 more')
     """
     text = format_usd(usd)
     return text if text != format_usd(limit) else f"{text}, {format_usd(usd - limit)} more"

@@ -207,7 +207,7 @@ def difference_usd(usd: float, less: float) -> float:
 
 
 def format_usd(value_usd: float) -> Formatted:
-    """Money as text: `$1,234`, `$12.30`, `$0.0000812`, `-$5.00`."""
+    """Money as text: `$1,234`, `$12.30`, `$0.80`, `$0.0000812`, `-$5.00`."""
     return Formatted(_money(value_usd), value_usd)
 
 
@@ -236,7 +236,9 @@ def _money(value_usd: float) -> str:
         return f"{sign}${size:,.0f}"
     if size >= 0.9995 or size == 0:
         return f"{sign}${size:.2f}"
-    digits = f"{size:.3g}"
+    digits, cents = f"{size:.3g}", f"{size:.2f}"
+    if float(digits) == float(cents):
+        return f"{sign}${cents}"
     return f"{sign}${Decimal(digits):f}" if size > 1e-6 else f"{sign}${digits}"
 
 

@@ -148,6 +148,8 @@ def waste(scenarios: Path, results: Path) -> Words:
         }
     )
     words += renamed("duty=gpu_util", "utilisation")
+    rows = st.text_input("Rows with", placeholder="gpu_model=H100")
+    words += [f"--where={part.strip()}" for part in rows.split(",") if part.strip()]
     gpus = st.text_input("GPUs, of a job log", placeholder="64, or long=48, short=16")
     return words + [f"--gpus={part.strip()}" for part in gpus.split(",") if part.strip()]
 

@@ -23,6 +23,12 @@ def _recorded(arguments: Arguments) -> object:
     if "slo" in arguments.fail_on:
         raise InputError(f"--fail-on slo needs a scenario; {arguments.file} shows use, not latency")
     offer = offer_of(arguments)
-    found = waste(arguments.file, price_usd_per_h=arguments.price, offer=offer, mapping=dict(arguments.map))
+    found = waste(
+        arguments.file,
+        price_usd_per_h=arguments.price,
+        offer=offer,
+        mapping=dict(arguments.map),
+        where=arguments.where,
+    )
     arguments.view = "waste.recorded_advice_view"
     return sourced(arguments, recorded_advice(found), found.findings)

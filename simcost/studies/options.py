@@ -17,7 +17,7 @@ from simcost.errors import GateError, InputError
 from simcost.execution.options import ENGINES, EngineOptions
 from simcost.gates import Amount, Gate, described, parse_gate
 from simcost.outputs import check_folder, check_outputs, check_writable, whole_file
-from simcost.studies.argument_types import natural, pairs, positive, span, worth
+from simcost.studies.argument_types import condition, natural, pairs, positive, span, worth
 
 Arguments = argparse.Namespace
 Result = TypeVar("Result")
@@ -310,6 +310,19 @@ def columns(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=COLUMN",
         help="columns of the file: a=b, several as a=b,c=d or apart; repeatable",
+    )
+
+
+def sample_rows(parser: argparse.ArgumentParser) -> None:
+    """Rows of monitored utilisation."""
+    parser.add_argument(
+        "--where",
+        action="append",
+        type=condition,
+        default=[],
+        metavar="COL=VALUE",
+        help="of samples, take only rows with this value, e.g. gpu_model=H100; repeatable: other columns must hold, "
+        "too, values of one column are alternatives",
     )
 
 

@@ -131,5 +131,5 @@ def test_a_value_just_below_a_power_of_ten_has_the_form_of_its_neighbours(shown:
 
 def test_a_margin_of_a_small_amount_is_not_left_out() -> None:
     assert usd_margin(0.0351, 0.0042) == "$0.0351 ± $0.0042"
-    assert usd_margin(0.5, 0.04) == "$0.5 ± $0.04"
+    assert usd_margin(0.5, 0.04) == "$0.50 ± $0.04"
     assert usd_margin(2049.0, 0.4) == "$2,049"

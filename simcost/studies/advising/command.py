@@ -19,6 +19,7 @@ from simcost.studies.options import (
     engine_of,
     gated,
     output_folder,
+    sample_rows,
     seed,
     study,
 )
@@ -51,6 +52,7 @@ def add(verbs: Any, recorded: Callable[[Arguments], object]) -> None:
     advise.add_argument("--price", type=usd_per_h, metavar="USD", help="of utilisation: per GPU and hour, e.g. $2.10/h")
     catalog_offer(advise, "or an offer of the catalog, whose price is shared by its GPUs")
     columns(advise)
+    sample_rows(advise)
     output_folder(advise, "--out", help="folder that keeps the runs (default: results/SCENARIO, or RUN)")
     advise.add_argument("--seeds", type=positive, help="replications (default: as the scenario says, else 10)")
     engine(advise)
@@ -74,7 +76,7 @@ def _rate(text: str) -> float:
 
 
 def _advise(arguments: Arguments) -> Advice:
-    for option in ("price", "offer", "region", "catalog", "map"):
+    for option in ("price", "offer", "region", "catalog", "map", "where"):
         if getattr(arguments, option):
             raise InputError(
                 f"--{option} is for recorded utilisation, a .csv or .parquet file; {arguments.file} is taken for a "

@@ -4,7 +4,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simcost.studies.argument_types import positive, seconds, usd_per_h
-from simcost.studies.options import Arguments, catalog_offer, check_belongs, columns, offer_of, sourced, study
+from simcost.studies.options import (
+    Arguments,
+    catalog_offer,
+    check_belongs,
+    columns,
+    offer_of,
+    sample_rows,
+    sourced,
+    study,
+)
 
 if TYPE_CHECKING:
     from simcost.studies.waste.result import WasteResult
@@ -25,6 +34,7 @@ def add(verbs: Any) -> None:
         help="DCGM, Prometheus or pool samples (CSV or Parquet), a job log (sacct -P), or results of `simcost run`",
     )
     columns(waste)
+    sample_rows(waste)
     waste.add_argument("--plan", metavar="NAME", help="of a results folder (default: the best)")
     waste.add_argument("--price", type=usd_per_h, metavar="USD", help="per GPU and hour, e.g. $2.10/h")
     catalog_offer(waste, "or an offer of the catalog, whose price is shared by its GPUs")
@@ -67,7 +77,7 @@ def _of_results(arguments: Arguments, offer: Any) -> "WasteResult":
     from simcost.scenario.storage.results import finished_plan
     from simcost.studies.waste.from_results import waste_of_plan
 
-    for option in ("map", "jobs_log", "gpus", "spot_trace", "spot"):
+    for option in ("map", "where", "jobs_log", "gpus", "spot_trace", "spot"):
         if getattr(arguments, option):
             raise InputError(f"--{option.replace('_', '-')} is for files; {arguments.file} is a results folder")
     plan, horizon_s = finished_plan(arguments.file, arguments.plan)
@@ -90,6 +100,7 @@ def _of_file(arguments: Arguments, offer: Any) -> "WasteResult":
         price_usd_per_h=arguments.price,
         offer=offer,
         mapping=dict(arguments.map),
+        where=arguments.where,
         timezone=arguments.timezone,
         jobs=jobs,
         jobs_said=[{**one, "message": f"{log}: {one['message']}"} for one in said],

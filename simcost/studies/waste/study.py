@@ -43,23 +43,30 @@ from simcost.trace.jobs.store import is_jobs
 from simcost.trace.series.resample import finding
 from simcost.trace.utilization.from_jobs import about_jobs, left_at_import, samples_of_jobs
 from simcost.trace.utilization.reader import SEVERAL_MODELS, UtilizationFile
+from simcost.trace.utilization.row_choice import Conditions
 from simcost.trace.utilization.samples import MonitoredUnits
 from simcost.trace.utilization.slurm import duty_of_jobs, is_sacct
 
 
 def read(
-    path: Path, mapping: Mapping[str, str], gpus: Mapping[str, int] | int | None, timezone: str
+    path: Path,
+    mapping: Mapping[str, str],
+    gpus: Mapping[str, int] | int | None,
+    timezone: str,
+    where: Conditions = (),
 ) -> tuple[MonitoredUnits, Sequence[FindingDocument], Jobs | None]:
     """The samples, the findings, and the jobs where the file is their log.
 
     A stored trace of jobs and an export of sacct are job logs, and so is a file for which the number of GPUs is given.
 
-    Raises: as the readers.
+    Raises: as the readers; InputError for conditions on the rows of a job log.
     """
     slurm, stored = is_sacct(path), is_jobs(path)
     if not (slurm or stored or gpus is not None):
-        file = UtilizationFile(path, mapping=mapping)
+        file = UtilizationFile(path, mapping=mapping, where=where)
         return file, file.findings, None
+    if where:
+        raise InputError(f"--where is for samples of GPUs or pools; {path} is a job log")
     jobs, said = read_jobs(path, mapping=mapping, timezone=timezone, running=True)
     duty = duty_of_jobs(path) if slurm else {}
     samples, findings = samples_of_jobs(jobs, gpus=gpus, duty=duty)
@@ -92,6 +99,7 @@ def waste(
     price_usd_per_h: float | None = None,
     offer: Offer | None = None,
     mapping: Mapping[str, str] = _NONE,
+    where: Conditions = (),
     timezone: str = "UTC",
     jobs: Jobs | None = None,
     jobs_said: Sequence[FindingDocument] = (),
@@ -105,6 +113,7 @@ def waste(
         price_usd_per_h: of one GPU; or
         offer: of the catalog, whose on-demand price is shared over its accelerators.
         mapping: our columns -> the file's, where it calls them otherwise.
+        where: conditions on the rows of samples that are taken.
         timezone: of the hours of the day, and of times that say none.
         jobs: the job trace of the same time, for failed and cancelled work and for spot; a job log is its own.
         jobs_said: findings on `jobs`.
@@ -116,19 +125,19 @@ def waste(
     """
     price = price_of(price_usd_per_h, offer)
     find_zone(timezone)
-    samples, findings, own = read(path, mapping, gpus, timezone)
+    samples, findings, own = read(path, mapping, gpus, timezone, where)
     written, findings = (timezone, findings) if own is not None else as_written(samples, findings, timezone)
     account = split(samples)
     if not fsum(account.totals.values()) > 0:
         raise InputError(f"{path}: no GPU is there at any time; give samples with GPUs in them")
-    memory, where = measure(account), places(account)
+    memory, of_place = measure(account), places(account)
     jobs = own if jobs is None else jobs
     found = None if jobs is None else outcomes(jobs)
     actions = _measures(account, memory, found, written, offer)
     actions += [] if jobs is None else move_to_spot(jobs, price, spot)
     common = summary(
         account.totals,
-        rows_of(where) + memory_rows(memory, where) + outcome_rows(found),
+        rows_of(of_place) + memory_rows(memory, of_place) + outcome_rows(found),
         actions,
         price,
         file=str(path),
@@ -142,9 +151,9 @@ def waste(
     )
     return SampledWaste(
         **values(common),
-        by=where.kind,
-        places=_places(where),
-        hours=_hours(account, where, written),
+        by=of_place.kind,
+        places=_places(of_place),
+        hours=_hours(account, of_place, written),
         clock=timezone if samples.start_utc_s is not None else None,
         samples=_samples(samples),
     )

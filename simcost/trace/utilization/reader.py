@@ -6,6 +6,7 @@ Rows are stored by unit, so that memory durations those of some units at a time,
 from collections.abc import Iterable, Iterator, Mapping
 from math import fsum
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from simcost.trace.series.resample import finding
 from simcost.trace.utilization.blocks import RowBlocks
 from simcost.trace.utilization.mig_instances import whole_gpus
 from simcost.trace.utilization.occupancy import Findings, Occupancy, column, memory, total_memory
+from simcost.trace.utilization.row_choice import Conditions
 from simcost.trace.utilization.samples import (
     ALLOCATED,
     DUTY,
@@ -59,15 +61,16 @@ class UtilizationFile:
             GPUs or pods (time, unit, duty, memory, ...) as DCGM, Prometheus, nvidia-smi or a dashboard export
             them: a column per measure, a row per metric, or a column per GPU.
         mapping: ours -> the file's column, where the file calls it otherwise.
+        where: conditions on the rows that are taken.
 
     Raises:
         FaultsError: cells or rows at fault, with their lines, all at once.
         TraceError: a file or column that cannot be used; the message says the remedy.
     """
 
-    def __init__(self, path: Path, *, mapping: Mapping[str, str] = _NONE) -> None:
+    def __init__(self, path: Path, *, mapping: Mapping[str, str] = _NONE, where: Conditions = ()) -> None:
         head = peek(path, WHAT)
-        stored = read_table(path, head, find_columns(head, mapping, path))
+        stored = read_table(path, head, find_columns(head, mapping, path), where)
         self._path, self._ordered = path, _Ordered(stored)
         first = self._ordered.first
         self.units = stored.units
@@ -197,7 +200,7 @@ def _several_models(words: Iterable[str]) -> Findings:
     named = ", ".join(models[:3]) + (f" and {len(models) - 3} more" if len(models) > 3 else "")
     text = (
         f"the GPUs are of {len(models)} models ({named}): their hours are added up at one price, and measures take "
-        "them for alike; give the rows of each model apart, with its price"
+        f"them for alike; ask for each with its price: --where {quote(f'{MODEL}={models[0]}')}"
     )
     return [finding(SEVERAL_MODELS, "", len(models), text)]
 

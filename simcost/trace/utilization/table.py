@@ -14,6 +14,7 @@ from simcost.tables.typed import TypedTable
 from simcost.tables.typed_batches import TypedBatches
 from simcost.trace.utilization.blocks import Columns, RowBlocks
 from simcost.trace.utilization.metric_rows import pivoted, used_metrics
+from simcost.trace.utilization.row_choice import Conditions, RowChoice
 from simcost.trace.utilization.samples import (
     DUTY,
     METRIC,
@@ -36,19 +37,22 @@ _ROW = ("wholes", "row")
 """Number of the row in the file."""
 
 
-def read_table(path: Path, head: Head, theirs: Mapping[str, str]) -> "StoredTable":
-    """All rows of an export, wide tables unfolded to one row per GPU and time.
+def read_table(path: Path, head: Head, theirs: Mapping[str, str], where: Conditions = ()) -> "StoredTable":
+    """The rows of an export that are asked for, wide tables unfolded to one row per GPU and time.
 
     Raises:
         FaultsError: bad cells, and rows that could not be split or are not UTF-8, with their lines, all at once.
-        TraceError: a column of a type that cannot be read, a damaged file, no rows, no values or no known metric.
+        TraceError: a column of a type that cannot be read, a damaged file, no rows, no values, no
+            known metric, or none of the rows asked for.
     """
+    choice = RowChoice(path, where, theirs)
     batches = TypedBatches(path=path, head=head, declared=UTILISATION, theirs=theirs, check=lambda _: None)
-    stored = StoredTable(batches)
+    stored = StoredTable(batches, choice)
     for table in batches:
         if not batches.faults.count:
             stored.add(table, len(batches) - len(table))
     batches.finish()
+    choice.check(len(batches))
     stored.finish()
     return stored
 
@@ -56,8 +60,9 @@ def read_table(path: Path, head: Head, theirs: Mapping[str, str]) -> "StoredTabl
 class StoredTable:
     """Rows of an export in blocks; within a block those of a unit stand together, in the order of the file."""
 
-    def __init__(self, batches: TypedBatches) -> None:
+    def __init__(self, batches: TypedBatches, choice: RowChoice) -> None:
         self.path = batches.path
+        self._choice = choice
         self.others = 0
         """Rows of metrics that are not used."""
         self.passed_over: list[tuple[str, int, str]] = []
@@ -97,7 +102,7 @@ class StoredTable:
 
     def finish(self) -> None:
         """Make all rows readable. Raises TraceError if there are none."""
-        self.passed_over = self._batches.findings()
+        self.passed_over = [*self._choice.finding(), *self._batches.findings()]
         if self._waiting:
             self._store()
         if not self._blocks.rows and self.others:
@@ -150,15 +155,19 @@ class StoredTable:
         }
 
     def _plain(self, table: TypedTable, before: int) -> Columns:
-        columns: dict[tuple[str, str], npt.NDArray[Any]] = {("times", TIME): table.times_ns[TIME]}
+        rows = self._choice.rows(table)
+        columns: dict[tuple[str, str], npt.NDArray[Any]] = {("times", TIME): table.times_ns[TIME][rows]}
         for name, values in table.numbers.items():
-            columns["numbers", name] = values
+            columns["numbers", name] = values[rows]
         for name, codes in table.codes.items():
-            known = self.words.setdefault(name, {})
-            number = np.array([known.setdefault(word, len(known)) for word in table.texts(name)], np.int32)
+            known, texts = self.words.setdefault(name, {}), table.texts(name)
+            number = np.zeros(len(texts), np.int32)
+            used, first = np.unique(codes[rows], return_index=True)
+            for code in used[np.argsort(first)].tolist():
+                number[code] = known.setdefault(texts[code], len(known))
             if name != MODEL:  # told, and no key: metrics of one GPU may lack it
-                columns["codes", name] = number[codes]
-        columns[_ROW] = np.arange(before, before + len(table))
+                columns["codes", name] = number[codes[rows]]
+        columns[_ROW] = rows + before
         return columns
 
     def _store(self) -> None:

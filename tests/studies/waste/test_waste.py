@@ -1,5 +1,7 @@
 """Waste: published clusters to the GPU-minute, the laws of its ledger, and each measure on a case by hand."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ from support.shown import on_terminal
 
 from simcost.catalog.loading import load_catalog
 from simcost.documents import values
-from simcost.errors import InputError
+from simcost.errors import InputError, TraceError
 from simcost.studies.waste import buckets
 from simcost.studies.waste.actions import consolidate, give_back, merge_pools, shut_at_night
 from simcost.studies.waste.buckets import MONITORED, Waste, split
@@ -507,6 +509,44 @@ def test_gpus_of_several_models_at_one_price_are_told(tmp_path: Path, layout: st
     assert next(one["kind"] for one in found.findings) == "several_models"
     path.write_text(path.read_text().replace("T4", "H100"))
     assert "models" not in waste(path, price_usd_per_h=3.0).verdict
+
+
+def test_the_gpus_of_one_model_are_those_of_a_file_of_it_alone(tmp_path: Path) -> None:
+    """Each model at its price: what is asked for with conditions is what the rows alone give."""
+    rows = [
+        f"2026-03-02T{minute // 60:02d}:{minute % 60:02d}:00Z,{gpu},{model},{team},{(busy + minute) % 90}"
+        for minute in range(0, 180, 5)
+        for gpu, model, team, busy in (("0", "H100", "a", 70), ("1", "T4", "b", 0), ("2", "T4", "a", 5))
+    ]
+    head = "timestamp,gpu,modelName,team,DCGM_FI_DEV_GPU_UTIL"
+    both, alone = tmp_path / "both.csv", tmp_path / "alone.csv"
+    both.write_text("\n".join([head, *rows]) + "\n")
+    hours = 0.0
+    for where, words in (([("modelName", "H100")], ",H100,"), ([("gpu_model", "T4")], ",T4,")):
+        alone.write_text("\n".join([head, *(row for row in rows if words in row)]) + "\n")
+        asked, expected = waste(both, price_usd_per_h=3.0, where=where), waste(alone, price_usd_per_h=3.0)
+        assert replace(asked, file="", findings=[]) == replace(expected, file="", findings=[])
+        assert "left out, as --where asks" in asked.findings[0]["message"]
+        hours += asked.capacity_gpu_hours
+    assert hours == pytest.approx(waste(both, price_usd_per_h=3.0).capacity_gpu_hours)
+    one = waste(both, price_usd_per_h=3.0, where=[("modelName", "T4"), ("modelName", "H100"), ("team", "b")])
+    assert one.samples.units == 1
+
+
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        (("modelname", "H200"), "no row with gpu_model=H200; the file has 'H100', 'T4'"),
+        (("modle", "T4"), "--where: no column 'modle'"),
+        (("DCGM_FI_DEV_GPU_UTIL", "5"), "it may be one of gpu, modelName"),
+    ],
+)
+def test_conditions_that_no_row_can_meet_are_told(tmp_path: Path, where: tuple[str, str], told: str) -> None:
+    path = tmp_path / "gpus.csv"
+    rows = [f"2026-03-02T00:{m:02d}:00Z,{gpu},{model},5" for m in (0, 5) for gpu, model in (("0", "H100"), ("1", "T4"))]
+    path.write_text("\n".join(["timestamp,gpu,modelName,DCGM_FI_DEV_GPU_UTIL", *rows]) + "\n")
+    with pytest.raises(TraceError, match=re.escape(told)):
+        waste(path, price_usd_per_h=3.0, where=[where])
 
 
 def test_money_for_nodes_that_nothing_ran_on_makes_no_gpu_hour_more_expensive() -> None:
