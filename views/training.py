@@ -6,7 +6,7 @@ from typing import get_args
 import streamlit as st
 
 from simcost.catalog import load_catalog
-from simcost.plan.scheduling import Scheduler
+from simcost.plan.scheduling import Quotas, Scheduler
 from simcost.studies.training_cost.inputs import OPTIONS
 from views.ask import Question
 from views.files import Words, beside, choose, finished, renamed
@@ -78,7 +78,7 @@ def queue(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the ot
     """`simcost train size`."""
     words: Words = ["train", "size", choose("Job log", beside(scenarios, "jobs.csv.gz"), "job log")]
     words += renamed("gpus=NGPUS", "job log")
-    kinds = [policy().kind for policy in get_args(Scheduler)]
+    kinds = [policy().kind for policy in get_args(Scheduler) if policy is not Quotas]
     policies = st.multiselect("Policies", kinds, ["fifo-skip", "easy-backfill"])
     words += [f"--policy={policy}" for policy in policies]
     words += _given(

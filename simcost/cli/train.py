@@ -44,7 +44,7 @@ def _share(arguments: Arguments) -> None:
     from simcost.sim.jobs.document import assumptions, marks_without_effect, other_hours
     from simcost.studies.scheduling.sharing import serving_use, share
 
-    jobs, findings = jobs_of(arguments)
+    jobs, findings = jobs_of(arguments, cpus=False)
     result = share(
         jobs,
         serving_use(arguments.serving, arguments.plan),

@@ -19,7 +19,7 @@ from simcost.compare.tenants import by_tenant
 from simcost.compare.unit_costs import answered, by_service, charge_changes, money, month_by_part
 from simcost.compare.verdict import missed_targets, percent, undecided, verdict
 from simcost.perf.quality import QualityTarget
-from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_seconds, format_usd
+from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_seconds, format_usd, plural
 
 Document = dict[str, Any]
 
@@ -283,7 +283,7 @@ def _unlike_lengths(plans: Sequence[PlanSummary]) -> list[str]:
     lasted = [format_seconds(round(plan.months * HOURS_PER_MONTH * SECONDS_PER_HOUR)) for plan in plans]
     pairs = zip(plans, lasted, strict=True)
     whole = [f"{plan.name} {format_usd(plan.total_usd.mean)} in {time}" for plan, time in pairs]
-    more = f" and {len(plans) - _NAMED} more plans" if len(plans) > _NAMED else ""
+    more = f" and {plural(len(plans) - _NAMED, 'more plan')}" if len(plans) > _NAMED else ""
     costs = f"Each plan runs until its last job has ended, and all jobs cost {', '.join(whole[:_NAMED])}{more}"
     return [f"{costs}; give a `horizon` to compare the same time."]
 

@@ -158,7 +158,7 @@ def _miss(check: Check) -> str:
 
 def _unmeasured(check: Check) -> str:
     if check.name.partition("_s ")[0] in JOBS:
-        return "too many jobs are wider than the cluster"
+        return "too many jobs are wider than the cluster, or of a type of GPU that it lacks"
     return "no job has one" if check.name == "deadlines" else "no request to measure"
 
 

@@ -435,3 +435,26 @@ def test_sizes_say_that_a_count_of_gpus_has_no_types_and_no_parts(tmp_path: Path
     assert any("2 jobs ask for a part of a GPU; on a count each takes a whole one" in one for one in said)
     assert any("3 jobs ask for a type of GPU; a count has no types" in one for one in said)
     assert all("pass --nodes" not in one for one in said)
+
+
+def test_jobs_on_cpus_alone_do_not_shrink_the_cluster(tmp_path: Path) -> None:
+    """They never wait on a count of GPUs: four of them beside each job made P95 of the wait 0 on far too few GPUs."""
+    rows = [f"{i},{60 * i},3600,{1 + i % 4}" for i in range(60)]
+    cpus = [f"c{k}-{i},{60 * i},3600,0" for i in range(60) for k in range(4)]
+    (tmp_path / "gpus.csv").write_text("\n".join([HEAD, *rows]) + "\n")
+    (tmp_path / "all.csv").write_text("\n".join([HEAD, *rows, *cpus]) + "\n")
+    for words in (("size", "--wait", "10min"), ("replay", "--gpus", "64")):
+        alone, mixed = (
+            call("train", words[0], tmp_path / file, *words[1:], "--json", "--quiet").document()
+            for file in ("gpus.csv", "all.csv")
+        )
+        told = [each["count"] for each in mixed.pop("findings") if each["kind"] == "no_gpu"]
+        assert told == [240]
+        for document in (alone, mixed):
+            document.pop("provenance")
+        alone.pop("findings")
+        assert mixed == alone
+
+
+def test_quotas_are_of_a_cluster_of_known_size(jobs: Path) -> None:
+    assert "of known size" in refused("train", "size", jobs, "--wait", "1h", "--policy", "quotas")

@@ -143,8 +143,8 @@ def test_parts_and_types_of_gpus_that_a_count_does_not_have_are_said(tmp_path: P
 def test_marks_of_jobs_that_a_cluster_does_not_go_by_are_said(tmp_path: Path) -> None:
     """`preemptible` holds for priorities and quotas; elsewhere jobs marked so were stopped without a word, and jobs not
     fit for spot lay on spot nodes."""
-    rows = ["a,0,60,1,no,no", "b,0,60,1,yes,yes", "c,0,60,1,no,"]
-    header = "job_id,submit_s,duration_s,gpus,preemptible,spot_ok"
+    rows = ["a,0,60,1,no,no,1", "b,0,60,1,yes,yes,2", "c,0,60,1,no,,2"]
+    header = "job_id,submit_s,duration_s,gpus,preemptible,spot_ok,priority"
     (tmp_path / "marks.csv").write_text("\n".join([header, *rows]) + "\n")
     jobs, _ = read_jobs(tmp_path / "marks.csv")
     fixed = "2 jobs are marked as not preemptible; {} stop any job all the same."
@@ -161,3 +161,42 @@ def test_marks_of_jobs_that_a_cluster_does_not_go_by_are_said(tmp_path: Path) ->
     assert said(QUEUE, ("easy-backfill", "srtf")) == [fixed.format("others under srtf")]
     replayed = call("train", "replay", tmp_path / "marks.csv", "--gpus", 1, "--policy", "srtf", "--json", "--quiet")
     assert fixed.format("others under srtf")[:-1] in [each["message"] for each in replayed.document()["findings"]]
+
+
+def test_types_of_gpus_that_no_node_has_are_said(tmp_path: Path) -> None:
+    """Such jobs never run; they were told as wider than the cluster."""
+    (tmp_path / "typed.csv").write_text("node,gpus,gpu_type\nn0,8,A100\nn1,8,A100\n")
+    scenario = load(home(tmp_path, ("kind: gpus, gpus: 16", "kind: nodes, nodes: typed.csv")))
+    (tmp_path / "types.csv").write_text("job_id,submit_s,duration_s,gpus,gpu_type\na,0,60,1,A100|H100\nb,0,60,1,H100\n")
+    jobs, _ = read_jobs(tmp_path / "types.csv")
+    placed = find_clusters(scenario.scenario.plans, scenario.catalog, tmp_path)[0]
+    assert unmet_requirements(placed, jobs) == [
+        "1 job asks for a type of GPU that no node has, and never run; first: 'H100' (of the nodes: A100)."
+    ]
+
+
+def test_policies_that_go_by_what_jobs_do_not_say_are_told(tmp_path: Path) -> None:
+    """A replay by deadlines of jobs without one printed the figures of fifo-skip without a word."""
+    (tmp_path / "plain.csv").write_text("job_id,submit_s,duration_s,gpus\na,0,60,1\nb,0,60,2\n")
+    for policy, said in (
+        ("deadline", "no job has a deadline (deadline_s): deadline orders them as fifo-skip"),
+        ("priority-preemptive", "all jobs have one priority"),
+        ("elastic", "no job may run on fewer or more GPUs"),
+        ("fair-share", "all jobs are of one user: fair-share orders them as fifo-skip"),
+    ):
+        words = ("train", "replay", tmp_path / "plain.csv", "--gpus", 2, "--policy", policy, "--json", "--quiet")
+        assert said in str(call(*words).document()["findings"])
+    scenario = load(home(tmp_path, ("easy-backfill", "deadline")))
+    jobs, _ = read_jobs(tmp_path / "plain.csv")
+    [line] = unmet_requirements(find_clusters(scenario.scenario.plans, scenario.catalog, tmp_path)[-1], jobs)
+    assert line == "no job has a deadline (deadline_s): deadline orders them as fifo-skip."
+
+
+def test_spot_nodes_beyond_those_of_the_trace_are_told(tmp_path: Path) -> None:
+    def said(count: int) -> list[str]:
+        scenario = load(home(tmp_path, ("spot: {nodes: 3,", f"spot: {{nodes: {count},"), text=SPOT))
+        return assumptions_of(find_clusters(scenario.scenario.plans, scenario.catalog, tmp_path)[-1])
+
+    more = "more come and go in proportion"
+    assert not any(more in line for line in said(1))
+    assert any(more in line for line in said(300))

@@ -124,3 +124,15 @@ def test_bad_shares(tmp_path: Path) -> None:
     for path in ("/alice", "physics/", "physics//alice", "physics/ /alice"):
         with pytest.raises(FaultsError, match=f":3: path: '{path}' has an empty name"):
             read_shares(log(tmp_path, f"path,shares\na,1\n{path},2\n"))
+
+
+def test_jobs_without_a_gpu_count_in_no_wait_of_a_cluster_of_gpus(tmp_path: Path) -> None:
+    """On a count of GPUs they never wait: an export of all jobs of a cluster, most on CPUs, hid the waits for GPUs."""
+    head = "job_id,submit_s,duration_s,gpus,after"
+    path = log(tmp_path, f"{head}\nprepare,0,9,0,\nother,1,9,0,\ntrain,2,9,1,prepare\nmore,5,9,1,\n")
+    jobs, findings = read_jobs(path, cpus=False)
+    assert jobs.job_id.tolist() == ["prepare", "train", "more"]
+    assert [(each["kind"], each["count"]) for each in findings if each.get("dropped")] == [("no_gpu", 1)]
+    assert len(read_jobs(path)[0]) == 4
+    with pytest.raises(TraceError, match="no job is left .* they ask for no GPU"):
+        read_jobs(log(tmp_path, f"{head}\na,0,9,0,\n"), cpus=False)

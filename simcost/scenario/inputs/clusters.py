@@ -25,7 +25,8 @@ from simcost.sim.jobs.changing_capacity import GpuCapacity
 from simcost.tables.paths import inside
 from simcost.trace.jobs.jobs import Jobs
 from simcost.trace.jobs.nodes import NodeTable, read_nodes
-from simcost.units import format_seconds
+from simcost.trace.jobs.reader import of_other_types
+from simcost.units import format_seconds, how_many
 
 _PREEMPTING = ("remaining", "priority", "quotas")
 """Disciplines that stop running jobs for others."""
@@ -176,17 +177,33 @@ def _placed(on: Training) -> tuple[Rigid, PlacementOnNodes] | None:
 
 def unmet_requirements(cluster: Cluster, jobs: Jobs) -> list[str]:
     """Requirements of jobs that a cluster does not go by, one sentence each."""
-    from simcost.sim.jobs.document import assumptions, marks_without_effect, other_hours
+    from simcost.sim.jobs.document import assumptions, marks_without_effect, order_without_effect, other_hours
 
     on, remedy = cluster.training, "use kind nodes, and a scheduler that places gangs"
-    found = assumptions(jobs, counted=cluster.counted, remedy=remedy)
+    found = assumptions(jobs, counted=cluster.counted, remedy=remedy) + _other_types(cluster, jobs)
     if isinstance(on, OnSpot):
         found += marks_without_effect(jobs, "spot nodes that go", spot=True)
     elif isinstance(on, OnShared):
         found += [*marks_without_effect(jobs, "requests"), *other_hours(jobs)]
-    elif on.scheduler.discipline == "remaining":
-        found += marks_without_effect(jobs, f"others under {on.scheduler.kind}")
+    else:
+        found += order_without_effect(jobs, on.scheduler)
+        if on.scheduler.discipline == "remaining":
+            found += marks_without_effect(jobs, f"others under {on.scheduler.kind}")
     return [f"{finding['message']}." for finding in found]
+
+
+def _other_types(cluster: Cluster, jobs: Jobs) -> list[dict[str, Any]]:
+    """The finding on jobs that no node of a list may run, whatever it has free."""
+    if cluster.nodes is None or cluster.counted or not any(cluster.nodes.gpu_types):
+        return []
+    lost = of_other_types(jobs, cluster.nodes.gpu_types)
+    if not lost.any():
+        return []
+    count, wanted = int(lost.sum()), jobs.gpu_types[jobs.gpu_type[lost.argmax()]]
+    asks = how_many(count, "job asks", "jobs ask")
+    there = ", ".join(filter(None, cluster.nodes.gpu_types))
+    message = f"{asks} for a type of GPU that no node has, and never run; first: {wanted!r} (of the nodes: {there})"
+    return [{"kind": "gpu_type", "count": count, "message": message}]
 
 
 def _stops_jobs(on: Training) -> bool:
@@ -229,7 +246,9 @@ def assumptions_of(cluster: Cluster) -> list[str]:
         short = (
             ", also those gone within an hour, which AWS does not bill" if cluster.spot.offer.provider == "aws" else ""
         )
-        follow = f"follow the availability of {trace.name}, started again after {format_seconds(trace.span_s)}"
+        most = int(trace.nodes.max())
+        more = f"; it has at most {most}, and more come and go in proportion" if on.spot.nodes > most else ""
+        follow = f"follow the availability of {trace.name}, started again after {format_seconds(trace.span_s)}{more}"
         lines += [
             f"Up to {on.spot.nodes} spot nodes {follow}; they are held and paid {price} while they are there{short}.",
             "Where spot nodes go, the jobs that began last stop, wherever they run.",

@@ -52,7 +52,8 @@ class JobTrace:
             loaded: the scenario.
             log: its `jobs`.
             seed: of limits that are drawn.
-            clusters: the lists of nodes of its plans: jobs of pools that one of them lacks are kept out of all.
+            clusters: the lists of nodes of its plans: jobs of pools that one of them lacks are kept out of all, and
+                jobs that ask for no GPU where none of them knows CPUs.
             horizon_s: end of the run, None = when the last job has ended.
 
         Raises:
@@ -68,6 +69,7 @@ class JobTrace:
             window_s=log.window,
             timezone=log.timezone,
             limit_error=log.limit_error,
+            cpus=any(nodes.has_cpus for nodes in clusters),
         )
         early: Flags = jobs.submit_s < (np.inf if horizon_s is None else horizon_s)
         return cls(

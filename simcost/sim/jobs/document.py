@@ -8,7 +8,7 @@ import numpy as np
 
 from simcost.ledger.jobs import NEVER, Floats, JobLedger
 from simcost.plan.failures import Checkpoints, ClusterFailures
-from simcost.plan.scheduling import PriorityPreemptive, Quotas, Scheduler
+from simcost.plan.scheduling import FairShare, PriorityPreemptive, Quotas, Scheduler
 from simcost.trace.jobs.jobs import NONE, Jobs
 from simcost.trace.jobs.rejections import kept_out
 from simcost.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, format_seconds, how_many
@@ -64,6 +64,7 @@ def assumptions(jobs: Jobs, *, counted: bool, remedy: str = "pass --nodes") -> l
     found = [
         ("part_of_gpu", parts, f"a part of a GPU; on a count each takes a whole one: {remedy}"),
         ("any_type", typed, f"a type of GPU; a count has no types, and takes any: {remedy}"),
+        ("no_gpu", int((jobs.gpus == 0).sum()), "no GPU; on a count they never wait, and the waits shown count them"),
     ]
     return [
         {"kind": kind, "count": count, "message": f"{how_many(count, 'job asks', 'jobs ask')} for {said}"}
@@ -91,6 +92,24 @@ def marks_without_effect(jobs: Jobs, stops: str, *, spot: bool = False) -> list[
         for kind, count, said in found
         if count
     ]
+
+
+def order_without_effect(jobs: Jobs, policy: Scheduler) -> list[dict[str, Any]]:
+    """The finding on a policy that orders jobs by what they do not say, or all say alike."""
+    kind = policy.kind
+    if kind == "deadline" and not (jobs.deadline_s != NONE).any():
+        said = "no job has a deadline (deadline_s): deadline orders them as fifo-skip"
+    elif kind == "priority-preemptive" and (jobs.priority == jobs.priority[0]).all():
+        said = "all jobs have one priority: priority-preemptive orders them as fifo-strict, and stops none"
+    elif kind == "elastic" and (jobs.min_gpus == jobs.max_gpus).all():
+        said = "no job may run on fewer or more GPUs (min_gpus, max_gpus): elastic changes no size"
+    elif isinstance(policy, FairShare) and (jobs.user == jobs.user[0]).all():
+        weighed = policy.weight_size or policy.weight_priority
+        orders = "no use of late tells them apart" if weighed else "fair-share orders them as fifo-skip"
+        said = f"all jobs are of one user: {orders}"
+    else:
+        return []
+    return [{"kind": "order_without_effect", "count": len(jobs), "message": said}]
 
 
 def other_hours(jobs: Jobs) -> list[dict[str, Any]]:

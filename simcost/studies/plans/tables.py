@@ -199,7 +199,11 @@ def unfinished(document: Document) -> list[str]:
     """Jobs kept out or not ended, by plan; targets that these may still miss."""
     if not trains(document):
         return []
-    reasons = {"failed": "wider than the cluster", "in_system": "waiting or running when the run ends"}
+    reasons = {
+        "failed": "wider than the cluster, or of a type of GPU that it lacks: in targets they wait for ever, and the "
+        "waits shown leave them out",
+        "in_system": "waiting or running when the run ends",
+    }
     lines = [
         f"{plan['name']}: {count(jobs)} of {count(plan['jobs']['submitted'])} {reason}"
         for plan in document["plans"]

@@ -96,7 +96,8 @@ def _replay(arguments: Arguments) -> None:
     counted = nodes is None or where.kind == "count"
     disruptions = _disruptions(arguments, nodes, counted=counted)
     pools = {"pools": _pools(policies, nodes), "gpu_types": nodes.gpu_types} if nodes else {}
-    jobs, findings = jobs_of(arguments, limit_error=arguments.limit_error, **pools)
+    cpus = not counted and nodes is not None and nodes.has_cpus
+    jobs, findings = jobs_of(arguments, limit_error=arguments.limit_error, cpus=cpus, **pools)
     jobs, said = _prepared(jobs, arguments, counted=counted)
     said += [finding for policy in policies for finding in _of_shares(policy, jobs, arguments.shares)][:1]
     documents = []
@@ -107,7 +108,7 @@ def _replay(arguments: Arguments) -> None:
             except TraceError as error:
                 raise TraceError(f"{arguments.nodes}: {error}") from error
             documents.append(replay_document(jobs, ledger, policy))
-            told = rejections(jobs, ledger) + _of_quotas(policy, ledger.gpus) + _of_stops(policy, jobs, disruptions)
+            told = rejections(jobs, ledger) + _of_quotas(policy, ledger.gpus) + _of_policy(policy, jobs, disruptions)
             said += [finding for finding in told if finding not in said]
     several = {"verdict": policies_verdict(names, documents), "policies": documents}
     document = documents[0] if len(documents) == 1 else several
@@ -145,13 +146,13 @@ def _of_quotas(policy: Any, gpus: int) -> list[dict[str, Any]]:
     return [{"kind": "quotas", "count": len(policy.queues), "message": message}] if message else []
 
 
-def _of_stops(policy: Any, jobs: Any, disruptions: dict[str, Any]) -> list[dict[str, Any]]:
-    """Findings on jobs that others or failures stop."""
-    from simcost.sim.jobs.document import marks_without_effect, unsaved_work
+def _of_policy(policy: Any, jobs: Any, disruptions: dict[str, Any]) -> list[dict[str, Any]]:
+    """Findings on the order of the jobs, and on those that others or failures stop."""
+    from simcost.sim.jobs.document import marks_without_effect, order_without_effect, unsaved_work
 
     how = disruptions.get("failures"), disruptions.get("checkpoints")
     marks = marks_without_effect(jobs, f"others under {policy.kind}") if policy.discipline == "remaining" else []
-    return marks + unsaved_work(jobs, policy, *how)
+    return marks + order_without_effect(jobs, policy) + unsaved_work(jobs, policy, *how)
 
 
 def _nodes(arguments: Arguments) -> Any:

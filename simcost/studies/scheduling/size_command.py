@@ -55,16 +55,17 @@ def add(actions: Any) -> None:
 
 
 def _size(arguments: Arguments) -> "SizingResult":
-    from simcost.sim.jobs.document import assumptions, marks_without_effect
+    from simcost.sim.jobs.document import assumptions, marks_without_effect, order_without_effect
     from simcost.sim.jobs.simulate import schedule
     from simcost.studies.scheduling.sizing import SizingTarget, size_of_jobs
 
     if not arguments.spot_trace:
         check_belongs(arguments, ("trace", "spot", *CHECKPOINTS), "--spot-trace")
-    jobs, findings = jobs_of(arguments)
+    jobs, findings = jobs_of(arguments, cpus=False)
     findings += assumptions(jobs, counted=True, remedy=NO_NODES)
     names = arguments.policy or ["fifo-skip", "easy-backfill"]
-    policies = {name: scheduler(name) for name in names}
+    policies = {name: _sized(name) for name in names}
+    findings += [said for policy in policies.values() for said in order_without_effect(jobs, policy)]
     asked = SizingTarget(
         wait_s=arguments.wait,
         percentile=arguments.percentile,
@@ -78,6 +79,19 @@ def _size(arguments: Arguments) -> "SizingResult":
             result = _with_mixes(result, jobs, arguments, asked)
             findings += marks_without_effect(jobs, "spot nodes that go", spot=True)
     return sourced(arguments, result, [*findings, *result.findings])
+
+
+def _sized(name: str) -> Any:
+    """A policy. Raises InputError for quotas, which are of a cluster of known size."""
+    from simcost.errors import InputError
+
+    policy = scheduler(name)
+    if policy.kind == "quotas":
+        raise InputError(
+            "--policy quotas: quotas are GPUs of a cluster of known size, which is searched here; "
+            "`simcost train replay --quotas` replays them"
+        )
+    return policy
 
 
 def _with_mixes(result: "SizingResult", jobs: Any, arguments: Arguments, asked: Any) -> "SizingResult":

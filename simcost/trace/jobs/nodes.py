@@ -79,6 +79,11 @@ class NodeTable:
         total = np.bincount(self.pool, weights=self.gpus, minlength=len(self.pools))
         return {name: int(count) for name, count in zip(self.pools, total, strict=True)}
 
+    @property
+    def has_cpus(self) -> bool:
+        """True if the CPUs of a node are known, for which jobs without a GPU may wait."""
+        return bool(self.cpu_milli.any())
+
     def divided(self, by: int) -> "NodeTable":
         """A smaller cluster: of each pool the first max(1, n // by) nodes. Raises InputError for by < 1."""
         if by < 1:

@@ -37,6 +37,7 @@ def select(
     gpu_types: Sequence[str] | None,
     since: str | None,
     window_s: float | None,
+    cpus: bool,
 ) -> tuple[Jobs, list[dict[str, Any]]]:
     """The jobs wanted, their times from the first of them.
 
@@ -49,6 +50,8 @@ def select(
         since: keep jobs submitted at or after this ISO time (UTC where it says no zone), or after so many
             seconds of a trace without dates.
         window_s: then keep jobs submitted at most this long after the first one kept.
+        cpus: False = the cluster has nothing but GPUs: jobs that ask for none are kept out, unless others wait for
+            them.
 
     Raises:
         InputError: an unknown pool, or a time that cannot be read.
@@ -67,6 +70,8 @@ def select(
         jobs, findings = _in_pools(jobs, pools, keep)
     if gpu_types is not None:
         findings += _of_types(jobs, gpu_types, keep)
+    if not cpus:
+        findings += _without_gpus(jobs, keep)
     if window_s is not None and keep.any():
         keep &= jobs.submit_s - jobs.submit_s[keep][0] <= window_s
     if not keep.any():
@@ -149,8 +154,7 @@ def _of_types(jobs: Jobs, gpu_types: Sequence[str], keep: Flags) -> list[dict[st
             if count
             else []
         )
-    known = np.array([not name or bool(set(name.split("|")) & set(gpu_types)) for name in jobs.gpu_types])
-    lost = keep & asked & ~known[jobs.gpu_type]
+    lost = keep & of_other_types(jobs, gpu_types)
     keep &= ~lost
     if not lost.any():
         return []
@@ -167,6 +171,25 @@ def _of_types(jobs: Jobs, gpu_types: Sequence[str], keep: Flags) -> list[dict[st
         )
         | {"dropped": True}
     ]
+
+
+def of_other_types(jobs: Jobs, gpu_types: Sequence[str]) -> Flags:
+    """True for each job that asks for GPUs of a type which is none of these."""
+    known = np.array([not name or bool(set(name.split("|")) & set(gpu_types)) for name in jobs.gpu_types])
+    other: Flags = ~known[jobs.gpu_type] & (jobs.gpus > 0)
+    return other
+
+
+def _without_gpus(jobs: Jobs, keep: Flags) -> list[dict[str, Any]]:
+    """`keep` loses the jobs that ask for no GPU and that no other waits for, which is said."""
+    lost = keep & (jobs.gpus == 0) & (jobs.max_gpus == 0)
+    if jobs.after is not None and lost.any():
+        awaited = {name for names in jobs.after[keep].tolist() for name in names}
+        lost &= np.array([name not in awaited for name in jobs.job_id.tolist()], np.bool_)
+    keep &= ~lost
+    count = int(lost.sum())
+    why = "they ask for no GPU, and would count as jobs that never wait; nodes with cpu_milli run them too"
+    return [finding("no_gpu", count, f"{kept_out(count)}: {why}") | {"dropped": True}] if count else []
 
 
 def _since_s(since: str, start_utc: str | None) -> float:
@@ -206,6 +229,7 @@ def read_jobs(
     timezone: str = "UTC",
     limit_error: float = 0.0,
     running: bool = False,
+    cpus: bool = True,
 ) -> tuple[Jobs, list[dict[str, Any]]]:
     """The jobs of a log, or of a trace that was imported.
 
@@ -222,6 +246,7 @@ def read_jobs(
         timezone: of times without a zone.
         limit_error: time limits that the log lacks are duration x (1 + this).
         running: keep jobs that have not ended, up to the last time of the log; a stored trace has none.
+        cpus: False = keep out jobs that ask for no GPU, unless others wait for them.
 
     Returns:
         The jobs, times from the first one kept, and findings: `kind`, `count`, `message`, and `places` for rows
@@ -239,8 +264,10 @@ def read_jobs(
         jobs, findings = open_jobs(path), list[dict[str, Any]]()
     else:
         jobs, findings = _parsed(path, _table(path, format, mapping), timezone, limit_error, running=running)
-    chosen, kept_out = select(jobs, pool=pool, pools=pools, gpu_types=gpu_types, since=since, window_s=window_s)
-    return chosen, findings + kept_out + log_findings(chosen)
+    chosen, left_out = select(
+        jobs, pool=pool, pools=pools, gpu_types=gpu_types, since=since, window_s=window_s, cpus=cpus
+    )
+    return chosen, findings + left_out + log_findings(chosen)
 
 
 def holds_jobs(path: Path, mapping: Mapping[str, str]) -> bool:
