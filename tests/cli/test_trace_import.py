@@ -111,3 +111,22 @@ def test_the_name_of_a_log_says_its_format(tmp_path: Path) -> None:
     said = call("trace", "import", "--json", "-o", tmp_path / "t.parquet", tmp_path / "log.csv", "--map", *MAP)
     assert (said.code, said.document()["rows"]) == (0, 3)
     assert "pass --format" in refused("trace", "import", "-o", tmp_path / "u.parquet", tmp_path / "access.log")
+
+
+def test_exports_of_slurm_and_kubernetes_need_no_format(tmp_path: Path) -> None:
+    """`train replay` read them by their first lines; here their names, .txt and .json, said no format."""
+    sacct = "JobID|Submit|Start|End|Elapsed|AllocTRES|State\n"
+    sacct += "1|2026-05-01T08:00:00|2026-05-01T08:00:00|2026-05-01T08:05:00|05:00|gres/gpu=2|COMPLETED\n"
+    job = {
+        "kind": "Job",
+        "metadata": {"name": "a", "creationTimestamp": "2026-05-01T08:00:00Z"},
+        "spec": {"template": {"spec": {"containers": [{"resources": {"limits": {"nvidia.com/gpu": "2"}}}]}}},
+        "status": {"startTime": "2026-05-01T08:00:00Z", "completionTime": "2026-05-01T08:05:00Z"},
+    }
+    listing = json.dumps({"apiVersion": "v1", "kind": "List", "items": [job]}, indent=4)
+    for name, text in (("export.txt", sacct), ("jobs.json", listing)):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        said = call("trace", "import", tmp_path / name, "-o", tmp_path / "t.parquet", "--json", "--quiet")
+        assert (said.code, said.document()["jobs"]) == (0, 1)
+    (tmp_path / "other.txt").write_text("a,b\n", encoding="utf-8")
+    assert "does not say its format" in refused("trace", "import", tmp_path / "other.txt", "-o", tmp_path / "t.parquet")

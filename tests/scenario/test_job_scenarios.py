@@ -277,7 +277,10 @@ def test_jobs_too_wide_are_counted_and_miss_the_target(tmp_path: Path) -> None:
     document = result(tmp_path, ("aws/p4d.24xlarge", "aws/p5.4xlarge"), ("gpus: 16", "gpus: 4"))
     small = plan(document, "small")
     assert small["jobs"]["failed"] > 3
-    assert small["slo"]["missed"] == "P95 wait (too many jobs are wider than the cluster, or of a type of GPU that it lacks)"
+    assert (
+        small["slo"]["missed"]
+        == "P95 wait (too many jobs are wider than the cluster, or of a type of GPU that it lacks)"
+    )
     assert "of 60 wider than the cluster" in on_terminal(parts)(document)
 
 

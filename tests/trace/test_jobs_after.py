@@ -134,5 +134,5 @@ def test_jobs_without_a_gpu_count_in_no_wait_of_a_cluster_of_gpus(tmp_path: Path
     assert jobs.job_id.tolist() == ["prepare", "train", "more"]
     assert [(each["kind"], each["count"]) for each in findings if each.get("dropped")] == [("no_gpu", 1)]
     assert len(read_jobs(path)[0]) == 4
-    with pytest.raises(TraceError, match="no job is left .* they ask for no GPU"):
+    with pytest.raises(TraceError, match=r"no job is left.*they ask for no GPU"):
         read_jobs(log(tmp_path, f"{head}\na,0,9,0,\n"), cpus=False)

@@ -309,11 +309,15 @@ def test_gpus_of_sacct_that_cannot_be_counted(tmp_path: Path) -> None:
         "cpu=4",
         "gres/gpu=NaN",
         "gres/gpu:a100_1g.5gb=2,gres/gpu=2",
+        "cpu=4,gres/shard=2",
     )
     rows = "".join(f"{i}|2024-05-01T08:00:00|1:00|{said}|COMPLETED\n" for i, said in enumerate(tres))
     jobs, findings = read_jobs(log(tmp_path, "JobID|Submit|Elapsed|AllocTRES|State\n" + rows))
     assert (jobs.job_id.tolist(), jobs.gpus.tolist()) == (["0", "1", "2"], [2, 4, 0])
-    assert counts(findings) == {"gpus": 2}
+    assert counts(findings) == {"gpus": 3}
+    assert "AllocTRES is 'gres/gpu=NaN'" in str(findings)
+    _, findings = read_jobs(log(tmp_path, "JobID|Submit|Elapsed|AllocTRES|State\n" + rows.replace("=NaN", "=1")))
+    assert "AllocTRES is 'gres/gpu:a100_1g.5gb=2'" in str(findings)
 
 
 def pods(gpus: int | str, **more: object) -> dict[str, Any]:
@@ -406,6 +410,70 @@ def test_kubernetes(tmp_path: Path) -> None:
     assert "kind Service is not a job; first: item 7 (Service team/svc)" in str(findings)
     with pytest.raises(TraceError, match="no JSON"):
         read_jobs(log(tmp_path, "{broken"))
+
+
+def test_what_sacct_prints_otherwise_names_the_export(tmp_path: Path) -> None:
+    wide = "JobID           JobName  Partition      State\n------------ ---------- ---------- ----------\n"
+    for text, name in ((wide, "sacct.txt"), ('{"meta": {}, "jobs": [{"job_id": 1}]}', "sacct.json")):
+        with pytest.raises(TraceError, match=r"export .*sacct -a -X -P"):
+            read_jobs(log(tmp_path, text, name))
+
+
+def test_durations_as_clocks(tmp_path: Path) -> None:
+    """Of two numbers nothing says whether they are hours or minutes."""
+    rows = "a,0,00:01:30,1,02:00:00\nb,1,1-00:00:01.5,1,2-00:00:00\nc,2,90,1,7200\nd,3,01:30,1,7200\n"
+    jobs, findings = read_jobs(log(tmp_path, f"job_id,submit_s,duration_s,gpus,time_limit\n{rows}"))
+    assert (jobs.job_id.tolist(), jobs.duration_s.tolist()) == (["a", "b", "c"], [90, 86_401, 90])
+    assert jobs.limit_s.tolist() == [7200, 172_800, 7200]
+    assert "duration_s is '01:30'" in str(findings)
+
+
+def replicas(count: int) -> dict[str, Any]:
+    return {"replicas": count, "template": {"spec": pods(8)}}
+
+
+def test_kubeflow_and_ray_jobs(tmp_path: Path) -> None:
+    """The pods of a kind that is not read count by themselves; they went with it."""
+    torch = {"pytorchReplicaSpecs": {"Master": replicas(1), "Worker": replicas(3)}}
+    mpi = {"mpiReplicaSpecs": {"Worker": replicas(2)}, "runPolicy": {"activeDeadlineSeconds": 3600}}
+    ray = {"rayClusterSpec": {"headGroupSpec": {"template": {"spec": pods(0)}}, "workerGroupSpecs": [replicas(2)]}}
+    failed = [{"type": "Failed", "status": "True", "lastTransitionTime": at(9)}]
+    done = {"startTime": at(1), "completionTime": at(5), "conditions": [{**failed[0], "type": "Succeeded"}]}
+    job = {"parallelism": 2, "template": {"spec": pods(4)}}
+    items = [
+        item("PyTorchJob", "torch", "kubeflow.org/v1", torch, done),
+        item("MPIJob", "mpi", "kubeflow.org/v2beta1", mpi, {"startTime": at(2), "conditions": failed}),
+        item("RayJob", "ray", "ray.io/v1", ray, {"startTime": at(3), "endTime": at(4), "jobStatus": "STOPPED"}),
+        item("JobSet", "set", "jobset.x-k8s.io/v1alpha2", {"replicatedJobs": []}, {}),
+        item(
+            "Job",
+            "of",
+            "batch/v1",
+            job,
+            {"startTime": at(2), "completionTime": at(4)},
+            ownerReferences=[{"uid": "set"}],
+        ),
+    ]
+    path = log(tmp_path, json.dumps({"kind": "List", "items": items}), "list.json")
+    jobs, findings = read_jobs(path)
+    assert (jobs.job_id.tolist(), jobs.gpus.tolist()) == (["torch", "mpi", "ray", "of"], [32, 16, 16, 8])
+    assert (jobs.duration_s.tolist(), jobs.limit_s[1]) == ([240, 420, 60, 120], 3600)
+    assert [STATUS[code] for code in jobs.status] == ["passed", "failed", "killed", "passed"]
+    assert "kind JobSet is not a job: list its jobs too" in str(findings)
+
+
+def test_parts_and_first_containers_of_pods(tmp_path: Path) -> None:
+    """Shares of a GPU have no count, and were taken for jobs without one; what runs before the others runs alone."""
+    ended = {"startTime": at(1), "completionTime": at(5)}
+    first = {"initContainers": pods(6)["containers"]}
+    shared = {"containers": [{"name": "a", "resources": {"limits": {"nvidia.com/gpu.shared": "2", "a/b": "1E"}}}]}
+    items = [
+        item("Job", name, "batch/v1", {"parallelism": 2, "template": {"spec": spec}}, ended)
+        for name, spec in (("first", pods(4, **first)), ("shared", shared))
+    ]
+    jobs, findings = read_jobs(log(tmp_path, json.dumps({"kind": "List", "items": items}), "list.json"))
+    assert (jobs.job_id.tolist(), jobs.gpus.tolist()) == (["first"], [12])
+    assert "gpus is 'nvidia.com/gpu.shared=2'" in str(findings)
 
 
 def test_own_columns(tmp_path: Path) -> None:

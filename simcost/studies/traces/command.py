@@ -121,9 +121,9 @@ def _trace_import(arguments: Arguments) -> None:
     from simcost.trace.requests.readers import Notation, import_trace
 
     any_format = arguments.format is None
-    arguments.format = arguments.format or _format_of(arguments.files[0])
-    if any_format and not arguments.jobs_log and holds_jobs(arguments.files[0], dict(arguments.map)):
+    if any_format and (arguments.jobs_log or holds_jobs(arguments.files[0], dict(arguments.map))):
         arguments.format, arguments.jobs_log = "auto", True
+    arguments.format = arguments.format or _format_of(arguments.files[0])
     if arguments.jobs_log or arguments.format in set(JOB_FORMATS) - set(FORMATS):
         _jobs_import(arguments)
         return

@@ -1,12 +1,13 @@
-"""Jobs as `kubectl get ... -o json` lists them: pods, batch Jobs, Volcano Jobs, Kueue Workloads.
+"""Jobs as `kubectl get ... -o json` lists them: pods, batch, Volcano, Kubeflow and Ray jobs, Kueue Workloads.
 
 GPUs are the resources `*/gpu` (nvidia.com/gpu, amd.com/gpu) of the containers, times the pods of the job. Field
-names: Kubernetes API v1 and batch/v1; batch.volcano.sh/v1alpha1 Job; kueue.x-k8s.io/v1beta1 Workload.
+names: Kubernetes API v1 and batch/v1; batch.volcano.sh/v1alpha1 Job; kueue.x-k8s.io/v1beta1 Workload; kubeflow.org/v1
+PyTorchJob, MPIJob, TFJob and others with replica specs; ray.io/v1 RayJob.
 """
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ from simcost.errors import TraceError
 from simcost.tables.sources import open_stream, reading
 from simcost.tables.table import LogTable
 from simcost.trace.jobs.rejections import finding
+from simcost.trace.jobs.slurm import SACCT
 from simcost.units import how_many
 
 _MOST_BYTES = 2**30
 """Longest listing that is read whole; a small gzipped file may hold far more."""
+_HEAD_BYTES = 4096
 _WHAT = "listing by `kubectl get pods,jobs -A -o json`"
 _COLUMNS = (
     "job_id",
@@ -39,6 +42,9 @@ _COLUMNS = (
 )
 _QUEUE = "kueue.x-k8s.io/queue-name"
 _PRODUCT = "nvidia.com/gpu.product"
+_REPLICAS = "ReplicaSpecs"
+_COUNTED = ("gpu", "cpu", "memory")
+_PART = re.compile(r"/mig-|/gpu\.shared$")
 _QUANTITY = re.compile(r"(\d+(?:\.\d+)?)([a-zA-Z]*)")
 _UNITS = {
     "": 1.0,
@@ -64,7 +70,7 @@ def read_kubernetes(path: Path) -> LogTable:
         TraceError: no JSON, or none of the kinds above.
     """
     items = _items(path)
-    listed = {str(uid) for item in items if (uid := _meta(item).get("uid"))}
+    listed = {str(uid) for item in items if (uid := _meta(item).get("uid")) and _reader_of(item) is not None}
     rows, places, malformed, parts, alone = [], [], [], 0, 0
     for number, item in enumerate(items, start=1):
         meta, kind = _meta(item), str(item.get("kind"))
@@ -93,20 +99,34 @@ def read_kubernetes(path: Path) -> LogTable:
     )
 
 
+def is_listing(path: Path) -> bool:
+    """True if a file of JSON begins as kubectl writes objects. Raises TraceError if it cannot be read."""
+    with reading(path, "jsonl", _WHAT):
+        return b'"apiVersion"' in open_stream(path).read(_HEAD_BYTES)
+
+
 def _meta(item: Said) -> Said:
     said = item.get("metadata")
     return said if isinstance(said, dict) else {}
 
 
+def _reader_of(item: Said) -> Callable[[Said], dict[str, Any]] | None:
+    """How an object is read; None = not as a job."""
+    kind, spec = str(item.get("kind")), item.get("spec")
+    if kind == "Job" and "volcano" in str(item.get("apiVersion")):
+        return _volcano
+    if isinstance(spec, dict) and any(name.endswith(_REPLICAS) for name in spec):
+        return _kubeflow
+    return {"Pod": _pod, "Job": _job, "Workload": _workload, "RayJob": _ray}.get(kind)
+
+
 def _read(item: Said, kind: str) -> dict[str, Any]:
     """Resources and outcome of an object of one of the kinds. Raises ValueError for other kinds."""
-    if kind == "Pod":
-        return _pod(item)
-    if kind == "Job":
-        return _volcano(item) if "volcano" in str(item.get("apiVersion")) else _job(item)
-    if kind == "Workload":
-        return _workload(item)
-    raise ValueError(f"kind {kind} is not a job")
+    reader = _reader_of(item)
+    if reader is None:
+        hint = ": list its jobs too (`kubectl get jobs`), which are read" if kind == "JobSet" else ""
+        raise ValueError(f"kind {kind} is not a job{hint}")
+    return reader(item)
 
 
 def _items(path: Path) -> list[dict[str, Any]]:
@@ -119,6 +139,8 @@ def _items(path: Path) -> list[dict[str, Any]]:
         said = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise TraceError(f"{path}: no JSON: {error}; give a {_WHAT}") from error
+    if isinstance(said, dict) and "jobs" in said and "apiVersion" not in said:
+        raise TraceError(f"{path}: not a listing of Kubernetes; of Slurm's accounting export `{SACCT}`, not --json")
     items = said.get("items", [said]) if isinstance(said, dict) else said
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise TraceError(f"{path}: not a list of Kubernetes objects; give a {_WHAT}")
@@ -197,6 +219,32 @@ def _volcano(item: Said) -> dict[str, Any]:
     }
 
 
+def _kubeflow(item: Said) -> dict[str, Any]:
+    spec, status = item["spec"], item.get("status", {})
+    replicas = next(value for name, value in spec.items() if name.endswith(_REPLICAS))
+    failed, passed = _when(status, "Failed"), _when(status, "Succeeded")
+    size = _size([(each.get("replicas", 1), each["template"]["spec"]) for each in replicas.values()])
+    return size | {
+        "start_s": status.get("startTime"),
+        "end_s": status.get("completionTime") or failed or passed,
+        "limit_s": (spec.get("runPolicy") or {}).get("activeDeadlineSeconds"),
+        "status": "failed" if failed else "passed" if passed else None,
+    }
+
+
+def _ray(item: Said) -> dict[str, Any]:
+    spec, status = item["spec"], item.get("status", {})
+    cluster = spec["rayClusterSpec"]
+    groups = [(1, cluster["headGroupSpec"]["template"]["spec"])]
+    groups += [(group.get("replicas", 1), group["template"]["spec"]) for group in cluster.get("workerGroupSpecs", ())]
+    return _size(groups) | {
+        "start_s": status.get("startTime"),
+        "end_s": status.get("endTime"),
+        "limit_s": spec.get("activeDeadlineSeconds"),
+        "status": str(status.get("jobStatus", "")).replace("STOPPED", "killed"),
+    }
+
+
 def _workload(item: Said) -> dict[str, Any]:
     spec, status = item["spec"], item.get("status", {})
     sets = [(pod_set.get("count", 1), pod_set["template"]["spec"]) for pod_set in spec["podSets"]]
@@ -226,25 +274,41 @@ def _when(status: Said, condition: str) -> str | None:
 
 
 def _size(pods: Sequence[tuple[int, Said]]) -> dict[str, Any]:
-    """Resources of so many pods of these specifications together. GPUs are None where MIG slices are asked for,
-    whose share of a GPU the listing does not tell.
+    """Resources of so many pods of these specifications together. Of MIG slices and shares, whose part of a GPU the
+    listing does not tell, GPUs are the resource asked for, as text, which is no number.
     """
-    total = {"gpu": 0.0, "cpu": 0.0, "memory": 0.0, "mig": 0.0}
+    total = dict.fromkeys(_COUNTED, 0.0)
     types: set[str] = set()
+    parts: list[str] = []
     for count, spec in pods:
         types |= {(spec.get("nodeSelector") or {}).get(_PRODUCT, "")} - {""}
-        for container in spec["containers"]:
-            resources = container.get("resources", {})
-            for name, value in ((resources.get("limits") or {}) | (resources.get("requests") or {})).items():
-                key = "mig" if "/mig-" in name else name.rsplit("/", 1)[-1]
-                if key in total:
-                    total[key] += count * _quantity(str(value))
+        together = _asked(spec["containers"])
+        first = [_asked([one]) for one in spec.get("initContainers") or ()]
+        parts += [f"{name}={together[name]:g}" for name in together if _PART.search(name)]
+        for kind in total:
+            total[kind] += count * max(_of(asked, kind) for asked in (together, *first))
     return {
-        "gpus": None if total["mig"] else round(total["gpu"]),
+        "gpus": parts[0] if parts else round(total["gpu"]),
         "cpu_milli": round(total["cpu"] * 1000),
         "memory_mib": round(total["memory"] / 2**20),
         "gpu_type": "|".join(sorted(types)),
     }
+
+
+def _asked(containers: Sequence[Said]) -> dict[str, float]:
+    """GPUs, parts of them, CPUs and memory that containers ask for together, by name of the resource."""
+    total: dict[str, float] = {}
+    for container in containers:
+        resources = container.get("resources", {})
+        for name, value in ((resources.get("limits") or {}) | (resources.get("requests") or {})).items():
+            if name.rsplit("/", 1)[-1] in _COUNTED or _PART.search(name):
+                total[name] = total.get(name, 0.0) + _quantity(str(value))
+    return total
+
+
+def _of(asked: Mapping[str, float], kind: str) -> float:
+    """Amount of all resources of a kind, as `nvidia.com/gpu` is of the kind `gpu`."""
+    return sum(value for name, value in asked.items() if name.rsplit("/", 1)[-1] == kind)
 
 
 def _quantity(text: str) -> float:

@@ -21,10 +21,11 @@ from simcost.trace.jobs.cleaning import jobs_of
 from simcost.trace.jobs.findings import log_findings
 from simcost.trace.jobs.formats import JOB_FORMATS, JOBS, find_job_columns, never_scheduled, recognise
 from simcost.trace.jobs.jobs import NONE, Flags, Jobs
-from simcost.trace.jobs.kubernetes import read_kubernetes
+from simcost.trace.jobs.kubernetes import is_listing, read_kubernetes
 from simcost.trace.jobs.rejections import Sieve, finding, kept_out
-from simcost.trace.jobs.slurm import read_sacct
+from simcost.trace.jobs.slurm import SACCT, read_sacct
 from simcost.trace.jobs.store import is_jobs, open_jobs, write_jobs
+from simcost.trace.jobs.times import seconds_of_clock
 from simcost.trace.requests.writer import iso_utc
 from simcost.units import NS_PER_S, how_many, parse_seconds
 
@@ -271,15 +272,19 @@ def read_jobs(
 
 
 def holds_jobs(path: Path, mapping: Mapping[str, str]) -> bool:
-    """True if a table has the columns of a log of jobs, by their usual names, those of a public format or `mapping`."""
+    """True if a file is an export of Slurm, a listing of Kubernetes objects, or a table with the columns of a log of
+    jobs, by their usual names, those of a public format or `mapping`.
+    """
     try:
         container, present = header(path, WHAT)
-        form = _recognised(present, container, mapping)
-        if form not in ("sacct", "kubernetes"):
+        form = _recognised(path, present, container, mapping)
+        if form == "kubernetes":
+            return is_listing(path)
+        if form != "sacct":
             find_job_columns(form, mapping, present, path)
     except TraceError:
         return False
-    return form != "kubernetes"
+    return True
 
 
 def import_jobs(path: Path, format: str, out: Path, **options: Any) -> dict[str, Any]:  # noqa: A002  # as above
@@ -342,23 +347,35 @@ def _table(path: Path, form: str, mapping: Mapping[str, str]) -> LogTable:
             f"unknown format {form!r}{did_you_mean(form, JOB_FORMATS)} (known: auto, {', '.join(JOB_FORMATS)})"
         )
     container, present = header(path, WHAT)
-    form = _recognised(present, container, mapping) if form == "auto" else form
+    form = _recognised(path, present, container, mapping) if form == "auto" else form
     if form in ("sacct", "kubernetes"):
         if mapping:
             raise InputError(f"{path}: the columns of {form} are known; it takes no mapping")
         return read_sacct(path) if form == "sacct" else read_kubernetes(path)
     find = partial(find_job_columns, form, mapping, path=path)
-    table = read_table(path, container, find, is_number=JOBS.holds_numbers)
+    table = _without_clocks(read_table(path, container, find, is_number=JOBS.holds_numbers))
     return never_scheduled(table) if form == "openb" else table
 
 
-def _recognised(present: Sequence[str], container: str, mapping: Mapping[str, str]) -> str:
-    """The format, by the first line of the log."""
+def _without_clocks(table: LogTable) -> LogTable:
+    """The table with durations such as 02:30:00 or 1-12:00:00 in seconds."""
+    clocks = {
+        ours: seconds_of_clock(column, hours=True)
+        for ours, column in table.columns.items()
+        if ours in ("duration_s", "wait_s", "limit_s") and pa.types.is_string(column.type)
+    }
+    return replace(table, columns={**table.columns, **clocks})
+
+
+def _recognised(path: Path, present: Sequence[str], container: str, mapping: Mapping[str, str]) -> str:
+    """The format, by the first line of the log. Raises TraceError for what sacct prints to be looked at."""
     first = present[0].lstrip() if present else ""
     if first.startswith(("{", "[")):
         return "kubernetes"
     if "|" in first and "jobid" in first.lower():
         return "sacct"
+    if first.lower().startswith("jobid  "):
+        raise TraceError(f"{path}: its columns are of fixed widths, which cut cells; export with `{SACCT}`")
     return container if mapping else recognise(present)
 
 

@@ -16,6 +16,7 @@ from simcost.errors import TraceError
 from simcost.tables.cells import Flags, empty
 from simcost.tables.table import LogTable, read_table
 from simcost.trace.jobs.rejections import finding
+from simcost.trace.jobs.times import seconds_of_clock
 from simcost.units import how_many
 
 _FIELDS = {
@@ -34,12 +35,12 @@ _FIELDS = {
     "status": ("state",),
 }
 _NEEDED = {"job_id": "JobID", "submit_s": "Submit", "duration_s": "Elapsed or ElapsedRaw", "status": "State"}
-_ASK = "sacct -a -X -P -o JobID,User,Partition,Submit,Start,End,ElapsedRaw,AllocTRES,ReqTRES,Timelimit,State,Priority"
+SACCT = "sacct -a -X -P -o JobID,User,Partition,Submit,Start,End,ElapsedRaw,AllocTRES,ReqTRES,Timelimit,State,Priority"
 _NEVER = pa.array(["", "unknown", "none", "n/a", "unlimited", "partition_limit", "invalid"])
-_CLOCK = r"^(?:(?P<d>\d{1,6})-)?(?:(?P<h>\d{1,6}):)?(?P<m>\d{1,6}):(?P<s>\d{1,6})(?:\.\d+)?$"
 _OPEN = r"^(RUNNING|PENDING|SUSPENDED|REQUEUED|RESIZING|CONFIGURING|COMPLETING)"
 _COUNT = re.compile(r"(\d+(?:\.\d+)?)([KM]?)")
-_MIG = re.compile(r"\dg\.\d+gb")
+_PART = re.compile(r"\dg\.\d+gb|^gres/(shard|mps)\b")
+"""MIG slices, and shares of a GPU."""
 _MIB = {"K": 1 / 1024, "M": 1.0, "G": 1024.0, "T": 1048576.0, "P": 1073741824.0, "": 1.0}
 
 
@@ -70,13 +71,13 @@ def read_sacct(path: Path) -> LogTable:
     columns["duration_s"] = pc.if_else(
         pa.array(np.logical_or.reduce(unfinished)),
         pa.scalar(None, pa.string()),
-        _seconds(columns["duration_s"]),
+        seconds_of_clock(columns["duration_s"]),
     )
     minutes = columns.pop("limit_min", None)
     if minutes is not None:
         columns["limit_s"] = _times(minutes, 60)
     elif "limit_s" in columns:
-        columns["limit_s"] = _seconds(columns["limit_s"])
+        columns["limit_s"] = seconds_of_clock(columns["limit_s"])
     theirs = {ours: name for ours, name in table.theirs.items() if ours in columns}
     theirs["gpus"] = table.theirs.get("alloc") or table.theirs["asked"]
     return LogTable(
@@ -100,7 +101,7 @@ def _columns(path: Path, present: Sequence[str]) -> dict[str, str]:
     lacking = [said for ours, said in _NEEDED.items() if ours not in result]
     lacking += [] if {"alloc", "asked"} & set(result) else ["AllocTRES or ReqTRES"]
     if lacking:
-        raise TraceError(f"{path}: no field {', '.join(lacking)}; export with `{_ASK}`")
+        raise TraceError(f"{path}: no field {', '.join(lacking)}; export with `{SACCT}`")
     return result
 
 
@@ -117,19 +118,6 @@ def _matches(column: pa.Array, pattern: str) -> Flags:
     return flags
 
 
-def _seconds(text: pa.Array) -> pa.Array:
-    """`[days-][hours:]minutes:seconds` as seconds, still text; other cells stay as they are."""
-    parts = pc.extract_regex(text, _CLOCK)
-    if parts.null_count == len(parts):
-        return text
-    total = pa.scalar(0, pa.int64())
-    for name, unit in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
-        part = pc.struct_field(parts, name)
-        number = pc.if_else(pc.equal(part, ""), "0", part).cast(pa.int64())
-        total = pc.add(total, pc.multiply(number, unit))
-    return pc.coalesce(total.cast(pa.string()), text)
-
-
 def _times(text: pa.Array, factor: int) -> pa.Array:
     """Whole numbers times a factor, still text; other cells stay as they are."""
     whole = pc.match_substring_regex(text, r"^\d{1,12}$")
@@ -142,24 +130,25 @@ def _resources(tres: pa.Array) -> dict[str, pa.Array]:
     kinds = tres.dictionary_encode()
     read = [_resource(text) for text in kinds.dictionary.to_pylist()]
     names = ("gpus", "cpus", "memory_mib", "gpu_type")
-    types = (pa.int64(), pa.float64(), pa.int64(), pa.string())
+    types = (pa.string(), pa.float64(), pa.int64(), pa.string())
     return {
         name: pa.array([each[i] for each in read], kind).take(kinds.indices)
         for i, (name, kind) in enumerate(zip(names, types, strict=True))
     }
 
 
-def _resource(text: str) -> tuple[int | None, float, int, str]:
-    """One such text; GPUs without a total are the sum over their types. GPUs are None where a count cannot be read, or
-    where MIG slices were given, whose share of a GPU the export does not tell.
+def _resource(text: str) -> tuple[str, float, int, str]:
+    """One such text; GPUs without a total are the sum over their types. Where a count cannot be read, or where MIG
+    slices or shares were given, whose part of a GPU the export does not tell, GPUs are what it says: no number.
     """
     said = dict(part.split("=", 1) for part in text.split(",") if "=" in part)
     typed = {name.split(":", 1)[1]: value for name, value in said.items() if name.startswith("gres/gpu:")}
     counts = [said["gres/gpu"]] if "gres/gpu" in said else list(typed.values())
-    known = not any(map(_MIG.search, typed)) and all(map(_COUNT.fullmatch, counts))
-    gpus = sum(int(_number(count)) for count in counts) if known else None
+    parts = [f"{name}={value}" for name, value in said.items() if _PART.search(name)]
+    parts += [f"gres/gpu={count}" for count in counts if _COUNT.fullmatch(count) is None]
     memory = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGTP]?)[cn]?", said.get("mem", "0"))
     mib = 0 if memory is None else round(float(memory[1]) * _MIB[memory[2]])
+    gpus = parts[0] if parts else str(sum(int(_number(count)) for count in counts))
     return gpus, _number(said.get("cpu", "0")), mib, "|".join(sorted(typed))
 
 

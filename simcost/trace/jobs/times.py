@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from simcost.errors import TraceError
 from simcost.tables.calendar import find_zone
@@ -13,8 +14,28 @@ from simcost.trace.series.local_time import offsets
 from simcost.units import NS_PER_S, how_many
 
 _LATEST_NS = 2**62
+_CLOCK = r"^(?:(?P<d>\d{1,6})-)?(?:(?P<h>\d{1,6}):)?(?P<m>\d{1,6}):(?P<s>\d{1,6})(?:\.\d+)?$"
+_WITH_HOURS = _CLOCK.replace(":)?(?P<m>", ":)(?P<m>")
 _ORDER = (("submit_s", "start_s"), ("submit_s", "end_s"), ("start_s", "end_s"), ("submit_s", "deadline_s"))
 """Times of which the second is never before the first."""
+
+
+def seconds_of_clock(text: pa.Array, *, hours: bool = False) -> pa.Array:
+    """`[days-][hours:]minutes:seconds` as seconds, still text; other cells stay as they are.
+
+    Args:
+        text: the cells.
+        hours: True = only with hours: of two numbers in any log, nothing says which units they are.
+    """
+    parts = pc.extract_regex(text, _WITH_HOURS if hours else _CLOCK)
+    if parts.null_count == len(parts):
+        return text
+    total = pa.scalar(0, pa.int64())
+    for name, unit in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        part = pc.struct_field(parts, name)
+        number = pc.if_else(pc.equal(part, ""), "0", part).cast(pa.int64())
+        total = pc.add(total, pc.multiply(number, unit))
+    return pc.coalesce(total.cast(pa.string()), text)
 
 
 @dataclass(frozen=True, slots=True)
