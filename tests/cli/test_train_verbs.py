@@ -138,6 +138,10 @@ def test_quotas_shares_failures_and_checkpoints(jobs: Path, tmp_path: Path) -> N
     assert "which reclaim=never forbids" in refused(*words, "--policy", wrong, "--quotas", tmp_path / "q.csv")
     fair = call(*words, "--policy", "fair-share", "--shares", tmp_path / "s.csv").document()
     assert fair["parameters"]["shares"] == {"lab": 2, "lab/x": 1, "y": 1}
+    assert sum(user["jobs"] for user in fair["users"].values()) == len(rows)
+    assert sum(user["gpu_hours"] for user in fair["users"].values()) == pytest.approx(fair["gpu_hours"]["useful"])
+    waits = [user["wait_s"]["mean"] * user["jobs"] for user in fair["users"].values()]
+    assert sum(waits) == pytest.approx(fair["wait_s"]["mean"] * len(rows))
     assert "no job is of" not in str(fair["findings"])
     (tmp_path / "s.csv").write_text("path,shares\nlab,2\nlab/z,1\ny,1\n", encoding="utf-8")
     fair = call(*words, "--policy", "fair-share", "--shares", tmp_path / "s.csv").document()

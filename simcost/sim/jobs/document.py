@@ -17,6 +17,7 @@ NEAR_MIDNIGHT_S = 1800.0
 """Jobs whose first comes so near to midnight have the hours of the day of requests."""
 SHORT_S = 10.0
 """Slowdown counts jobs as at least so long."""
+_MOST_USERS = 10
 
 
 def replay_document(jobs: Jobs, ledger: JobLedger, policy: Scheduler) -> dict[str, Any]:
@@ -25,6 +26,7 @@ def replay_document(jobs: Jobs, ledger: JobLedger, policy: Scheduler) -> dict[st
     Waits are those of jobs that started, completion times and slowdowns those of jobs that ended; quantiles are linear.
     `wait_s` ends with the first start; `queue_s` counts the waits after preemptions too, and `queued` the jobs that
     waited at all. Bounded slowdown is the mean of max(1, JCT / max(10 s, duration)). Values without any job are None.
+    `users` are those with the most work, its `gpu_hours`; empty where the log names none.
     """
     outcomes, everyone = ledger.outcomes, np.ones(len(jobs), np.bool_)
     capacity_s = ledger.gpus * ledger.horizon_s
@@ -52,6 +54,7 @@ def replay_document(jobs: Jobs, ledger: JobLedger, policy: Scheduler) -> dict[st
             name: {"jobs": int((jobs.pool == i).sum())} | _experience(jobs, ledger, jobs.pool == i)
             for i, name in enumerate(jobs.pools)
         },
+        "users": _users(jobs, ledger),
     }
 
 
@@ -184,6 +187,21 @@ def _experience(jobs: Jobs, ledger: JobLedger, chosen: np.ndarray[Any, np.dtype[
         "queued": int((wait_s + again_s > 0).sum()),
         "jct_s": _spread(jct_s),
         "bounded_slowdown": float(slowdown.mean()) if len(slowdown) else None,
+    }
+
+
+def _users(jobs: Jobs, ledger: JobLedger) -> dict[str, Any]:
+    """The users with the most work."""
+    if not jobs.users_known:
+        return {}
+    work = jobs.gpus * (jobs.gpu_milli / 1000.0) * jobs.duration_s / SECONDS_PER_HOUR
+    hours = np.bincount(jobs.user, weights=work, minlength=len(jobs.users))
+    counts = np.bincount(jobs.user, minlength=len(jobs.users))
+    most = [i for i in np.argsort(-hours, kind="stable").tolist() if counts[i]][:_MOST_USERS]
+    return {
+        jobs.users[i]: {"jobs": int(counts[i]), "gpu_hours": float(hours[i])}
+        | _experience(jobs, ledger, jobs.user == i)
+        for i in most
     }
 
 

@@ -29,7 +29,8 @@ def parts(document: Document) -> list[Part]:
         Part(title="Times", titled=False, rows=times(document), said=list(_below_times(document))),
         Part(title="GPU time", titled=False, rows=gpu_time(document)),
         Part(title="Deadlines", titled=False, said=_deadlines(document["deadlines"])),
-        Part(title="Pools", titled=False, rows=pools(document)),
+        Part(title="Pools", titled=False, rows=groups(document["pools"], "pool")),
+        Part(title="Users", titled=False, rows=groups(document["users"], "user")),
         notes(document),
     ]
 
@@ -125,17 +126,18 @@ def _deadlines(found: Document | None) -> list[str]:
     return [said]
 
 
-def pools(document: Document) -> Table:
-    """One row per pool, where there are several."""
-    if len(document["pools"]) < 2:
+def groups(found: Mapping[str, Document], what: str) -> Table:
+    """One row per pool or user, where there are several."""
+    if len(found) < 2:
         return []
     return [
         {
-            "pool": name,
-            "jobs": count(pool["jobs"]),
-            "mean wait": seconds(pool["wait_s"]["mean"]),
-            "P95 wait": seconds(pool["wait_s"]["p95"]),
-            "mean JCT": seconds(pool["jct_s"]["mean"]),
+            what: name,
+            "jobs": count(group["jobs"]),
+            **({"GPU-hours": count(group["gpu_hours"])} if "gpu_hours" in group else {}),
+            "mean wait": seconds(group["wait_s"]["mean"]),
+            "P95 wait": seconds(group["wait_s"]["p95"]),
+            "mean JCT": seconds(group["jct_s"]["mean"]),
         }
-        for name, pool in document["pools"].items()
+        for name, group in found.items()
     ]
