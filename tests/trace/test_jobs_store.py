@@ -179,3 +179,13 @@ def test_a_column_name_that_is_not_utf8_is_damage(tmp_path: Path) -> None:
         open_jobs(path)
     with pytest.raises(TraceError, match="no Parquet file"):
         open_trace(path)
+
+
+def test_a_stored_trace_of_a_log_without_limits_says_so(tmp_path: Path) -> None:
+    """Its import told that backfill believes the durations, what read it later did not."""
+    log = tmp_path / "jobs.csv"
+    for limits, told in ((",", True), (",60", False)):
+        log.write_text(f"job_id,submit_s,duration_s,gpus,limit_s\na,0,5,1{limits}\nb,1,5,1{limits}\n")
+        import_jobs(log, "csv", tmp_path / "jobs.parquet")
+        _, findings = read_jobs(tmp_path / "jobs.parquet")
+        assert ("which backfill then believes" in str(findings)) == told

@@ -177,7 +177,7 @@ def _placed(on: Training) -> tuple[Rigid, PlacementOnNodes] | None:
 
 def unmet_requirements(cluster: Cluster, jobs: Jobs) -> list[str]:
     """Requirements of jobs that a cluster does not go by, one sentence each."""
-    from simcost.sim.jobs.document import assumptions, marks_without_effect, order_without_effect, other_hours
+    from simcost.sim.jobs.document import assumptions, marks_without_effect, of_order, other_hours
 
     on, remedy = cluster.training, "use kind nodes, and a scheduler that places gangs"
     found = assumptions(jobs, counted=cluster.counted, remedy=remedy) + _other_types(cluster, jobs)
@@ -186,7 +186,7 @@ def unmet_requirements(cluster: Cluster, jobs: Jobs) -> list[str]:
     elif isinstance(on, OnShared):
         found += [*marks_without_effect(jobs, "requests"), *other_hours(jobs)]
     else:
-        found += order_without_effect(jobs, on.scheduler)
+        found += of_order(jobs, on.scheduler)
         if on.scheduler.discipline == "remaining":
             found += marks_without_effect(jobs, f"others under {on.scheduler.kind}")
     return [f"{finding['message']}." for finding in found]

@@ -8,7 +8,7 @@ import numpy as np
 
 from simcost.ledger.jobs import NEVER, Floats, JobLedger
 from simcost.plan.failures import Checkpoints, ClusterFailures
-from simcost.plan.scheduling import FairShare, PriorityPreemptive, Quotas, Scheduler
+from simcost.plan.scheduling import FairShare, PriorityPreemptive, Quotas, Scheduler, Shortest, Srtf
 from simcost.trace.jobs.jobs import NONE, Jobs
 from simcost.trace.jobs.rejections import kept_out
 from simcost.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, format_seconds, how_many
@@ -97,9 +97,11 @@ def marks_without_effect(jobs: Jobs, stops: str, *, spot: bool = False) -> list[
     ]
 
 
-def order_without_effect(jobs: Jobs, policy: Scheduler) -> list[dict[str, Any]]:
-    """The finding on a policy that orders jobs by what they do not say, or all say alike."""
+def of_order(jobs: Jobs, policy: Scheduler) -> list[dict[str, Any]]:
+    """The finding on a policy that orders jobs by what they do not say, or all say alike, or by what nobody knows."""
     kind = policy.kind
+    if isinstance(policy, Shortest | Srtf):
+        return _of_durations(jobs, policy)
     if kind == "deadline" and not (jobs.deadline_s != NONE).any():
         said = "no job has a deadline (deadline_s): deadline orders them as fifo-skip"
     elif kind == "priority-preemptive" and (jobs.priority == jobs.priority[0]).all():
@@ -113,6 +115,19 @@ def order_without_effect(jobs: Jobs, policy: Scheduler) -> list[dict[str, Any]]:
     else:
         return []
     return [{"kind": "order_without_effect", "count": len(jobs), "message": said}]
+
+
+def _of_durations(jobs: Jobs, policy: Shortest | Srtf) -> list[dict[str, Any]]:
+    """The finding on a policy that knows the true durations."""
+    if isinstance(policy, Shortest):
+        as_limits = policy.by == "limit" and (jobs.limit_s == jobs.duration_s).all()
+        if policy.sigma or not (policy.by == "duration" or as_limits):
+            return []
+        guess = "by user, pool or limit it guesses them" if policy.by == "duration" else "the limits are these"
+    else:
+        guess = "what it saves is a bound"
+    said = f"{policy.kind} goes by the true durations of jobs, which no scheduler knows: {guess}"
+    return [{"kind": "true_durations", "count": len(jobs), "message": said}]
 
 
 def other_hours(jobs: Jobs) -> list[dict[str, Any]]:

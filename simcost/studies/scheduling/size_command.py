@@ -55,7 +55,7 @@ def add(actions: Any) -> None:
 
 
 def _size(arguments: Arguments) -> "SizingResult":
-    from simcost.sim.jobs.document import assumptions, marks_without_effect, order_without_effect
+    from simcost.sim.jobs.document import assumptions, marks_without_effect, of_order
     from simcost.sim.jobs.simulate import schedule
     from simcost.studies.scheduling.sizing import SizingTarget, size_of_jobs
 
@@ -65,7 +65,7 @@ def _size(arguments: Arguments) -> "SizingResult":
     findings += assumptions(jobs, counted=True, remedy=NO_NODES)
     names = arguments.policy or ["fifo-skip", "easy-backfill"]
     policies = {name: _sized(name) for name in names}
-    findings += [said for policy in policies.values() for said in order_without_effect(jobs, policy)]
+    findings += [said for policy in policies.values() for said in of_order(jobs, policy)]
     asked = SizingTarget(
         wait_s=arguments.wait,
         percentile=arguments.percentile,

@@ -262,13 +262,23 @@ def read_jobs(
     if format == "auto" and is_jobs(path):
         if mapping:
             raise InputError(f"{path}: is a stored job trace; it takes no mapping")
-        jobs, findings = open_jobs(path), list[dict[str, Any]]()
+        jobs = open_jobs(path)
+        findings = _of_exact_limits(jobs)
     else:
         jobs, findings = _parsed(path, _table(path, format, mapping), timezone, limit_error, running=running)
     chosen, left_out = select(
         jobs, pool=pool, pools=pools, gpu_types=gpu_types, since=since, window_s=window_s, cpus=cpus
     )
     return chosen, findings + left_out + log_findings(chosen)
+
+
+def _of_exact_limits(jobs: Jobs) -> list[dict[str, Any]]:
+    """The finding on a stored trace whose limits are mostly the durations, as where its log had none."""
+    exact = int((jobs.limit_s == jobs.duration_s).sum())
+    if exact <= len(jobs) / 2:
+        return []
+    have = how_many(exact, "job has its duration", "jobs have their durations")
+    return [finding("limit_assumed", exact, f"{have} as time limit, which backfill then believes")]
 
 
 def holds_jobs(path: Path, mapping: Mapping[str, str]) -> bool:
