@@ -24,6 +24,8 @@ from simcost.units import NS_PER_S, SECONDS_PER_DAY, format_seconds
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 MOST_TICKS = 50_000_000
+_MOST_EXACT = 2_000_000
+"""Ticks of a log of changes that has each of them at its time."""
 LONG_SILENCE_S = 7 * SECONDS_PER_DAY
 """A log of changes that says nothing for so long may have holes."""
 UNBOUNDED = 1_000_000
@@ -202,18 +204,19 @@ class _Rows:
     place: Callable[[int], str]
 
 
-def read_spot(path: Path, *, tick_s: float | None = None) -> list[SpotSeries]:
+def read_spot(path: Path, *, tick_s: float | None = None, exact: bool = False) -> list[SpotSeries]:
     """The traces of a file: availability, or prices alone, which say nothing of when spot is there.
 
     Args:
         path: CSV or Parquet.
         tick_s: as `gap_s` of `read_availability`; of prices None = 5 min.
+        exact: as that of `read_availability`.
 
     Raises: as `read_availability`.
     """
     names, _ = SPOT.match(peek(path, SPOT.what).names)
     if _PRICE not in names or _AVAILABLE in names:
-        return read_availability(path, gap_s=tick_s)
+        return read_availability(path, gap_s=tick_s, exact=exact)
     return [always_there(prices, tick_s or PRICE_TICK_S) for prices in read_prices(path)]
 
 
@@ -223,7 +226,7 @@ def one_trace(path: Path, name: str | None = None) -> SpotSeries:
     Raises:
         InputError: no such trace, or several and none named. Else as `read_availability`.
     """
-    traces = read_spot(path)
+    traces = read_spot(path, exact=True)
     named = [trace for trace in traces if name in (None, trace.name)]
     if len(named) != 1:
         names = [trace.name for trace in traces]
@@ -233,12 +236,14 @@ def one_trace(path: Path, name: str | None = None) -> SpotSeries:
     return named[0]
 
 
-def read_availability(path: Path, *, gap_s: float | None = None) -> list[SpotSeries]:
+def read_availability(path: Path, *, gap_s: float | None = None, exact: bool = False) -> list[SpotSeries]:
     """The availability traces of a file, in its order.
 
     Args:
         path: CSV or Parquet.
         gap_s: tick of a trace with timestamps; None = the smallest difference between two of them.
+        exact: True = where that is not too short, the longest tick at which all changes have their times: for who does
+            nothing once a tick.
 
     Raises:
         FaultsError: cells that are no number, no time or negative, runs with gaps or overlaps; located.
@@ -246,7 +251,8 @@ def read_availability(path: Path, *, gap_s: float | None = None) -> list[SpotSer
     """
     parts, faults = _read(path, _AVAILABLE)
     traces = [
-        _from_runs(rows, faults) if "ticks" in rows.columns else _from_changes(rows, faults, gap_s) for rows in parts
+        _from_runs(rows, faults) if "ticks" in rows.columns else _from_changes(rows, faults, gap_s, exact=exact)
+        for rows in parts
     ]
     faults.check()
     return [trace for trace in traces if trace is not None]
@@ -317,14 +323,14 @@ def _from_runs(rows: _Rows, faults: Faults) -> SpotSeries | None:
     return SpotSeries(name=rows.name, gap_s=float(gaps[0]), nodes=nodes, usd_per_h=_priced(rows, index))
 
 
-def _from_changes(rows: _Rows, faults: Faults, gap_s: float | None) -> SpotSeries | None:
+def _from_changes(rows: _Rows, faults: Faults, gap_s: float | None, *, exact: bool) -> SpotSeries | None:
     at = rows.columns[_TIME]
     if not _check_order(rows, at, faults):
         return None
     if len(at) == 1 and gap_s is None:
         faults.add(rows.place(0), "one row alone does not tell the tick; give at least two rows")
         return None
-    gap = float(np.diff(at).min()) if gap_s is None else gap_s
+    gap = _tick_s(at, exact=exact) if gap_s is None else gap_s
     if (at[-1] - at[0]) / gap > MOST_TICKS:
         faults.add(
             rows.place(len(at) - 1),
@@ -342,6 +348,16 @@ def _from_changes(rows: _Rows, faults: Faults, gap_s: float | None) -> SpotSerie
         usd_per_h=_priced(rows, index),
         silent_s=float(np.diff(at).max(initial=0.0)),
     )
+
+
+def _tick_s(at: Floats, *, exact: bool) -> float:
+    """The shortest time between two changes, or the longest of which all of them are multiples."""
+    between = np.diff(at)
+    if exact and (between % 1 == 0).all():
+        common = float(np.gcd.reduce(between.astype(np.int64)))
+        if (at[-1] - at[0]) / common <= _MOST_EXACT:
+            return common
+    return float(between.min())
 
 
 def _priced(rows: _Rows, index: Ints) -> Floats | None:

@@ -41,6 +41,17 @@ def test_the_public_traces(shared: Path) -> None:
     assert (len(moving), moving[0], moving[551], moving.max()) == (16090, 1.2754, 1.3024, 1.4107)
 
 
+def test_changes_that_no_policy_looks_at_have_their_own_times(tmp_path: Path) -> None:
+    """At ticks of 1800 s, the shortest time between two changes, nodes that came after 6000 s came after 7200."""
+    path = write(tmp_path, "timestamp,available\n0,2\n1800,1\n6000,2\n9000,0\n20000,2\n")
+    (ticked,), (exact,) = read_availability(path), read_availability(path, exact=True)
+    assert (ticked.gap_s, exact.gap_s) == (1800, 200)
+    changes = np.flatnonzero(np.diff(exact.nodes)) + 1
+    assert (changes * exact.gap_s).tolist() == [1800, 6000, 9000, 20000]
+    far = write(tmp_path, "timestamp,available\n0,2\n3601,1\n9000000,2\n", "far.csv")
+    assert read_availability(far, exact=True)[0].gap_s == 3601
+
+
 def test_changes_hold_until_the_next_and_prices_are_those_in_effect(tmp_path: Path) -> None:
     nodes = "timestamp,available\n2024-01-01T00:00:00Z,1\n2024-01-01T00:10:00Z,0\n2024-01-01T00:30:00Z,2\n"
     prices = "timestamp,price_usd_h\n2023-12-31T00:00:00Z,1\n2024-01-01T00:15:00Z,0.5\n"

@@ -254,7 +254,7 @@ def zone_capacity(asked: SpotTrace, folder: Path) -> SpotCapacity:
     """
     from simcost.trace.spot import read_availability, read_prices, with_prices
 
-    traces = {one.name: one for one in read_availability(inside(folder, asked.path))}
+    traces = {one.name: one for one in read_availability(inside(folder, asked.path), exact=True)}
     prices = read_prices(inside(folder, asked.prices)) if asked.prices is not None else []
     if missing := [name for name in asked.zones if name not in traces]:
         raise InputError(f"{asked.path}: no trace {missing[0]!r}; there are {', '.join(list(traces)[:5])}")

@@ -40,7 +40,7 @@ class AvailableSpotNodes:
         Raises:
             InputError: files that cannot be read, no such trace, or one without a node.
         """
-        trace = _chosen(read_availability(inside(folder, asked.availability)), asked)
+        trace = _chosen(read_availability(inside(folder, asked.availability), exact=True), asked)
         if trace.nodes.max() == 0:
             raise InputError(f"{asked.availability}: the trace {trace.name!r} never has a node; choose another")
         if asked.prices is not None:
