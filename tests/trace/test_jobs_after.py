@@ -136,3 +136,15 @@ def test_jobs_without_a_gpu_count_in_no_wait_of_a_cluster_of_gpus(tmp_path: Path
     assert len(read_jobs(path)[0]) == 4
     with pytest.raises(TraceError, match=r"no job is left.*they ask for no GPU"):
         read_jobs(log(tmp_path, f"{head}\na,0,9,0,\n"), cpus=False)
+
+
+def test_since_is_of_the_time_zone_of_the_log(tmp_path: Path) -> None:
+    """A day that begins at midnight in Berlin began two hours later, at midnight UTC."""
+    rows = "a,2026-09-04 23:59:00,9,1\nb,2026-09-05 00:30:00,9,1\nc,2026-09-05 03:00:00,9,1\n"
+    path = log(tmp_path, f"job_id,submit_time,duration_s,gpus\n{rows}")
+    for since, kept in (("2026-09-05", "bc"), ("2026-09-05T00:00:00Z", "c"), ("2026-09-05T02:30:00", "c")):
+        jobs, _ = read_jobs(path, since=since, timezone="Europe/Berlin")
+        assert "".join(jobs.job_id.tolist()) == kept
+    import_jobs(path, "auto", tmp_path / "jobs.parquet", timezone="Europe/Berlin")
+    assert len(read_jobs(tmp_path / "jobs.parquet", since="2026-09-05", timezone="Europe/Berlin")[0]) == 2
+    assert len(read_jobs(tmp_path / "jobs.parquet", since="2026-09-05")[0]) == 1

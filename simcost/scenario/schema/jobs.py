@@ -33,7 +33,7 @@ class JobLog:
     window: PositiveSeconds | None = None
     """And at most this long after the first of them."""
     timezone: str = "UTC"
-    """Of times of the log that say none."""
+    """Of times that say none: those of the log, and `since`."""
     limit_error: Annotated[float, Ge(0), Le(1e6)] = 0.0
     """Time limits that the log lacks are duration x (1 + this)."""
     limits: EstimateError | None = None

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from simcost.errors import InputError, TraceError, did_you_mean
-from simcost.tables.cells import TimeRule, instants
+from simcost.tables.cells import TimeRule, instants, without_zone
 from simcost.tables.header import header
 from simcost.tables.table import WHAT, LogTable, read_table
 from simcost.trace.jobs.cleaning import jobs_of
@@ -27,6 +27,7 @@ from simcost.trace.jobs.slurm import SACCT, read_sacct
 from simcost.trace.jobs.store import is_jobs, open_jobs, write_jobs
 from simcost.trace.jobs.times import seconds_of_clock
 from simcost.trace.requests.writer import iso_utc
+from simcost.trace.series.local_time import offsets
 from simcost.units import NS_PER_S, how_many, parse_seconds
 
 
@@ -38,6 +39,7 @@ def select(
     gpu_types: Sequence[str] | None,
     since: str | None,
     window_s: float | None,
+    timezone: str,
     cpus: bool,
 ) -> tuple[Jobs, list[dict[str, Any]]]:
     """The jobs wanted, their times from the first of them.
@@ -48,9 +50,9 @@ def select(
         pools: GPUs of each pool; jobs of other pools, and those wider than the largest pool, are kept out, and
             `pools` of the result is in this order.
         gpu_types: those of the nodes: jobs that accept none of them are kept out; nodes that say none take all.
-        since: keep jobs submitted at or after this ISO time (UTC where it says no zone), or after so many
-            seconds of a trace without dates.
+        since: keep jobs submitted at or after this ISO time, or after so many seconds of a trace without dates.
         window_s: then keep jobs submitted at most this long after the first one kept.
+        timezone: of `since` where it says no zone.
         cpus: False = the cluster has nothing but GPUs: jobs that ask for none are kept out, unless others wait for
             them.
 
@@ -61,7 +63,7 @@ def select(
     findings: list[dict[str, Any]] = []
     keep = np.ones(len(jobs), np.bool_)
     if since is not None:
-        keep &= jobs.submit_s >= _since_s(since, jobs.start_utc)
+        keep &= jobs.submit_s >= _since_s(since, jobs.start_utc, timezone)
     if pool is not None:
         if pool not in jobs.pools:
             there = f"of the trace: {', '.join(jobs.pools)}" if any(jobs.pools) else "the trace names none"
@@ -193,7 +195,7 @@ def _without_gpus(jobs: Jobs, keep: Flags) -> list[dict[str, Any]]:
     return [finding("no_gpu", count, f"{kept_out(count)}: {why}") | {"dropped": True}] if count else []
 
 
-def _since_s(since: str, start_utc: str | None) -> float:
+def _since_s(since: str, start_utc: str | None, timezone: str) -> float:
     """Seconds of the trace's clock."""
     if start_utc is None:
         try:
@@ -202,7 +204,11 @@ def _since_s(since: str, start_utc: str | None) -> float:
             raise InputError(
                 f"{since!r}: the trace has no dates; say after how many seconds, such as 3600 or 2d"
             ) from error
-    return (_epoch_ns(since) - _epoch_ns(start_utc)) / NS_PER_S
+    since_s = _epoch_ns(since) / NS_PER_S
+    if timezone != "UTC" and without_zone(pa.array([since]))[0]:
+        local_s = np.array([since_s], np.int64)
+        since_s = float(offsets(timezone, local_s).utc(local_s)[0][0])
+    return since_s - _epoch_ns(start_utc) / NS_PER_S
 
 
 def _epoch_ns(text: str) -> int:
@@ -244,7 +250,7 @@ def read_jobs(
         gpu_types: those of the nodes: jobs that accept none of them are kept out.
         since: keep jobs submitted from this ISO time on (seconds, for a log without dates).
         window_s: then keep jobs submitted at most this long after the first one kept.
-        timezone: of times without a zone.
+        timezone: of times without a zone, `since` included.
         limit_error: time limits that the log lacks are duration x (1 + this).
         running: keep jobs that have not ended, up to the last time of the log; a stored trace has none.
         cpus: False = keep out jobs that ask for no GPU, unless others wait for them.
@@ -267,7 +273,14 @@ def read_jobs(
     else:
         jobs, findings = _parsed(path, _table(path, format, mapping), timezone, limit_error, running=running)
     chosen, left_out = select(
-        jobs, pool=pool, pools=pools, gpu_types=gpu_types, since=since, window_s=window_s, cpus=cpus
+        jobs,
+        pool=pool,
+        pools=pools,
+        gpu_types=gpu_types,
+        since=since,
+        window_s=window_s,
+        timezone=timezone,
+        cpus=cpus,
     )
     return chosen, findings + left_out + log_findings(chosen)
 
