@@ -189,3 +189,14 @@ def test_a_stored_trace_of_a_log_without_limits_says_so(tmp_path: Path) -> None:
         import_jobs(log, "csv", tmp_path / "jobs.parquet")
         _, findings = read_jobs(tmp_path / "jobs.parquet")
         assert ("which backfill then believes" in str(findings)) == told
+
+
+def test_an_error_of_limits_holds_for_a_stored_trace_too(tmp_path: Path) -> None:
+    """It was passed over without a word."""
+    log = tmp_path / "jobs.csv"
+    log.write_text("job_id,submit_s,duration_s,gpus,limit_s\na,0,5,1,\nb,1,5,1,\nc,1,5,1,60\n")
+    import_jobs(log, "csv", tmp_path / "jobs.parquet")
+    for path in (log, tmp_path / "jobs.parquet"):
+        jobs, findings = read_jobs(path, limit_error=1.0)
+        assert jobs.limit_s.tolist() == [10, 10, 60]
+        assert "the duration x 2 was taken, which backfill then believes" in str(findings)

@@ -279,11 +279,17 @@ def _waits(columns: Columns, submit: Times, start: Times) -> Ints | None:
     return np.where(np.isnan(stated), NONE, np.floor(np.nan_to_num(stated))).astype(np.int64)
 
 
+def assumed_limits(duration_s: Ints, error: float) -> Ints:
+    """Limits of users who add this share to the duration."""
+    longer: Ints = np.ceil(np.round(duration_s * (1.0 + error), 6)).astype(np.int64) if error else duration_s
+    return longer
+
+
 def _limits(columns: Columns, duration: Ints, error: float) -> Ints:
     """The users' estimates; those that the log lacks are duration x (1 + error), and a finding says so."""
     sieve = columns.sieve
     stated = columns.real("limit_s")
-    assumed = np.ceil(np.round(duration * (1.0 + error), 6)).astype(np.int64) if error else duration
+    assumed = assumed_limits(duration, error)
     missing = np.ones(len(duration), np.bool_) if stated is None else np.isnan(stated)
     limit = assumed
     if stated is not None:

@@ -17,7 +17,7 @@ from simcost.errors import InputError, TraceError, did_you_mean
 from simcost.tables.cells import TimeRule, instants, without_zone
 from simcost.tables.header import header
 from simcost.tables.table import WHAT, LogTable, read_table
-from simcost.trace.jobs.cleaning import jobs_of
+from simcost.trace.jobs.cleaning import assumed_limits, jobs_of
 from simcost.trace.jobs.findings import log_findings
 from simcost.trace.jobs.formats import JOB_FORMATS, JOBS, find_job_columns, never_scheduled, recognise
 from simcost.trace.jobs.jobs import NONE, Flags, Jobs
@@ -251,7 +251,8 @@ def read_jobs(
         since: keep jobs submitted from this ISO time on (seconds, for a log without dates).
         window_s: then keep jobs submitted at most this long after the first one kept.
         timezone: of times without a zone, `since` included.
-        limit_error: time limits that the log lacks are duration x (1 + this).
+        limit_error: time limits that the log lacks are duration x (1 + this); of a stored trace, those that are the
+            durations.
         running: keep jobs that have not ended, up to the last time of the log; a stored trace has none.
         cpus: False = keep out jobs that ask for no GPU, unless others wait for them.
 
@@ -268,8 +269,7 @@ def read_jobs(
     if format == "auto" and is_jobs(path):
         if mapping:
             raise InputError(f"{path}: is a stored job trace; it takes no mapping")
-        jobs = open_jobs(path)
-        findings = _of_exact_limits(jobs)
+        jobs, findings = _with_limits(open_jobs(path), limit_error)
     else:
         jobs, findings = _parsed(path, _table(path, format, mapping), timezone, limit_error, running=running)
     chosen, left_out = select(
@@ -285,13 +285,19 @@ def read_jobs(
     return chosen, findings + left_out + log_findings(chosen)
 
 
-def _of_exact_limits(jobs: Jobs) -> list[dict[str, Any]]:
-    """The finding on a stored trace whose limits are mostly the durations, as where its log had none."""
-    exact = int((jobs.limit_s == jobs.duration_s).sum())
-    if exact <= len(jobs) / 2:
-        return []
-    have = how_many(exact, "job has its duration", "jobs have their durations")
-    return [finding("limit_assumed", exact, f"{have} as time limit, which backfill then believes")]
+def _with_limits(jobs: Jobs, error: float) -> tuple[Jobs, list[dict[str, Any]]]:
+    """A stored trace with the limits that its log lacked, which are stored as the durations, longer by the error; and
+    the finding where they are most of all.
+    """
+    exact = jobs.limit_s == jobs.duration_s
+    count = int(exact.sum())
+    if error:
+        jobs = replace(jobs, limit_s=np.where(exact, assumed_limits(jobs.duration_s, error), jobs.limit_s))
+    if count <= len(jobs) / 2 and not (error and count):
+        return jobs, []
+    have = how_many(count, "job has its duration", "jobs have their durations")
+    factor = f"; the duration x {1 + error:g} was taken" if error else ""
+    return jobs, [finding("limit_assumed", count, f"{have} as time limit{factor}, which backfill then believes")]
 
 
 def holds_jobs(path: Path, mapping: Mapping[str, str]) -> bool:
