@@ -149,6 +149,7 @@ def test_quotas_shares_failures_and_checkpoints(jobs: Path, tmp_path: Path) -> N
     assert "add --policy fair-share" in refused(*words, "--shares", tmp_path / "s.csv")
     assert "add --policy quotas" in refused(*words, "--quotas", tmp_path / "q.csv")
     assert "give --nodes CSV" in refused(*words, "--placement", "topology")
+    assert "pass --checkpoints, or" in refused(*words, "--bandwidth", "2GB/s")
     disruptions = (
         "--failures",
         "per_node_day=20,intervals=young",

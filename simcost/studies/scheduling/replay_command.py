@@ -251,6 +251,7 @@ def _seed(arguments: Arguments) -> int:
 
 def _prepared(jobs: Any, arguments: Arguments, *, counted: bool) -> tuple[Any, list[dict[str, Any]]]:
     """The jobs with the limits and checkpoints asked for, and what a replay assumes of them."""
+    from simcost.errors import InputError
     from simcost.plan.scheduling import EstimateError
     from simcost.scenario.files.parts import with_fields
     from simcost.sim.jobs.document import assumptions
@@ -261,6 +262,8 @@ def _prepared(jobs: Any, arguments: Arguments, *, counted: bool) -> tuple[Any, l
         jobs = with_limits(jobs, with_fields(EstimateError, fields), _seed(arguments))
     if arguments.bandwidth is not None:
         jobs = with_writes(jobs, arguments.bandwidth)
+        if arguments.checkpoints is None and arguments.failures is None:
+            raise InputError("--bandwidth is of checkpoints, which no job writes; pass --checkpoints, or leave it away")
     return jobs, assumptions(jobs, counted=counted)
 
 
