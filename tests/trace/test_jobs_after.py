@@ -148,3 +148,18 @@ def test_since_is_of_the_time_zone_of_the_log(tmp_path: Path) -> None:
     import_jobs(path, "auto", tmp_path / "jobs.parquet", timezone="Europe/Berlin")
     assert len(read_jobs(tmp_path / "jobs.parquet", since="2026-09-05", timezone="Europe/Berlin")[0]) == 2
     assert len(read_jobs(tmp_path / "jobs.parquet", since="2026-09-05")[0]) == 1
+
+
+def test_jobs_that_had_not_ended_where_the_choice_begins_are_told(tmp_path: Path) -> None:
+    """The cluster begins empty, whatever held its GPUs then."""
+    rows = "a,0,100,4,0,x\nb,10,30,2,50,x\nc,20,20,1,0,x\nd,30,90,1,0,y\ne,60,9,1,0,x\n"
+    path = log(tmp_path, f"job_id,submit_s,duration_s,gpus,wait_s,pool\n{rows}")
+    for words, told in (
+        ({"since": "60"}, "3 jobs of 7 GPUs submitted before had not ended by the log"),
+        ({"since": "60", "pool": "x"}, "2 jobs of 6 GPUs submitted before"),
+        ({}, ""),
+    ):
+        jobs, findings = read_jobs(path, **words)
+        said = [each["message"] for each in findings if each["kind"] == "still_there"]
+        assert "".join(said).startswith(told)
+        assert bool(said) == bool(told)

@@ -117,7 +117,7 @@ def of_order(jobs: Jobs, policy: Scheduler) -> list[dict[str, Any]]:
     return [{"kind": "order_without_effect", "count": len(jobs), "message": said}]
 
 
-def _of_durations(jobs: Jobs, policy: Shortest | Srtf) -> list[dict[str, Any]]:
+def _of_durations(jobs: Jobs, policy: Scheduler) -> list[dict[str, Any]]:
     """The finding on a policy that knows the true durations."""
     if isinstance(policy, Shortest):
         as_limits = policy.by == "limit" and (jobs.limit_s == jobs.duration_s).all()

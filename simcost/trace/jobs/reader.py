@@ -60,17 +60,18 @@ def select(
         InputError: an unknown pool, or a time that cannot be read.
         TraceError: no job is left.
     """
-    findings: list[dict[str, Any]] = []
     keep = np.ones(len(jobs), np.bool_)
-    if since is not None:
-        keep &= jobs.submit_s >= _since_s(since, jobs.start_utc, timezone)
+    since_s = -np.inf if since is None else _since_s(since, jobs.start_utc, timezone)
     if pool is not None:
         if pool not in jobs.pools:
             there = f"of the trace: {', '.join(jobs.pools)}" if any(jobs.pools) else "the trace names none"
             raise InputError(f"no pool {pool!r}{did_you_mean(pool, jobs.pools)} ({there})")
         keep &= jobs.pool == jobs.pools.index(pool)
+    findings = _still_there(jobs, since_s, keep)
+    keep &= jobs.submit_s >= since_s
     if pools is not None:
-        jobs, findings = _in_pools(jobs, pools, keep)
+        jobs, others = _in_pools(jobs, pools, keep)
+        findings += others
     if gpu_types is not None:
         findings += _of_types(jobs, gpu_types, keep)
     if not cpus:
@@ -101,6 +102,17 @@ def renumbered(jobs: Jobs) -> Jobs:
 def span_s(jobs: Jobs) -> int:
     """From the first submission to the last."""
     return int(jobs.submit_s[-1])
+
+
+def _still_there(jobs: Jobs, since_s: float, chosen: Flags) -> list[dict[str, Any]]:
+    """The finding on jobs submitted earlier that held GPUs then: the cluster begins without them."""
+    wait_s = 0 if jobs.recorded_wait_s is None else np.maximum(jobs.recorded_wait_s, 0)
+    there = chosen & (jobs.submit_s < since_s) & (jobs.submit_s + wait_s + jobs.duration_s > since_s) & (jobs.gpus > 0)
+    count = int(there.sum())
+    if not count:
+        return []
+    left = f"{how_many(count, 'job', 'jobs')} of {int(jobs.gpus[there].sum()):,} GPUs submitted before had not ended"
+    return [finding("still_there", count, f"{left} by the log: the cluster begins empty, without them")]
 
 
 def _in_pools(jobs: Jobs, pools: Mapping[str, int], keep: Flags) -> tuple[Jobs, list[dict[str, Any]]]:
