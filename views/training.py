@@ -90,6 +90,15 @@ def queue(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the ot
             "--price": st.text_input("Price of a GPU-hour", "2.50"),
         }
     )
+    with st.expander("Part of the log"):
+        words += _given(
+            {
+                "--pool": st.text_input("Only this pool (queue, partition)"),
+                "--since": st.text_input("Submitted from then on", placeholder="2026-09-05"),
+                "--window": st.text_input("Within this time of the first", placeholder="14d"),
+                "--timezone": st.text_input("Time zone of times without one", placeholder="UTC", key="job timezone"),
+            }
+        )
     with st.expander("Spot beside reserved GPUs"):
         zone = choose("Availability of spot", [], "spot zone")
         more = _given(

@@ -95,6 +95,15 @@ def test_a_queue_is_sized(page: AppTest, home: Path) -> None:
     assert "jobs.csv" in page.code[0].value
 
 
+def test_a_part_of_a_log_is_sized(page: AppTest, home: Path) -> None:
+    ask(page, QUEUE, "jobs.csv", home)
+    field(page, "Submitted from then on").set_value("2h")
+    press(page)
+    assert not page.error
+    assert "--since=2h" in page.code[0].value
+    assert any("submitted before had not ended" in text.value for text in [*page.markdown, *page.caption])
+
+
 def test_spot_is_studied(page: AppTest, home: Path) -> None:
     ask(page, SPOT, "zone.csv", home)
     press(page)
