@@ -159,7 +159,7 @@ def test_jobs_that_had_not_ended_where_the_choice_begins_are_told(tmp_path: Path
         ({"since": "60", "pool": "x"}, "2 jobs of 6 GPUs submitted before"),
         ({}, ""),
     ):
-        jobs, findings = read_jobs(path, **words)
+        _, findings = read_jobs(path, **words)
         said = [each["message"] for each in findings if each["kind"] == "still_there"]
         assert "".join(said).startswith(told)
         assert bool(said) == bool(told)
