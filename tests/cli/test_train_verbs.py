@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from support.commands import call, refused
 
+from simcost.present.format import seconds
+
 pytestmark = pytest.mark.slow
 
 HEAD = "job_id,submit_s,duration_s,gpus"
@@ -463,3 +465,16 @@ def test_jobs_on_cpus_alone_do_not_shrink_the_cluster(tmp_path: Path) -> None:
 
 def test_quotas_are_of_a_cluster_of_known_size(jobs: Path) -> None:
     assert "of known size" in refused("train", "size", jobs, "--wait", "1h", "--policy", "quotas")
+
+
+def test_waits_after_stops_are_shown_beside_those_of_the_first_start(tmp_path: Path) -> None:
+    """On a cluster far too small every job starts at once under `las`, and waits later: its mean wait was 0 s."""
+    rows = "".join(f"{i},{10 * i},36000,4\n" for i in range(12))
+    (tmp_path / "many.csv").write_text(f"{HEAD}\n{rows}", encoding="utf-8")
+    words = ("train", "replay", tmp_path / "many.csv", "--gpus", "4", "--quiet", "--policy", "las")
+    said = call(*words).out
+    assert "wait, also after stops" in said
+    assert f"mean wait {seconds(call(*words, '--json').document()['queue_s']['mean'])}, " in said.replace("\n  ", " ")
+    both = call(*words, "--policy", "fifo-skip").out.replace("\n", " ")
+    assert "what jobs wait after they were stopped is in the JCT of las" in both
+    assert "also after stops" not in call(*words[:-1], "fifo-skip").out

@@ -23,7 +23,7 @@ BUCKETS = {
 def parts(document: Document) -> list[Part]:
     """Parts below the verdict, on every screen: several policies side by side, or one in full."""
     if "policies" in document:
-        return [Part(title="Policies", titled=False, rows=policies(document)), notes(document)]
+        return [Part(title="Policies", titled=False, rows=policies(document)), notes(document, *_of_waits(document))]
     return [
         Part(title="Replay", titled=False, said=[_headline(document)]),
         Part(title="Times", titled=False, rows=times(document), said=list(_below_times(document))),
@@ -51,6 +51,16 @@ def policies(document: Document) -> Table:
     ]
 
 
+def _of_waits(document: Document) -> Iterator[str]:
+    """A sentence on the waits of policies that stop jobs: these begin at once, and wait again."""
+    again = [_name(policy) for policy in document["policies"] if policy["queue_s"] != policy["wait_s"]]
+    if again:
+        yield (
+            "a wait ends with the first start: what jobs wait after they were stopped is in the JCT of "
+            f"{', '.join(again)} alone"
+        )
+
+
 def _name(document: Document) -> str:
     """As the command line takes it."""
     plain = {name: value for name, value in document["parameters"].items() if not isinstance(value, Mapping)}
@@ -71,7 +81,7 @@ def _headline(document: Document) -> str:
     others = f"; {count(left_out)} more of the log left out" if left_out else ""
     return (
         f"{_name(document)} on {count(document['gpus'])} GPUs: {count(document['completed'])} of "
-        f"{count(document['jobs'])} jobs completed, mean wait {seconds(document['wait_s']['mean'])}, "
+        f"{count(document['jobs'])} jobs completed, mean wait {seconds(document['queue_s']['mean'])}, "
         f"{share(document['utilisation'])} of the GPU time allocated{wider}{others}."
     )
 
@@ -83,10 +93,13 @@ def _left_out(document: Document) -> int:
 
 
 def times(document: Document) -> Table:
-    """Waiting and completion: mean, percentiles, the longest."""
+    """Waiting, also after jobs were stopped where some were, and completion: mean, percentiles, the longest."""
+    stopped = document["queue_s"] != document["wait_s"]
+    again = {"queue_s": "wait, also after stops"} if stopped else {}
+    shown = {"wait_s": "wait to the first start" if stopped else "wait", **again, "jct_s": "completion (JCT)"}
     return [
         {"time": title, **{head: seconds(document[name][quantile]) for quantile, head in QUANTILES.items()}}
-        for name, title in (("wait_s", "wait"), ("jct_s", "completion (JCT)"))
+        for name, title in shown.items()
     ]
 
 
