@@ -181,14 +181,28 @@ def verdict(comparison: Comparison) -> str:
 
 def cautions(plan: PlanSummary) -> list[str]:
     """Sentences on what is not in the SLO that a plan meets: jobs that it never runs, those that may miss it later,
-    interruptions of spot nodes where it never loses one, and answers that are not in the quality asked for.
+    waits after they were stopped, interruptions of spot nodes where it never loses one, and answers that are not in the quality asked for.
     """
     jobs = max((run.slo.jobs for run in plan.trained), key=lambda jobs: jobs["failed"], default=None)
     text = "" if jobs is None else never_run(jobs["failed"], jobs["submitted"])
     names = " and ".join(map(name_of, _undecided(plan)))
     later = f"Its {names} may still miss: jobs count up to the end of the run; give a longer horizon."
     spot = kept_spot() if keeps_spot(plan.results) else ""
-    return list(filter(None, (text, later if names else "", spot, *map(_unscored, plan.services or (plan,)))))
+    unscored = map(_unscored, plan.services or (plan,))
+    return list(filter(None, (text, later if names else "", *_after_stops(plan), spot, *unscored)))
+
+
+def _after_stops(plan: PlanSummary) -> list[str]:
+    """Sentences on the waits of jobs that are stopped, of which the SLO counts those up to the first start."""
+    met = {check.name for check in plan.checks if check.met}
+    missed_later = [check for run in plan.trained for check in run.slo.after_stops if met & {check.name, "futures"}]
+    worst = {check.name: check for check in sorted(missed_later, key=lambda check: check.measured or 0.0)}
+    return [
+        f"Its {name_of(check)} ends with the first start: with the queue after jobs were stopped it is "
+        f"{_long(check.measured, check.target)}; set a target on `jct`."
+        for check in worst.values()
+        if check.measured is not None
+    ]
 
 
 def _unscored(plan: PlanSummary) -> str:

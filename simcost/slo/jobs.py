@@ -38,6 +38,8 @@ class JobReport:
     """Names of checks that are met up to the end of the run, and that jobs which have not started or ended by then may
     still miss.
     """
+    after_stops: tuple[Check, ...] = ()
+    """Targets on waits that are met, and that waits with the time in the queue after preemptions and failures miss."""
 
 
 def assess_jobs(ledger: "JobLedger", slo: Slo, due_s: "Ints | None" = None) -> JobReport:
@@ -55,6 +57,7 @@ def assess_jobs(ledger: "JobLedger", slo: Slo, due_s: "Ints | None" = None) -> J
     jct = (_ends(ledger) - out.submit_s)[~out.rejected]
     deadlines = None if due_s is None else _deadlines(ledger, due_s)
     checks = slo.job_checks(_measured(waits, jct, deadlines, never=(kept_out, kept_out)))
+    again = slo.job_checks(_measured(ledger.queue_s(), jct, deadlines, never=(kept_out, kept_out)))
     waiting = submitted - kept_out - len(out.wait_s)
     missed = None if due_s is None else _deadlines(ledger, due_s, open_ones_miss=True)
     last = slo.job_checks(_measured(out.wait_s, out.jct_s, missed, never=(kept_out + waiting, submitted - completed)))
@@ -72,6 +75,7 @@ def assess_jobs(ledger: "JobLedger", slo: Slo, due_s: "Ints | None" = None) -> J
         jct_s=_levels(jct),
         deadlines_met=deadlines,
         undecided=tuple(seen.name for seen, at_last in zip(checks, last, strict=True) if seen.met and not at_last.met),
+        after_stops=tuple(later for first, later in zip(checks, again, strict=True) if first.met and not later.met),
     )
 
 

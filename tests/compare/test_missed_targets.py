@@ -43,7 +43,8 @@ def test_a_tenant_keeps_its_name() -> None:
 @pytest.mark.parametrize(("futures", "names"), [(0.95, ["wait_s p95"]), (0.5, [])])
 def test_of_futures_the_targets_of_each_may_still_be_missed(futures: float, names: list[str]) -> None:
     """The target of the plan is of futures, so that nothing was said of the jobs in them."""
-    report = SimpleNamespace(undecided=("wait_s p95",), checks=(WAIT,), jobs={"failed": 0, "submitted": 4})
+    counts = {"failed": 0, "submitted": 4}
+    report = SimpleNamespace(undecided=("wait_s p95",), checks=(WAIT,), jobs=counts, after_stops=())
     checks = (Check.of("futures", futures, 0.9),)
     plan: Any = SimpleNamespace(
         trained=[SimpleNamespace(slo=report)],
@@ -57,6 +58,26 @@ def test_of_futures_the_targets_of_each_may_still_be_missed(futures: float, name
     assert undecided(plan) == names
     said = "Its P95 wait may still miss: jobs count up to the end of the run; give a longer horizon."
     assert cautions(plan) == ([said] if names else [])
+
+
+@pytest.mark.parametrize("met", [True, False])
+def test_waits_after_jobs_were_stopped_are_told_where_the_first_start_meets_the_target(met: bool) -> None:
+    """`las` on a third of the GPUs was the cheapest plan: its jobs start at once, and wait for days later."""
+    kept = Check(name="wait_s p95", measured=0.0, target=7200.0, met=met)
+    stops = [Check(name="wait_s p95", measured=hours * 3600.0, target=7200.0, met=False) for hours in (30, 48)]
+    counts = {"failed": 0, "submitted": 4}
+    reports = [SimpleNamespace(undecided=(), checks=(kept,), jobs=counts, after_stops=(stop,)) for stop in stops]
+    plan: Any = SimpleNamespace(
+        trained=[SimpleNamespace(slo=report) for report in reports],
+        checks=(kept,),
+        results=(),
+        services=(),
+        quality=None,
+        at_least=None,
+        served=[],
+    )
+    said = "Its P95 wait ends with the first start: with the queue after jobs were stopped it is 2 d"
+    assert cautions(plan) == ([f"{said}; set a target on `jct`."] if met else [])
 
 
 @pytest.mark.parametrize(("at_least", "api"), [(65.0, "a/large"), (None, "a/large"), (65.0, None)])

@@ -69,6 +69,16 @@ def test_a_target_that_jobs_without_an_end_may_still_miss_is_undecided() -> None
     assert assess_jobs(ledger(*ended), slo).undecided == ()
 
 
+def test_a_target_on_waits_that_jobs_miss_after_they_were_stopped() -> None:
+    """Jobs that start at once and are stopped for long keep any target on waits up to the first start."""
+    run = ledger(*[(0.0, 1.0, 90.0, False)] * 4)
+    stopped = replace(run, outcomes=replace(run.outcomes, resumed_wait_s=np.full(4, 60.0)))
+    slo = Slo(wait={"p95": 10.0, "max": 100.0}, jct={"p50": 95.0})
+    assert all(check.met for check in assess_jobs(stopped, slo).checks)
+    assert [(check.name, check.measured) for check in assess_jobs(stopped, slo).after_stops] == [("wait_s p95", 61.0)]
+    assert assess_jobs(run, slo).after_stops == ()
+
+
 def test_jobs_kept_out_wait_for_ever_against_a_target_only() -> None:
     slo = Slo(wait={"p50": 1.0, "p95": 60.0, "max": 60.0}, jct={"p50": 50.0})
     many = [(float(i), float(i), i + 10.0, False) for i in range(19)]
