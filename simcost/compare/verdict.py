@@ -181,7 +181,8 @@ def verdict(comparison: Comparison) -> str:
 
 def cautions(plan: PlanSummary) -> list[str]:
     """Sentences on what is not in the SLO that a plan meets: jobs that it never runs, those that may miss it later,
-    waits after they were stopped, interruptions of spot nodes where it never loses one, and answers that are not in the quality asked for.
+    waits after they were stopped, interruptions of spot nodes where it never loses one, and answers that are not in
+    the quality asked for.
     """
     jobs = max((run.slo.jobs for run in plan.trained), key=lambda jobs: jobs["failed"], default=None)
     text = "" if jobs is None else never_run(jobs["failed"], jobs["submitted"])

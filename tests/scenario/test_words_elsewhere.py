@@ -136,3 +136,9 @@ def test_a_key_of_services_in_the_wrong_place_is_told_its_own(tmp_path, at, writ
     text = SERVICES.replace(at, written, 1)
     assert text != SERVICES
     assert f"unknown key {key!r}; it belongs {place}" in "\n".join(faults(tmp_path, text))
+
+
+@pytest.mark.parametrize("price", ["$1,250/h", "$1,250"])
+def test_a_comma_between_thousands_is_told(tmp_path, price):
+    found = faults(tmp_path, SMALL.replace("buy: {offer:", f"buy: {{price: {price}, offer:", 1))
+    assert any("a comma within { } ends a value: write numbers without one" in one for one in found)

@@ -72,6 +72,8 @@ def item(hint: Any) -> Any | None:
     return found[0] if found else None
 
 
+_REST_OF_NUMBER = re.compile(r"\d{3}(?!\d)")
+"""Begins a key that follows a comma between thousands."""
 _WORDS_ELSEWHERE = {
     "block_size": "kv_block_tokens",
     "data_parallel_size": "dp",
@@ -220,6 +222,8 @@ class Conform:
 
     def _meant(self, key: str, path: tuple[str | int, ...], words: Sequence[str]) -> str:
         """Words on the key that is meant by one that the mapping at a path, of other keys, does not know."""
+        if _REST_OF_NUMBER.match(key):
+            return "; a comma within { } ends a value: write numbers without one, or in quotes"
         plain = key.replace("-", "_").lower()
         same = _WORDS_ELSEWHERE.get(plain, plain)
         if same in words:
