@@ -239,13 +239,14 @@ def kept_spot(services: str = "") -> str:
 
 
 def never_run(failed: int, submitted: int) -> str:
-    """Sentence on jobs that a cluster is too small for; empty where it runs all.
+    """Sentence on jobs that a cluster cannot hold; empty where it runs all.
 
     >>> never_run(2, 42), never_run(0, 42)
-    ('2 of the 42 jobs are wider than its cluster and never run.', '')
+    ('2 of the 42 jobs are wider than its cluster, or of a type of GPU it lacks, and never run.', '')
     """
-    verbs = "is wider than its cluster and never runs" if failed == 1 else "are wider than its cluster and never run"
-    return f"{failed:,} of the {submitted:,} jobs {verbs}." if failed else ""
+    be, run = ("is", "runs") if failed == 1 else ("are", "run")
+    why = f"{be} wider than its cluster, or of a type of GPU it lacks, and never {run}"
+    return f"{failed:,} of the {submitted:,} jobs {why}." if failed else ""
 
 
 def none_eligible(poor: int, plans: int) -> str:

@@ -23,8 +23,8 @@ class JobReport:
 
     checks: tuple[Check, ...]
     jobs: dict[str, int]
-    """submitted, completed, failed (kept out: wider than the cluster), in_system, preemptions, failures (times that a
-    failure of a node or of the job stopped one, which then goes on).
+    """submitted, completed, failed (kept out: wider than the cluster, or of a type of GPU that it lacks), in_system,
+    preemptions, failures (times that a failure of a node or of the job stopped one, which then goes on).
     """
     wait_s: Levels
     """From submission, or the end of those a job waits for, to the first start: mean, p50, p90, p95, p99, max;
