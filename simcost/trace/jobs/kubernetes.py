@@ -111,7 +111,7 @@ def _meta(item: Said) -> Said:
 
 
 def _reader_of(item: Said) -> Callable[[Said], dict[str, Any]] | None:
-    """How an object is read; None = not as a job."""
+    """Reader of an object; None = it is not a job."""
     kind, spec = str(item.get("kind")), item.get("spec")
     if kind == "Job" and "volcano" in str(item.get("apiVersion")):
         return _volcano
