@@ -478,3 +478,11 @@ def test_waits_after_stops_are_shown_beside_those_of_the_first_start(tmp_path: P
     both = call(*words, "--policy", "fifo-skip").out.replace("\n", " ")
     assert "what jobs wait after they were stopped is in the JCT of las" in both
     assert "also after stops" not in call(*words[:-1], "fifo-skip").out
+
+
+def test_jobs_that_never_fit_tell_all_they_ask_for(tmp_path: Path) -> None:
+    """A job of one GPU and more CPUs than any node was told as too wide for its `1 GPUs`."""
+    (tmp_path / "n.csv").write_text("node,gpus,cpu_milli\na,8,128000\n", encoding="utf-8")
+    (tmp_path / "j.csv").write_text(f"{HEAD},cpus\n1,0,60,1,200\n2,0,60,1,8\n", encoding="utf-8")
+    said = call("train", "replay", tmp_path / "j.csv", "--nodes", tmp_path / "n.csv", "--quiet").out
+    assert "first: job 1: 1 GPU, 200 CPUs" in said.replace("\n  ", " ")

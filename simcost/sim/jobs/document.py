@@ -11,7 +11,7 @@ from simcost.plan.failures import Checkpoints, ClusterFailures
 from simcost.plan.scheduling import FairShare, PriorityPreemptive, Quotas, Scheduler, Shortest, Srtf
 from simcost.trace.jobs.jobs import NONE, Jobs
 from simcost.trace.jobs.rejections import kept_out
-from simcost.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, format_seconds, how_many
+from simcost.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, format_seconds, how_many, plural
 
 NEAR_MIDNIGHT_S = 1800.0
 """Jobs whose first comes so near to midnight have the hours of the day of requests."""
@@ -175,7 +175,15 @@ def rejections(jobs: Jobs, ledger: JobLedger) -> list[dict[str, Any]]:
     if not len(rejected):
         return []
     first, pool = rejected[0], jobs.pools[jobs.pool[rejected[0]]]
-    asks = f"{jobs.gpus[first]:,} GPUs" + (f" in pool {pool!r}" if pool else "")
+    cpus, gib = jobs.cpu_milli[first] / 1000, jobs.memory_mib[first] / 1024
+    asks = ", ".join(
+        [
+            plural(int(jobs.gpus[first]), "GPU"),
+            *([f"{cpus:g} CPUs"] if cpus else []),
+            *([f"{gib:,.4g} GiB of memory"] if gib else []),
+        ]
+    )
+    asks += f" in pool {pool!r}" if pool else ""
     message = (
         f"{kept_out(len(rejected))}: too wide to fit even while no other job runs, or waiting for such jobs; "
         f"first: job {jobs.job_id[first]}: {asks}"
