@@ -200,8 +200,8 @@ def unfinished(document: Document) -> list[str]:
     if not trains(document):
         return []
     reasons = {
-        "failed": "wider than the cluster (in GPUs, CPUs or memory), or of a type of GPU that it lacks: in targets "
-        "they wait for ever, and the waits shown leave them out",
+        "failed": "wider than the cluster or their quota (in GPUs, CPUs or memory), or of a type of GPU that it lacks: "
+        "in targets they wait for ever, and the waits shown leave them out",
         "in_system": "waiting or running when the run ends",
     }
     lines = [
