@@ -32,7 +32,8 @@ class Columns:
             return None
         cells = read_cells(column, declared)
         if declared.on_bad == "drop":
-            self.sieve.drop(cells.bad, ours, ours, f"it is not {declared.expected}")
+            hint = " (a part of a GPU is gpus 1 with gpu_milli, such as 500)" if ours == "gpus" else ""
+            self.sieve.drop(cells.bad, ours, ours, f"it is not {declared.expected}{hint}")
         return cells
 
     def ids(self) -> pa.Array:
