@@ -17,7 +17,7 @@ from simcost.scenario.files.edit import number_text
 from views import adding, background, drafts, runs, search_inputs
 from views.charts import drawn_once
 from views.result import body
-from views.text import headline, plain, same_command
+from views.text import headline, on_page, plain, same_command
 
 Settings = Mapping[str, Any]
 Answerer = Callable[[Any, Path, Settings, background.Progress], Any]
@@ -78,7 +78,7 @@ def show(search: Search, scenarios: Path, results: Path, plans: Any) -> None:
     if ended is not None and ended.result:
         answers[search.title] = ended.result
     for line in ended.error.splitlines() if ended else ():
-        st.error(plain(line))
+        st.error(plain(on_page(line)))
     if search.title in background.works():
         background.watch(search.title)
     elif answers.get(search.title):
@@ -174,11 +174,13 @@ def _ranges(draft: drafts.Draft) -> Settings:
         column_config={"value": "Value", "low": "Low", "high": "High"},
         key=f"ranges of {draft.file.name}",
     )
-    ranges = tuple((row.get("value"), row.get("low"), row.get("high")) for row in edited)
+    rows = [(row.get("value"), row.get("low"), row.get("high")) for row in edited]
+    ranges = tuple(row for row in rows if all(map(_given, row)))
+    refused = [_incomplete(*row) for row in rows if any(map(_given, row)) and not all(map(_given, row))]
     map_of, all_at_once = st.columns([2, 1], vertical_alignment="bottom")
     pair = map_of.multiselect(
         "Map of two values at once",
-        [str(path) for path, low, high in ranges if _is_range(path, low, high)],
+        [str(path) for path, _, _ in ranges],
         max_selections=2,
         placeholder="Two of the values",
         help="The best plan at 9 x 9 combinations of them.",
@@ -186,7 +188,14 @@ def _ranges(draft: drafts.Draft) -> Settings:
     sobol = all_at_once.checkbox(
         "Shares of the variance", help="All values at once: how much of the variance of the cost each causes (Sobol)."
     )
-    return {"ranges": ranges, "grids": (tuple(pair),) if len(pair) == 2 else (), "sobol": sobol}
+    if len(pair) == 1:
+        refused.append(f"Map of two values at once: {pair[0]} alone is chosen; choose two, or none")
+    return {
+        "ranges": ranges,
+        "grids": (tuple(pair),) if len(pair) == 2 else (),
+        "sobol": sobol,
+        "refused": tuple(refused),
+    }
 
 
 def _probable_ranges(found: Mapping[str, Any]) -> list[tuple[str, float, float]]:
@@ -207,18 +216,21 @@ def _offers(value: Any) -> Iterator[str]:
 
 def _varied(settings: Settings) -> Sequence[str]:
     return [
-        *(
-            f"--vary={path}={number_text(low)}..{number_text(high)}"
-            for path, low, high in settings["ranges"]
-            if _is_range(path, low, high)
-        ),
+        *(f"--vary={path}={number_text(low)}..{number_text(high)}" for path, low, high in settings["ranges"]),
         *(f"--grid={one},{other}" for one, other in settings["grids"]),
         *(["--sobol"] if settings["sobol"] else []),
     ]
 
 
-def _is_range(path: Any, low: Any, high: Any) -> bool:
-    return bool(path) and low is not None and high is not None
+def _given(cell: Any) -> bool:
+    return cell is not None and cell != ""
+
+
+def _incomplete(path: Any, low: Any, high: Any) -> str:
+    """Message about a row of the table with empty cells."""
+    empty = [name for name, cell in (("Value", path), ("Low", low), ("High", high)) if not _given(cell)]
+    row = f"Value {path}" if _given(path) else "A row of the table"
+    return f"{row}: {' and '.join(empty)} {'is' if len(empty) == 1 else 'are'} empty; fill the row, or delete it"
 
 
 def _sensitivity(loaded: Any, store: Path, settings: Settings, tell: background.Progress) -> Any:
@@ -226,11 +238,7 @@ def _sensitivity(loaded: Any, store: Path, settings: Settings, tell: background.
     from simcost.studies.sensitivity.states import VariedRange
     from simcost.studies.sensitivity.study import sensitivity
 
-    ranges = [
-        VariedRange(path=str(path), lo=float(low), hi=float(high))
-        for path, low, high in settings["ranges"]
-        if _is_range(path, low, high)
-    ]
+    ranges = [VariedRange(path=str(path), lo=float(low), hi=float(high)) for path, low, high in settings["ranges"]]
     if not ranges:
         raise InputError("no range is given; write at least one value with its low and high end")
     asked = SensitivitySettings(runs=store, jobs=runs.JOBS, grids=settings["grids"], variance=settings["sobol"])

@@ -25,6 +25,7 @@ _FIELDS = {
     "--thousands": "Thousands mark",
     "--time-format": "Time format",
     "--timezone": "Time zone",
+    "--vary": "Value",
 }
 """Fields of the pages, by the options of the command line that mean the same."""
 

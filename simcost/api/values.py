@@ -114,7 +114,7 @@ def ranges(vary: Mapping[str, tuple[float, float]]) -> Iterator[tuple[str, float
         pair = plain(ends)
         if not isinstance(pair, list) or [type(end) in (int, float) for end in pair] != [True, True]:
             raise InputError(f"vary {path}: {ends!r} is not a range; write its two ends, as (0.8, 1.5)")
-        yield path, *pair
+        yield path, float(pair[0]), float(pair[1])
 
 
 def names_of(name: str, value: Any) -> dict[str, str]:

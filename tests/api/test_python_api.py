@@ -116,6 +116,11 @@ def test_a_scenario_that_cannot_be_says_all_that_is_wrong() -> None:
         ("sweep", {"limit": -1}, "limit: -1 is not"),
         ("advise", {"jobs": 0}, "jobs: 0 is not a whole number from 1 up"),
         ("sensitivity", {"vary": {}}, "vary: names no value"),
+        (
+            "sensitivity",
+            {"vary": {"demand": (2, 0.5)}},
+            "vary demand=2..0.5: 2 is not below 0.5; write the lower first",
+        ),
         ("sensitivity", {"vary": {"demand": (0.5, float("inf"))}}, "vary demand=0.5..inf: its ends are not finite"),
         ("sensitivity", {"vary": {"demand": (0.5, 2)}, "seeds": 2.5}, "seeds: 2.5 is not a whole number from 1 up"),
     ],
@@ -133,6 +138,12 @@ def test_sensitivity_has_a_row_for_each_range(folder: Path) -> None:
     answer = sc.sensitivity(SCENARIO, {"price.aws/g6e.xlarge": (1.0, 3.0)}, folder / "mapping")
     assert answer.to_arrow().column("path").to_pylist() == ["price.aws/g6e.xlarge"]
     assert answer.chart().to_dict()
+
+
+def test_ends_of_a_count_may_be_python_integers(folder: Path) -> None:
+    path = "plans.0.scaling.replicas"
+    answer = sc.sensitivity(SCENARIO, {path: (1, 3)}, folder / "mapping")
+    assert answer.to_arrow().column("path").to_pylist() == [path]
 
 
 def test_advice_has_a_row_for_each_action(folder: Path) -> None:

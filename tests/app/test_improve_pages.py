@@ -137,6 +137,8 @@ def opened(home: Path, name: str = "OPTIMIZE") -> AppTest:
 
 def test_two_values_make_a_map_and_all_of_them_shares_of_the_variance(home: Path) -> None:
     page = opened(home, "SENSITIVITY")
+    labelled(page.multiselect, "Map of two values at once").set_value(["demand"]).run()
+    assert "demand alone is chosen; choose two, or none" in page.error[0].value
     labelled(page.multiselect, "Map of two values at once").set_value(["demand", "engine"]).run()
     labelled(page.checkbox, "Shares of the variance").check().run()
     settle(page.button[0].click().run())
@@ -147,6 +149,29 @@ def test_two_values_make_a_map_and_all_of_them_shares_of_the_variance(home: Path
     words = shlex.split(page.code[0].value)
     assert words[-2:] == ["--grid=demand,engine", "--sobol"]
     assert parsed(words[1:]).grid == [("demand", "engine")]
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ({"value": "engine", "low": None, "high": 1.2}, "Value engine: Low is empty; fill the row, or delete it"),
+        ({"value": "", "low": 0.9, "high": 1.2}, "A row of the table: Value is empty; fill the row, or delete it"),
+    ],
+)
+def test_a_range_with_an_empty_end_is_told_and_not_left_out(
+    home: Path, monkeypatch: pytest.MonkeyPatch, row: dict[str, Any], told: str
+) -> None:
+    rows = [{"value": "demand", "low": 0.8, "high": 1.2}, row, {"value": None, "low": None, "high": None}]
+    monkeypatch.setattr("streamlit.data_editor", lambda *_, **__: rows)
+    page = opened(home, "SENSITIVITY")
+    assert [one.value.replace("\\", "") for one in page.error] == [told]
+    assert button(page, "Answer").disabled
+
+
+def test_a_range_in_the_wrong_order_is_told_in_words_of_the_page(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamlit.data_editor", lambda *_, **__: [{"value": "demand", "low": 1.2, "high": 0.8}])
+    page = answered(home, "SENSITIVITY")
+    assert page.error[0].value.replace("\\", "") == "Value demand=1.2..0.8: 1.2 is not below 0.8; write the lower first"
 
 
 def labelled(widgets: Any, label: str) -> Any:

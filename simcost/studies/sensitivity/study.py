@@ -102,6 +102,8 @@ def _bases(loaded: AnyScenario, ranges: Sequence[VariedRange]) -> dict[str, floa
         reason = impossible(loaded, varied.path, varied.lo, varied.hi)
         if not reason and not isfinite(varied.hi - varied.lo):
             reason = "its ends are not finite numbers"
+        if not reason and varied.lo > varied.hi:
+            reason = f"{varied.lo:g} is not below {varied.hi:g}; write the lower first"
         if not reason and (not varied.lo <= base <= varied.hi or varied.lo == varied.hi):
             reason = f"does not hold the base {base:g}; widen it"
         if reason:
