@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from simcost.present.chart_style import INK, TARGET, WIDTH, to_spec
+from simcost.present.charts import label_lines
 from simcost.present.parts import Part
 from views import legends
 from views.text import plain
@@ -113,9 +114,17 @@ def _panel(spec: Spec, data: Spec, name: str, width_px: int) -> None:
     _inside(spec)
     if fits and width_px < NARROW_PX and _is_labelled(spec):
         spec["padding"] = ROOM
-    _narrow_legends(spec, min(width_px, NARROWEST_PX))
+    _narrow_legends(spec, min(width_px, NARROWEST_PX) - _names_px(spec))
     _legends_of(set(legends.series(spec)), spec)
     st.vega_lite_chart(spec=spec, width="stretch" if fits else "content", alt=name)
+
+
+def _names_px(spec: Spec) -> int:
+    """Width of the names left of bars, about: the legend above them begins where the bars do."""
+    step = spec["height"].get("step") if isinstance(spec.get("height"), dict) else None
+    channels = [layer.get("encoding", {}).get("y", {}) for layer in (spec, *spec.get("layer", ()))]
+    names = [name for channel in channels for name in channel.get("sort") or ()] if step else []
+    return max((7 * len(line) for name in names for line in label_lines(str(name), step)), default=0)
 
 
 def _is_labelled(value: Any) -> bool:

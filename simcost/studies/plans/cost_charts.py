@@ -51,6 +51,8 @@ PARTS = {
     "tokens": "#1B6E6A",
 }
 """Parts of the cost; dark and light alternate, so that neighbours differ in grey too."""
+_STEP = 40
+"""Height of the bar of a plan with its room, in pixels."""
 TABLES = ("hours", "latency", "timeline")
 """Tables of the result folder that charts draw."""
 _NOTES = {
@@ -67,7 +69,7 @@ def cost_stack(document: Document) -> Any:
     totals = [_total(plan) for plan in document["plans"]]
     reach = max(row["hi"] for row in totals)
     rows = [row for plan in document["plans"] for row in _parts(plan, reach)]
-    end = alt.Chart(inline(totals)).encode(y=groups(totals))
+    end = alt.Chart(inline(totals)).encode(y=groups(totals, _STEP))
     interval = end.mark_rule(strokeWidth=2, color=INK, yOffset=9).encode(x=alt.X("lo:Q"), x2=alt.X2("hi:Q"))
     label = end.mark_text(align="left", dx=7, fontSize=12, color=INK).encode(x=alt.X("hi:Q"), text=alt.Text("label:N"))
     chart = stacked_bars(
@@ -76,7 +78,7 @@ def cost_stack(document: Document) -> Any:
         title="USD per month",
         axis=alt.Axis(format="$,.0f", labelFlush=False, titleAnchor="start", grid=False, values=_ticks(reach)),
         scale=alt.Scale(domain=[0, reach * 1.42 or 1], nice=False),
-        step=40,
+        step=_STEP,
         over=[interval, label],
     )
     shown = {row["part"] for row in rows}

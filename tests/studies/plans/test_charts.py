@@ -300,3 +300,28 @@ def test_a_run_without_requests_has_no_chart_of_their_service_level() -> None:
         plan["slo"] |= {"attainment": None, "met": False}
     shown = {name: pa.table(values) for name, values in tables(("one", "two"), 3).items()}
     assert "Cost against service level" not in [part.title for part in pictures(told, shown)]
+
+
+LONG = "gh200 tp 1 fp8 lambda/gpu_1x_gh200 any, replicas 1"
+
+
+def texts(svg: str) -> dict[str, float]:
+    """Texts of a chart with the opacity of each."""
+    found = re.findall(r"<text ([^>]*)>(.*?)</text>", svg, re.DOTALL)
+    opacities = [re.search(r'opacity="([\d.]+)"', of) for of, _ in found]
+    shown = [re.sub(r"<[^>]+>", "", text) for _, text in found]
+    return {text: float(one[1]) if one else 1.0 for text, one in zip(shown, opacities, strict=True)}
+
+
+def test_a_long_name_of_a_plan_is_on_several_lines_beside_its_bar() -> None:
+    svg = cost_charts.to_svg(cost_charts.cost_stack(document(("one", LONG))))
+    for line in ("gh200 tp 1 fp8", "lambda/gpu_1x_gh200 any,", "replicas 1"):
+        assert f">{line}<" in svg
+    assert "…" not in svg
+
+
+def test_a_label_wider_than_its_part_of_a_bar_is_hidden() -> None:
+    chart = cost_charts.cost_stack(document(("one",)))
+    labels = {row["label"] for rows in datasets(chart) for row in rows if row.get("part") and row["label"]}
+    assert {texts(cost_charts.to_svg(chart))[label] for label in labels} == {1.0}
+    assert {texts(cost_charts.to_svg(chart.properties(width=60)))[label] for label in labels} == {0.0}
