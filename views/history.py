@@ -1,6 +1,7 @@
 """The page of finished results: which there are, one to open, two to compare."""
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,7 +26,7 @@ from views import drafts, runs
 from views.changes import Change, changes, told
 from views.result import body
 from views.table import table
-from views.text import headline, plain
+from views.text import headline, plain, same_command
 
 MOST = 200
 """Results that are listed."""
@@ -125,6 +126,7 @@ def _compare(scenarios: Path, before: Path, after: Path) -> None:
     found = changes(*(_resolved(folder) for folder in folders))
     rows = [{"Value": path, "Before": old, "After": new} for path, old, new in found[:MOST]]
     body([*view.parts(document), Part(title="Values of the scenarios that differ", rows=rows)])
+    same_command(shlex.join(["simcost", "diff", *(f"{folder.parent.name}/{folder.name}" for folder in folders)]))
 
 
 def _side(folder: Path, name: str) -> CostSide:

@@ -78,6 +78,7 @@ def test_an_address_compares_two_results(home: Path) -> None:
     differing = page.dataframe[-1].value
     assert set(differing["Value"]) == {"one L4: buy.price", "two L4: buy.price"}
     assert set(differing["After"]) == {"3"}
+    assert page.code[0].value == "simcost diff results/cheap results/dear"
     assert "more than one L4 of cheap" in page.header[0].value
     assert str(home) not in page.header[0].value
 
