@@ -10,7 +10,7 @@ import streamlit as st
 
 EXAMPLES = "synthetic"
 """Folder of the scenarios with synthetic files."""
-KINDS = ("csv", "gz", "parquet", "json", "txt")
+KINDS = ("csv", "gz", "zst", "bz2", "parquet", "json", "txt")
 MANIFESTS = ("yaml", "yml", "json")
 
 

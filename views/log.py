@@ -1,7 +1,10 @@
 """The page of a log: upload one, see what is in it, get a scenario whose plans serve it."""
 
 import re
-from collections.abc import Sequence
+import shlex
+from argparse import ArgumentTypeError
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -13,19 +16,20 @@ import streamlit as st
 from simcost.catalog import load_catalog
 from simcost.errors import SimcostError
 from simcost.present.format import count
+from simcost.studies.argument_types import condition
 from simcost.studies.traces import view
 from simcost.tables.json_objects import one_row
-from simcost.trace.requests.formats import FORMATS
+from simcost.trace.requests.formats import FORMATS, format_by_columns
 from simcost.trace.requests.likely_columns import LogHead, likely_columns, read_head
 from simcost.trace.requests.log_files import format_of_name
 from simcost.trace.requests.readers import Notation
 from views import background, drafts, runs
 from views.files import Chosen
 from views.result import body
-from views.text import on_page, plain
+from views.text import on_page, plain, same_command
 
 WORK = "log"
-KINDS = ("csv", "tsv", "txt", "gz", "json", "jsonl", "parquet")
+KINDS = ("csv", "tsv", "txt", "gz", "zst", "bz2", "json", "jsonl", "parquet")
 COLUMNS = {"arrival": "Arrival", "prompt_tokens": "Prompt tokens", "output_tokens": "Output tokens"}
 TARGETS = {
     "attainment": "Requests that must be good",
@@ -35,6 +39,8 @@ TARGETS = {
 """Labels of the targets, by their keys in `slo` of a scenario."""
 NESTED = frozenset(name for name, form in FORMATS.items() if form.rows is not one_row)
 """Formats whose fields stand inside others: they say where."""
+ROWS = "Takes the rows with this value, as of one model. Several after commas: `COL=VALUE, COL=VALUE`."
+UNITS = ("s", "ms", "us", "ns")
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
 BEGINNING = 4_000
 """Bytes by which an export of OpenTelemetry is known."""
@@ -62,19 +68,23 @@ def show(scenarios: Path, plans: Any) -> None:
         fmt = st.selectbox("Format", formats, index=formats.index(guess), key=f"format of {guess}")
         head = _head(upload, fmt)
         mapping = _columns(upload, fmt, head)
+        where = _conditions(refused := [])
         notation = _notation()
         skip = st.checkbox("Leave rows out that cannot be read")
         lacking = [] if head is None or fmt in NESTED else [COLUMNS[ours] for ours in COLUMNS if ours not in mapping]
         busy = WORK in background.works()
         why = f"Choose the column of: {', '.join(lacking)}." if lacking else None
-        off = busy or upload is None or bool(lacking)
+        off = busy or upload is None or bool(lacking or refused)
         pressed = st.button("Read", type="primary", width="stretch", disabled=off, help=why)
+    for line in refused:
+        st.error(plain(line))
     if pressed and upload is not None:
-        chosen, on_error = Chosen(None, upload), "skip" if skip else "stop"
+        chosen = Chosen(None, upload)
+        options = {"mapping": mapping, "where": where, "on_error": "skip" if skip else "stop", "notation": notation}
         st.session_state.pop("log", None)
         background.start(
             WORK,
-            partial(_read, chosen, fmt, mapping, notation, on_error, scenarios),
+            partial(_read, chosen, fmt, options, scenarios),
             runs.one_at_a_time(),
             f"the reading of {chosen.name}",
         )
@@ -101,19 +111,19 @@ def _head(upload: Any, fmt: str) -> LogHead | None:
     """The first rows of an upload; None where they cannot be read, which *Read* explains."""
     if upload is None:
         return None
-    key, kept = (upload.file_id, fmt), st.session_state.get("log head")
-    if kept is None or kept[0] != key:
+    kept = st.session_state.setdefault("log heads", {})
+    key = (upload.file_id, fmt)
+    if key not in kept:
         with TemporaryDirectory() as folder:
             content = upload.getvalue()
             begun = Chosen(None, upload).on_disk(Path(folder)) if content[:4] == b"PAR1" else Path(folder, "log")
             if content[:4] != b"PAR1":
                 begun.write_bytes(content[:HEAD_BYTES])
             try:
-                kept = key, read_head(begun, FORMATS[fmt])
+                kept[key] = read_head(begun, FORMATS[fmt])
             except SimcostError:
-                kept = key, None
-        st.session_state["log head"] = kept
-    found: LogHead | None = kept[1]
+                kept[key] = None
+    found: LogHead | None = kept[key]
     return found
 
 
@@ -136,6 +146,16 @@ def _columns(upload: Any, fmt: str, head: LogHead | None) -> dict[str, str]:
     return {ours: theirs for ours, theirs in chosen.items() if theirs}
 
 
+def _conditions(refused: list[str]) -> tuple[tuple[str, str], ...]:
+    """Columns and values of the rows to take; what is none goes to `refused`."""
+    text = st.text_input("Rows with", placeholder="e.g. model=llama-3.1-8b", help=ROWS, max_chars=1_000)
+    try:
+        return tuple(condition(part.strip()) for part in text.split(",") if part.strip())
+    except ArgumentTypeError as error:
+        refused.append(f"Rows with: {error}")
+        return ()
+
+
 def _notation() -> Notation:
     """Notation of the cells, where it is not certain."""
     with st.expander("How cells are written"):
@@ -145,6 +165,8 @@ def _notation() -> Notation:
             "decimal": st.text_input("Decimal mark", placeholder="."),
             "thousands": st.text_input("Thousands mark", placeholder="none"),
             "time_format": st.text_input("Time format", placeholder="found, e.g. %d/%m/%Y %H:%M:%S"),
+            "time_unit": st.selectbox("Time unit", UNITS, index=None, placeholder="of numbers; found by their size"),
+            "timezone": st.text_input("Time zone", placeholder="UTC, or e.g. Europe/Berlin").strip(),
         }
     return Notation(**{name: text for name, text in said.items() if text})  # type: ignore[arg-type]
 
@@ -166,21 +188,17 @@ def _preview(head: LogHead, lacking: Sequence[str], *, asked: bool) -> None:
 
 
 def _format_of(upload: Any) -> str:
-    """The format that the name of a file suggests, and its first characters."""
+    """The format that the name of a file suggests, its first characters and its columns, as `simcost trace import`."""
     begins = upload.getbuffer()[:BEGINNING].tobytes()
     if b'"resourceSpans"' in begins:
         return "otel"
-    return format_of_name(upload.name) or ("jsonl" if begins.lstrip()[:1] in (b"{", b"[") else "csv")
+    generic = format_of_name(upload.name) or ("jsonl" if begins.lstrip()[:1] in (b"{", b"[") else "csv")
+    head = _head(upload, generic)
+    return (format_by_columns(FORMATS[generic], head.names) if head else None) or generic
 
 
 def _read(
-    chosen: Chosen,
-    fmt: Any,
-    mapping: dict[str, str],
-    notation: Notation,
-    on_error: Any,
-    scenarios: Path,
-    tell: background.Progress,
+    chosen: Chosen, fmt: Any, options: dict[str, Any], scenarios: Path, tell: background.Progress
 ) -> dict[str, Any]:
     """Import the log as a trace of the scenarios, and describe it."""
     from simcost.trace.requests.describe import describe_trace
@@ -192,15 +210,14 @@ def _read(
     with TemporaryDirectory(dir=traces, prefix=".upload-") as folder:
         log = chosen.on_disk(Path(folder))
         stem = re.sub(r"[^a-z0-9]+", "-", log.name.partition(".")[0].lower()).strip("-")[:40] or "log"
-        out = traces / f"{stem}-{sha256(log.read_bytes()).hexdigest()[:8]}.parquet"
+        asked = repr((fmt, options)).encode()  # other rows of the same log are another trace
+        out = traces / f"{stem}-{sha256(log.read_bytes() + asked).hexdigest()[:8]}.parquet"
         try:
             read = import_trace(
                 log,
                 fmt,
                 out,
-                mapping=mapping,
-                on_error=on_error,
-                notation=notation,
+                **options,
                 progress=lambda rows: tell(0.5, f"{count(rows)} rows read"),
             )
             seen = describe_trace(out)
@@ -212,7 +229,19 @@ def _read(
     told += [finding for finding in seen["findings"] if finding not in told]
     of_import = {"dropped": read["dropped"], "repaired": read["repaired"], "cut": read.get("cut", {})}
     shown: dict[str, Any] = {**seen, **of_import, "file": out.name, "findings": told}
-    return {"document": shown, "trace": out, "name": stem, "upload": chosen.upload.file_id}
+    command = _command(chosen.name, fmt, options, f"{traces.name}/{out.name}")
+    return {"document": shown, "trace": out, "name": stem, "upload": chosen.upload.file_id, "command": command}
+
+
+def _command(name: str, fmt: str, options: Mapping[str, Any], out: str) -> str:
+    """The import as a command."""
+    words = ["simcost", "trace", "import", name, "--format", fmt]
+    words += [word for ours, theirs in options["mapping"].items() for word in ("--map", f"{ours}={theirs}")]
+    words += [word for column, value in options["where"] for word in ("--where", f"{column}={value}")]
+    written = {field.name: getattr(options["notation"], field.name) for field in fields(Notation)}
+    words += [f"--{key.replace('_', '-')}={value}" for key, value in written.items() if value]
+    words += ["--on-error", "skip"] if options["on_error"] == "skip" else []
+    return shlex.join([*words, "-o", out])
 
 
 def _found(log: dict[str, Any], scenarios: Path, plans: Any) -> None:
@@ -238,6 +267,7 @@ def _found(log: dict[str, Any], scenarios: Path, plans: Any) -> None:
                 st.session_state.update({"looked at": file, "due": True})
                 st.switch_page(plans)
     body(view.parts(log["document"]))
+    same_command(log["command"])
 
 
 def _written(log: dict[str, Any], scenarios: Path, answers: dict[str, Any]) -> Path | None:

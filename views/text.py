@@ -24,8 +24,10 @@ _FIELDS = {
     "--start": "Replicas at the start",
     "--thousands": "Thousands mark",
     "--time-format": "Time format",
+    "--time-unit": "Time unit",
     "--timezone": "Time zone",
     "--vary": "Value",
+    "--where": "Rows with",
 }
 """Fields of the pages, by the options of the command line that mean the same."""
 

@@ -38,7 +38,7 @@ def import_log(
     """A log of requests as a stored trace, as `simcost trace import` makes it; its table has one row.
 
     Args:
-        log: path of the log, gzipped or not, or several; or a frame of pandas, Polars or Arrow.
+        log: path of the log, packed or not, or several; or a frame of pandas, Polars or Arrow.
         out: Parquet file to write.
         format: of the log, such as `csv`, `jsonl`, `otel` or `litellm`; None = by its name and columns.
         columns: columns of the log that have other names: `{"arrival": "Request Time", "prompt_tokens": "in"}`.

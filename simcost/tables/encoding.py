@@ -28,8 +28,7 @@ def is_utf8(data: bytes) -> bool:
 _PACKED = {
     b"PK\x03\x04": "is a ZIP archive or an Excel workbook; unpack it, or save the sheet as CSV",
     b"PAR1": "is a Parquet file; pass --format parquet, or let its name end with .parquet",
-    b"\x28\xb5\x2f\xfd": "is packed by zstd; unpack it, or pack it by gzip",
-    b"BZh": "is packed by bzip2; unpack it, or pack it by gzip",
+    b"\xfd7zXZ\x00": "is packed by xz; unpack it, or pack it by gzip",
 }
 """First bytes of binary formats, and the remedy for each."""
 

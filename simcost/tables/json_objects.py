@@ -56,7 +56,7 @@ def read_objects(path: Path, find: Find, rows: Callable[[Mapping[str, Any]], Row
     """The requests of a JSON file in its order, streamed.
 
     Args:
-        path: the log, gzipped or not.
+        path: the log, packed or not.
         find: which of its columns are read; it sees the dotted paths of the first block.
         rows: the requests of one object; raises ValueError where it is not what the format has.
 

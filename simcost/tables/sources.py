@@ -1,4 +1,4 @@
-"""Logs as streams of columns, each row with its place: CSV (also gzipped) and Parquet."""
+"""Logs as streams of columns, each row with its place: CSV (also packed) and Parquet."""
 
 import csv
 import io
@@ -40,6 +40,8 @@ Find = Callable[[Sequence[str]], dict[str, str]]
 IsNumber = Callable[[str], bool]
 """True if a column, as we call it, holds numbers."""
 
+_CODECS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
+"""First bytes of packed files, and what unpacks them."""
 _HEAD_BYTES = 65_536
 _SAMPLE_ROWS = 200
 _PARQUET_ROWS = 65_536
@@ -75,7 +77,7 @@ def open_chunks(
     """The rows of a log in its order, streamed.
 
     Args:
-        path: the log, gzipped or not.
+        path: the log, packed or not.
         container: how it is written.
         find: which of its columns are read, and what we call them.
         what: the kind of file wanted, for messages.
@@ -115,10 +117,11 @@ def reading(path: Path, container: Container | Literal["jsonl"], what: str) -> I
 
 
 def open_stream(path: Path) -> Any:
-    """The bytes of a file, gunzipped where its first bytes say so."""
+    """The bytes of a file, unpacked where its first bytes say that it is packed."""
     with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    return pa.input_stream(str(path), compression="gzip" if packed else None)
+        begins = file.read(4)
+    packed = next((codec for mark, codec in _CODECS.items() if begins.startswith(mark)), None)
+    return pa.input_stream(str(path), compression=packed)
 
 
 def csv_head(path: Path, rows: int = 1) -> tuple[str, list[list[str]]]:

@@ -1,11 +1,14 @@
 """The page of a log: upload, read, a scenario whose plans serve it."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from streamlit.testing.v1 import AppTest
+from support.commands import call
 from support.home import APP, furnish, settle
 
 from simcost.scenario.checks.load import find_faults
@@ -151,3 +154,58 @@ def test_a_log_as_gateways_write_it_is_read_as_it_is(page: AppTest, name: str, a
 def test_an_export_of_opentelemetry_is_known(page: AppTest) -> None:
     page.file_uploader[0].set_value(("spans.jsonl", b'{"resourceSpans": []}\n', "text/plain")).run()
     assert next(one for one in page.selectbox if one.label == "Format").value == "otel"
+
+
+def gateway(rows: int = 40) -> str:
+    """Spend logs of LiteLLM; each fourth answer is from the cache, each fifth request of another model."""
+    moment = "2026-03-02T09:00:{:02d}Z"
+    return "\n".join(
+        json.dumps(
+            {
+                "startTime": moment.format(i),
+                "model": "small" if i % 5 == 0 else "large",
+                "prompt_tokens": 100 + i,
+                "completion_tokens": 20,
+                "cache_hit": str(i % 4 == 0),
+            }
+        )
+        for i in range(rows)
+    )
+
+
+def test_a_log_is_read_in_the_format_that_its_columns_show_as_by_the_command(
+    page: AppTest, home: Path, tmp_path: Path
+) -> None:
+    read(page, "spend.jsonl", gateway())
+    assert not page.error
+    assert next(one for one in page.selectbox if one.label == "Format").value == "litellm"
+    assert list(page.dataframe[0].value["Total"])[1] == 30 * 20, "answers of the cache are left out"
+    words = shlex.split(page.code[0].value)
+    assert words[:4] == ["simcost", "trace", "import", "spend.jsonl"]
+    (tmp_path / "spend.jsonl").write_text(gateway(), encoding="utf-8")
+    out = tmp_path / "out.parquet"
+    again = call("trace", "import", tmp_path / "spend.jsonl", *words[4:-1], out, "--json").document()
+    assert again["rows"] == 30
+    assert pq.read_table(out).equals(pq.read_table(home / "scenarios" / words[-1]))
+
+
+def test_rows_of_one_model_are_taken_and_are_another_trace(page: AppTest, home: Path) -> None:
+    read(page, "spend.jsonl", gateway())
+    field = next(one for one in page.text_input if one.label == "Rows with")
+    field.set_value("model").run()
+    assert "not COL=VALUE" in page.error[0].value
+    assert button(page, "Read").disabled
+    field.set_value("model=large").run()
+    settle(button(page, "Read").click().run())
+    assert list(page.dataframe[0].value["Total"])[1] == 24 * 20
+    assert "--where model=large" in page.code[0].value
+    assert len(list((home / "scenarios" / "traces").glob("*.parquet"))) == 2
+
+
+def test_a_time_zone_is_a_field_of_the_page(page: AppTest) -> None:
+    content = "arrival,prompt_tokens,output_tokens\n2026-03-02 09:00:00,100,20\n2026-03-02 09:00:09,100,20\n"
+    page.file_uploader[0].set_value(("log.csv", content.encode(), "text/csv")).run()
+    next(one for one in page.text_input if one.label == "Time zone").set_value("Europe/Berlin").run()
+    settle(button(page, "Read").click().run())
+    assert not page.error
+    assert page.session_state["log"]["document"]["start_utc"].startswith("2026-03-02T08:00:00")

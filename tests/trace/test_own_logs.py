@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import lzma
 import re
 import sys
 from pathlib import Path
@@ -15,8 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simcost.errors import InputError, TraceError
+from simcost.tables.encoding import not_text
 from simcost.trace.requests.batch import concat
 from simcost.trace.requests.describe import describe_trace
+from simcost.trace.requests.log_files import format_of_name
 from simcost.trace.requests.readers import Notation, import_trace
 from simcost.trace.requests.store import read_batches, read_tables
 from simcost.trace.requests.tally import _MESSAGES
@@ -117,6 +120,38 @@ def test_columns_of_json_need_not_be_in_its_first_row(tmp_path: Path) -> None:
     got = imported(tmp_path, log(tmp_path, gzip.compress(text.encode())), "jsonl", mapping=NESTED)
     assert (got["rows"], got["dropped_by"]) == (1, {"no_usage": 2})
     assert pairs(tmp_path) == [(5, 7)]
+
+
+@pytest.mark.parametrize("codec", ["gzip", "zstd", "bz2"])
+def test_a_packed_log_is_read_as_it_is_and_a_cut_one_is_a_message(tmp_path: Path, codec: str) -> None:
+    text = HEADER + "".join(f"{i},{5 + i},{6 + i * i}\n" for i in range(500))
+    stream = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(stream, codec) as out:
+        out.write(text.encode())
+    packed = stream.getvalue().to_pybytes()
+    assert imported(tmp_path, log(tmp_path, packed), "csv")["rows"] == 500
+    assert pairs(tmp_path)[-1] == (504, 6 + 499 * 499)
+    with pytest.raises(TraceError, match="is it damaged"):
+        imported(tmp_path, log(tmp_path, packed[: len(packed) // 2]), "csv")
+
+
+def test_a_log_packed_by_xz_is_refused_by_name() -> None:
+    assert format_of_name("log.jsonl.xz") == "jsonl"
+    assert not_text(lzma.compress(b"arrival")) == "is packed by xz; unpack it, or pack it by gzip"
+
+
+def test_columns_of_a_gateway_that_are_mapped_as_any_log_are_told(tmp_path: Path) -> None:
+    """Its answers from the cache would be load of a model."""
+    text = '{"startTime": 1, "prompt_tokens": 5, "completion_tokens": 7, "cache_hit": "True"}\n'
+    mapping = {"arrival": "startTime", "output_tokens": "completion_tokens"}
+    findings = imported(tmp_path, log(tmp_path, text), "jsonl", mapping=mapping)["findings"]
+    [told] = [one for one in findings if one["kind"] == "unread_column"]
+    assert "those of --format litellm, which also leaves out rows by cache_hit;" in told["message"]
+
+
+def test_a_time_with_a_comma_names_the_option_for_it(tmp_path: Path) -> None:
+    with pytest.raises(TraceError, match=r"'1,319' is not a time.* before a fraction, pass --decimal ,"):
+        imported(tmp_path, log(tmp_path, HEADER.replace(",", ";") + "1,319;5;6\n"), "csv")
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t", ","])

@@ -49,7 +49,7 @@ def _add_import(actions: Any) -> None:
         type=Path,
         nargs="+",
         metavar="FILE",
-        help="the log or several; .gz is read as it is, - is stdin",
+        help="the log or several; packed (.gz, .zst, .bz2) as it is, - is stdin",
     )
     load.add_argument(
         "--format",

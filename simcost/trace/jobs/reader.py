@@ -253,7 +253,7 @@ def read_jobs(
     """The jobs of a log, or of a trace that was imported.
 
     Args:
-        path: the log, gzipped or not.
+        path: the log, packed or not.
         format: one of JOB_FORMATS, or `auto`: found out from the header.
         mapping: our column -> the log's, over those of the format.
         pool: keep this pool only.
@@ -332,7 +332,7 @@ def import_jobs(path: Path, format: str, out: Path, **options: Any) -> dict[str,
     """Read a log of jobs and write it as a job trace.
 
     Args:
-        path: the log, gzipped or not.
+        path: the log, packed or not.
         format: as `read_jobs`.
         out: the Parquet file to write.
         options: the others of `read_jobs`.

@@ -297,6 +297,10 @@ def unread_columns(
         ours = name.strip().lower()
         if ours in OURS and ours not in (*_UNREAD, *mapping, *present) and name not in used:
             result.append(f"{name!r} may be {ours}, and is not read; if it is, pass --map {quote(f'{ours}={name}')}")
+    other = _other_format(form, present)
+    if other is not None and (rules := [r.column for r in FORMATS[other].rules if r.column in {*present} - {*used}]):
+        told = f"the columns are those of --format {other}, which also leaves out rows by {' and '.join(rules)}"
+        result.append(f"{told}; if the log is of that kind, pass it")
     sums = [name for name in present if name.lower() in _SUMS and name not in used]
     if sums:
         told = f"{sums[0]} may count the requests of a row, and each row is taken as one request"
@@ -318,6 +322,17 @@ def columns_by_name(present: Sequence[str]) -> dict[str, str]:
 
 _OF_SPANS = ("resourceSpans", "resource_spans", "scopeSpans")
 """Fields at the top of OTLP files."""
+
+
+def format_by_columns(form: LogFormat, present: Sequence[str]) -> FormatName | None:
+    """The format that a log with such columns is read in instead of a generic one; None = it has those of our names.
+
+    >>> format_by_columns(FORMATS["csv"], ["TIMESTAMP", "ContextTokens", "GeneratedTokens"])
+    'azure-llm'
+    >>> format_by_columns(FORMATS["csv"], ["arrival", "prompt_tokens", "output_tokens"])
+    """
+    found = columns_by_name(present)
+    return None if form.columns or all(ours in found for ours in NEEDED) else _other_format(form, present)
 
 
 def _other_format(form: LogFormat, present: Sequence[str]) -> FormatName | None:

@@ -28,7 +28,7 @@ def read_head(path: Path, form: LogFormat, rows: int = 5) -> LogHead:
     """The beginning of a log; of nested objects the fields within, by dotted path.
 
     Args:
-        path: the log, gzipped or not.
+        path: the log, packed or not.
         form: its format.
         rows: to read, at most.
 

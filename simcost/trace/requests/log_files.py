@@ -17,6 +17,8 @@ from simcost.trace.requests.formats import LogFormat
 
 STANDARD_INPUT = "-"
 _HEAD_BYTES = 65_536
+_PACKED = (".gz", ".zst", ".bz2", ".xz")
+"""Ends of packed files; those of xz are refused by their first bytes."""
 _SUFFIXES = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 
 
@@ -31,8 +33,8 @@ def format_of_name(name: str) -> str | None:
     >>> format_of_name("log.CSV.gz"), format_of_name("spans.ndjson"), format_of_name("access.log")
     ('csv', 'jsonl', None)
     """
-    suffix = Path(name.lower().removesuffix(".gz")).suffix
-    return _SUFFIXES.get(suffix)
+    path = Path(name.lower())
+    return _SUFFIXES.get(Path(path.stem).suffix if path.suffix in _PACKED else path.suffix)
 
 
 @contextmanager
@@ -55,7 +57,7 @@ def open_log(path: Path, form: LogFormat, find: Find, *, delimiter: str | None) 
     """The rows of a log in its order, streamed.
 
     Args:
-        path: the log, gzipped or not.
+        path: the log, packed or not.
         form: its format.
         find: which of its columns are read, and what we call them.
         delimiter: between the cells of a CSV file; None = the one in its header.

@@ -62,7 +62,7 @@ def import_trace(
     """Read logs and write them as one trace.
 
     Args:
-        path: the log or several, gzipped or not; `-` is standard input.
+        path: the log or several, packed or not; `-` is standard input.
         fmt: their format.
         out: the Parquet file to write.
         mapping: our column -> the log's column, over those of the format.

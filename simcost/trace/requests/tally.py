@@ -1,5 +1,6 @@
 """Counts of an import: rows read, left out and repaired, as sentences."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,8 @@ _MESSAGES = {
 }
 """By kind: of one, of more, and the rest of the sentence."""
 _STATUSES = 1000
+_COMMA = re.compile(r"\s*\d+,\d+\s*")
+"""A number with one comma."""
 
 
 @dataclass(slots=True)
@@ -83,7 +86,9 @@ def describe_cell(value: object, times: str, marks: NumberMarks, declared: Colum
     if cell.strip().lower() in ("", *NO_VALUE):
         return "the value is missing"
     if declared is None:
-        return f"{quoted(cell)} is not a time, or out of range; write {times}"
+        comma = marks.decimal is None and _COMMA.fullmatch(cell)
+        mark = "; if its comma stands before a fraction, pass --decimal ," if comma else ""
+        return f"{quoted(cell)} is not a time, or out of range; write {times}{mark}"
     return quoted(cell) + (marks.hint(cell) or f" is not {declared.expected}")
 
 
