@@ -149,6 +149,16 @@ def test_columns_of_a_gateway_that_are_mapped_as_any_log_are_told(tmp_path: Path
     assert "those of --format litellm, which also leaves out rows by cache_hit;" in told["message"]
 
 
+def test_columns_of_an_engine_are_named_each_for_its_own(tmp_path: Path) -> None:
+    """The prompt was named for the output, too."""
+    file = log(tmp_path, '{"arrival_time": 1, "num_prompt_tokens": 5, "num_generation_tokens": 6}\n')
+    with pytest.raises(TraceError, match=r"--map output_tokens=num_generation_tokens\?"):
+        imported(tmp_path, file, "jsonl")
+    file = log(tmp_path, '{"arrival": 1, "num_prompt_tokens": 5, "size": 6}\n')
+    with pytest.raises(TraceError, match="output_tokens: no column 'output_tokens'; pass --map output_tokens=COLUMN"):
+        imported(tmp_path, file, "jsonl")
+
+
 def test_a_time_with_a_comma_names_the_option_for_it(tmp_path: Path) -> None:
     with pytest.raises(TraceError, match=r"'1,319' is not a time.* before a fraction, pass --decimal ,"):
         imported(tmp_path, log(tmp_path, HEADER.replace(",", ";") + "1,319;5;6\n"), "csv")

@@ -160,8 +160,8 @@ def _format_of(file: Path) -> str:
     found = format_of_name(file.name)
     if found is None:
         raise InputError(
-            f"{file}: its name does not say its format; pass --format, such as --format csv; of JSON --format jsonl, "
-            "or that of its source: otel, litellm, langfuse"
+            f"{file}: its name does not say its format; pass --format, such as --format csv; of JSON lines --format "
+            "jsonl, or that of its source: otel, litellm, langfuse"
         )
     return found
 

@@ -9,7 +9,10 @@ _COUNT = {"token", "tokens", "toks", "tok", "len", "length"}
 _WORDS: Mapping[str, tuple[set[str], ...]] = {
     "arrival": _TIME,
     "prompt_tokens": ({"prompt", "input", "in", "context", "request", "prefill"}, _COUNT),
-    "output_tokens": ({"output", "out", "completion", "generated", "response", "answer", "decode"}, _COUNT),
+    "output_tokens": (
+        {"output", "out", "completion", "generated", "generation", "response", "answer", "decode"},
+        _COUNT,
+    ),
 }
 """By column the words of which its name has one of each set."""
 _OTHER = {

@@ -352,7 +352,8 @@ def _missing(ours: str, theirs: str | None, present: Sequence[str]) -> str:
     if likely is None and ours != "arrival" and (both := sum_of_tokens(present)) is not None:
         hint = f"; {both!r} counts prompt and output together: write their difference as a column, --map {ours}=COLUMN"
     elif likely is None:
-        hint = did_you_mean(theirs or ours, present) or f"; pass --map {ours}=COLUMN"
+        free = [name for name in present if not any(alike(other, [name]) for other in NEEDED if other != ours)]
+        hint = did_you_mean(theirs or ours, free) or f"; pass --map {ours}=COLUMN"
     else:
         hint = (
             f"; did you mean --map {ours}={likely}?"

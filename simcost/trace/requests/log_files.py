@@ -19,7 +19,14 @@ STANDARD_INPUT = "-"
 _HEAD_BYTES = 65_536
 _PACKED = (".gz", ".zst", ".bz2", ".xz")
 """Ends of packed files; those of xz are refused by their first bytes."""
-_SUFFIXES = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+_SUFFIXES = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".json": "jsonl",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+}
 
 
 def shown_name(path: Path) -> str:
@@ -30,7 +37,7 @@ def shown_name(path: Path) -> str:
 def format_of_name(name: str) -> str | None:
     """The format that the end of a file's name says: `csv`, `jsonl` or `parquet`; None where it says none.
 
-    >>> format_of_name("log.CSV.gz"), format_of_name("spans.ndjson"), format_of_name("access.log")
+    >>> format_of_name("log.CSV.gz"), format_of_name("spans.json.zst"), format_of_name("access.log")
     ('csv', 'jsonl', None)
     """
     path = Path(name.lower())
