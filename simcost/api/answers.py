@@ -67,8 +67,14 @@ class Answer:
         return self.to_arrow().to_pandas()
 
     def save(self, path: str | Path) -> Path:
-        """Write the page of the answer, one self-contained HTML file, and return its path."""
+        """Write the page of the answer, one self-contained HTML file, and return its path.
+
+        Raises:
+            InputError: the name ends as that of a file of another kind.
+        """
         page_file = local_path(path)
+        if page_file.suffix.lower() not in ("", ".html", ".htm"):
+            raise InputError(f"{page_file}: the page is HTML; end its name in .html")
         write_page(page_file, self.title, dict(self.document), self.parts)
         return page_file
 

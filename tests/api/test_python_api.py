@@ -140,6 +140,13 @@ def test_sensitivity_has_a_row_for_each_range(folder: Path) -> None:
     assert answer.chart().to_dict()
 
 
+def test_a_page_is_not_written_under_the_name_of_another_kind(folder: Path) -> None:
+    answer = sc.command("catalog", "list", "accelerators")
+    with pytest.raises(InputError, match=r"page\.pdf: the page is HTML; end its name in \.html"):
+        answer.save(folder / "page.pdf")
+    assert not (folder / "page.pdf").exists()
+
+
 def test_ends_of_a_count_may_be_python_integers(folder: Path) -> None:
     path = "plans.0.scaling.replicas"
     answer = sc.sensitivity(SCENARIO, {path: (1, 3)}, folder / "mapping")
