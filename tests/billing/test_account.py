@@ -397,3 +397,19 @@ def test_prices_of_nothing_that_is_used_are_told(tmp_path: Path) -> None:
     bill = billed(tmp_path, [run(0, 1)], prices={**OWN, "aws/y.large": 1.0}, spot={"z.large": 1.0})
     assert "the plan has prices of what this usage has nothing of: aws/y.large, z.large" in bill.notes
     assert not any("nothing of" in note for note in billed(tmp_path, [run(0, 1)], prices=OWN).notes)
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "told"),
+    [
+        ("hour,sku", "", "no quantity: each row is taken as one instance"),
+        ("hour,sku,Anzahl", ",7", "; where one of Anzahl counts them, pass --map quantity=COLUMN"),
+        ("hour,sku,quantity", ",7", ""),
+        ("hour,sku,resource", ",node-1", ""),
+    ],
+)
+def test_a_file_that_counts_no_instances_says_how_it_is_read(tmp_path: Path, header: str, row: str, told: str) -> None:
+    file = tmp_path / "usage.csv"
+    file.write_text(f"{header}\n2026-01-05T08:00:00Z,aws/g6.xlarge{row}\n", encoding="utf-8")
+    assert "".join(one["message"] for one in read_usage(file).findings).endswith(told)
+    assert bool(told) == any(one["kind"] == "one_each" for one in read_usage(file).findings)

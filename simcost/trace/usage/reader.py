@@ -1,8 +1,9 @@
 """Reading a file of usage: one row for each stretch of time, CSV or Parquet."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -70,6 +71,8 @@ _UNITS = {"": HOURLY, "h": HOURLY, "hour": HOURLY, "instances": HOURLY} | dict.f
 _OF_VOLUME = ("", "gb", "gb-month", "gb-months")
 _SPOT = frozenset({"spot", "dynamic", "preemptible"})
 _SLACK_S = 1e-6
+_SHOWN = 8
+"""Columns that a message names."""
 
 
 def read_usage(
@@ -114,6 +117,7 @@ def read_usage(
         findings=(
             *({"kind": kind, "count": count, "message": text} for kind, count, text in batches.findings()),
             *token_columns.told(otherwise),
+            *_one_each(theirs, head.names, len(batches)),
         ),
         path=path,
         place=lambda i: batches.place(int(found["first"][i])),
@@ -160,6 +164,15 @@ def _columns(names: list[str], mapping: Mapping[str, str], path: Path) -> dict[s
             result.pop(column.name, None)
     USAGE.refuse([*faults, *USAGE.lacking(result)], names, path)
     return result
+
+
+def _one_each(theirs: Mapping[str, str], names: Sequence[str], rows: int) -> Iterator[dict[str, Any]]:
+    """Finding on a file that neither counts instances nor names machines."""
+    if {"quantity", "resource"} & theirs.keys() or any(ours.startswith(token_columns.COLUMN) for ours in theirs):
+        return
+    others = [name for name in names if name not in theirs.values()]
+    counts = f"; where one of {', '.join(others[:_SHOWN])} counts them, pass --map quantity=COLUMN" if others else ""
+    yield {"kind": "one_each", "count": rows, "message": f"no quantity: each row is taken as one instance{counts}"}
 
 
 def _span_s(table: TypedTable) -> tuple[Floats, Floats]:
