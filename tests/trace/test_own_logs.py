@@ -122,6 +122,22 @@ def test_columns_of_json_need_not_be_in_its_first_row(tmp_path: Path) -> None:
     assert pairs(tmp_path) == [(5, 7)]
 
 
+def test_the_length_of_a_span_is_its_latency_where_it_states_none(tmp_path: Path) -> None:
+    usage = {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 5, "gen_ai.usage.output_tokens": 6}
+    start = 1_772_442_000_000_000_000
+    spans = [
+        span(start, usage, endTimeUnixNano=str(start + 2_500_000_000)),
+        span(start, usage | {"gen_ai.latency.e2e": 1.5}, endTimeUnixNano=start + 2_500_000_000),
+        span(start, usage, endTimeUnixNano="0"),
+    ]
+    text = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]})
+    imported(tmp_path, log(tmp_path, text, "spans.jsonl"), "otel")
+    assert pq.read_table(tmp_path / "t.parquet")["e2e_s"].to_pylist() == [2.5, 1.5, None]
+    text = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans[2:]}]}]})
+    imported(tmp_path, log(tmp_path, text, "spans.jsonl"), "otel")
+    assert "e2e_s" not in pq.read_table(tmp_path / "t.parquet").column_names
+
+
 @pytest.mark.parametrize("codec", ["gzip", "zstd", "bz2"])
 def test_a_packed_log_is_read_as_it_is_and_a_cut_one_is_a_message(tmp_path: Path, codec: str) -> None:
     text = HEADER + "".join(f"{i},{5 + i},{6 + i * i}\n" for i in range(500))

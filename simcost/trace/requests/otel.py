@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from simcost.tables.json_objects import Rows
+from simcost.units import NS_PER_S
 
 _PROMPT = (
     "gen_ai.usage.input_tokens",
@@ -22,6 +23,7 @@ _OUTPUT = (
 )
 _MODEL = ("gen_ai.request.model", "gen_ai.response.model", "llm.request.model", "llm.model_name")
 OPERATION = "gen_ai.operation.name"
+_E2E = "gen_ai.latency.e2e"
 NOT_GENAI = "(none: no GenAI span)"
 _OTHER_SIGNALS = ("resourceLogs", "resourceMetrics")
 
@@ -73,6 +75,9 @@ def _row(span: Mapping[str, Any], resource: Mapping[str, Any]) -> dict[str, Any]
     if str(row.get("startTimeUnixNano")) == "0":  # unknown
         row["startTimeUnixNano"] = None
     operation = own.get(OPERATION, "" if any(key.startswith(("gen_ai.", "llm.")) for key in own) else NOT_GENAI)
+    duration_s = _duration_s(row.get("startTimeUnixNano"), row.get("endTimeUnixNano"))
+    if duration_s is not None:
+        row.setdefault(_E2E, duration_s)
     return row | {
         "prompt_tokens": _first(own, _PROMPT),
         "output_tokens": _first(own, _OUTPUT),
@@ -80,6 +85,15 @@ def _row(span: Mapping[str, Any], resource: Mapping[str, Any]) -> dict[str, Any]
         "status": _status(span.get("status")),
         OPERATION: operation,
     }
+
+
+def _duration_s(start_ns: Any, end_ns: Any) -> float | None:
+    """Length of a span, which ends with the last token; None where a time is unknown."""
+    try:
+        length_s = (int(end_ns) - int(start_ns)) / NS_PER_S
+    except (TypeError, ValueError):
+        return None
+    return length_s if length_s > 0 else None
 
 
 def _first(attributes: Mapping[str, Any], names: tuple[str, ...]) -> Any:
