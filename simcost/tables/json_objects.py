@@ -70,7 +70,7 @@ def read_objects(path: Path, find: Find, rows: Callable[[Mapping[str, Any]], Row
             malformed = [(place, reason) for place, _, reason in block if reason]
             good = [(place, value) for place, value, reason in block if not reason]
             if good and not theirs:
-                theirs = find(list(dict.fromkeys(chain.from_iterable(paths(value) for _, value in good))))
+                theirs = _found(find, [value for _, value in good])
             if hashes := theirs.get("prefix_hashes"):
                 listed = [_is_hashes(at_path(value, hashes)) for _, value in good]
                 malformed += [
@@ -88,6 +88,22 @@ def read_objects(path: Path, find: Find, rows: Callable[[Mapping[str, Any]], Row
                 malformed=malformed,
                 place=partial(_place, [place for place, _ in good]),
             )
+
+
+def _found(find: Find, objects: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The columns of the objects that are read; where they are pages of an API, the message names their list."""
+    try:
+        return find(list(dict.fromkeys(chain.from_iterable(map(paths, objects)))))
+    except TraceError as error:
+        lists = [name for name, value in objects[0].items() if _are_objects(value)]
+        if type(error) is not TraceError or not lists:
+            raise
+        said = f"the rows may be the items of {lists[0]!r}: write these alone, as `jq -c '.{lists[0]}[]'` does"
+        raise TraceError(f"{error}; {said}") from error
+
+
+def _are_objects(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
 
 
 def at_path(value: Any, path: str) -> Any:

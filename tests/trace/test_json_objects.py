@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from simcost.errors import TraceError
 from simcost.tables.json_objects import at_path, finite_json, one_row, paths, read_objects
 from simcost.tables.sources import reading
+from simcost.trace.requests.readers import import_trace
 
 KEYS = st.text(st.sampled_from("ab._"), min_size=1, max_size=3)
 TREES = st.recursive(
@@ -110,3 +112,11 @@ def test_numbers_that_are_not_finite_are_not_read(number: str) -> None:
     assert finite_json(b'{"a": [1.5, 2, -1e300, null]}') == {"a": [1.5, 2, -1e300, None]}
     with pytest.raises(ValueError, match=f"{number} is not a finite number"):
         finite_json(f'{{"a": [{{"b": {number}}}]}}')
+
+
+def test_a_page_of_an_api_names_the_list_of_its_rows(tmp_path: Path) -> None:
+    page = {"data": [{"arrival": 0, "prompt_tokens": 5, "output_tokens": 6}], "meta": {"page": 1}}
+    path = tmp_path / "page.json"
+    path.write_text(json.dumps(page), encoding="utf-8")
+    with pytest.raises(TraceError, match=re.escape("items of 'data': write these alone, as `jq -c '.data[]'` does")):
+        import_trace(path, "jsonl", tmp_path / "t.parquet")
