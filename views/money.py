@@ -67,7 +67,7 @@ def commit(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the o
     options = st.text_area("What may be bought, each up to its amount", OPTIONS, height=310, max_chars=50_000)
     words += ["--options", Written(text=options, title="options.yaml")]
     words += ["--risk", str(st.slider("Weight of the worst futures", 0.0, 1.0, 0.0, 0.1, help=_RISK))]
-    budget = st.text_input("Most to commit", placeholder="e.g. $100/h").strip()
+    budget = st.text_input("Budget to commit", placeholder="e.g. $100/h").strip()
     return [*words, f"--budget={budget}"] if budget else words
 
 

@@ -8,9 +8,9 @@ RENAME = r"call the column \1 in the file"
 """Words of a page without a field for names of columns in the place of `--map`."""
 _MAP = re.compile(r"(?:(?:pass|write|did you mean) )?'?--map '?(\w+)=([^\s;,?']+)'?\??")
 _METRIC = re.compile(r"(?:pass )?--metric (\w+=\w+)")
-_OPTION = re.compile(r"(pass )?(--[a-z][a-z-]+)( [.,;](?=\s|$))?")
+_OPTION = re.compile(r"(?:\bargument )?(pass )?(--[a-z][a-z-]+)( [.,;](?=\s|$))?")
 _FIELDS = {
-    "--budget": "Budget a month",
+    "--budget": "Budget",
     "--decimal": "Decimal mark",
     "--delimiter": "Delimiter",
     "--freq": "Step",
@@ -20,6 +20,7 @@ _FIELDS = {
     "--name": "Object of the manifest",
     "--price": "Price of a GPU-hour",
     "--quota": "Quota",
+    "--scale": "Demands",
     "--seeds": "Replications",
     "--start": "Replicas at the start",
     "--thousands": "Thousands mark",
@@ -54,7 +55,7 @@ def on_page(message: str, columns: str = RENAME) -> str:
         if name := _FIELDS.get(found[2]):
             value = f" '{found[3].strip()}'" if found[3] else ""
             return f"set {name}{value}" if found[1] else f"{name}{value}"
-        return f"{found[0]} (on the command line)"
+        return f"{found[1] or ''}{found[2]} (on the command line){found[3] or ''}"
 
     def told(text: str) -> str:
         return _OPTION.sub(field, _METRIC.sub(r"write \1 under Names", _MAP.sub(columns, text)))

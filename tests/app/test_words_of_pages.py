@@ -18,6 +18,8 @@ from views.text import on_page
         ("no value; pass --map value=COLUMN; but", "no value; call the column value in the file; but"),
         ("keep one, or pass --by COLUMN", "keep one, or pass --by (on the command line) COLUMN"),
         ("write it with `simcost run FILE.yaml --out x`", "write it with `simcost run FILE.yaml --out x`"),
+        ("argument --scale: 'x' is not a list of demands", "Demands: 'x' is not a list of demands"),
+        ("argument --budget: 'x' is not a quantity", "Budget: 'x' is not a quantity"),
         ("tells nothing of others (--seeds 10 does)", "tells nothing of others (Replications 10 does)"),
     ],
 )
