@@ -122,6 +122,18 @@ def test_columns_of_json_need_not_be_in_its_first_row(tmp_path: Path) -> None:
     assert pairs(tmp_path) == [(5, 7)]
 
 
+def test_a_stored_trace_that_is_imported_again_keeps_its_date_and_its_blocks(tmp_path: Path) -> None:
+    rows = [{"arrival": f"2026-03-02T09:00:{i:02d}.5Z", "model": "ab"[i % 2], "prefix_hashes": [1]} for i in range(6)]
+    text = "\n".join(json.dumps(row | {"prompt_tokens": 9, "output_tokens": 6}) for row in rows)
+    imported(tmp_path, log(tmp_path, text, "log.jsonl"), "jsonl", block_tokens=16)
+    stored = (tmp_path / "t.parquet").rename(tmp_path / "stored.parquet")
+    again = imported(tmp_path, stored, "parquet", where=[("model", "b")])
+    assert (again["rows"], again["start_utc"]) == (3, "2026-03-02T09:00:01.500000000Z")
+    assert describe_trace(tmp_path / "t.parquet")["block_tokens"] == 16
+    moved = imported(tmp_path, stored, "parquet", start="2027-01-01T00:00:00Z")
+    assert moved["start_utc"] == "2027-01-01T00:00:00.000000000Z"
+
+
 def test_the_length_of_a_span_is_its_latency_where_it_states_none(tmp_path: Path) -> None:
     usage = {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 5, "gen_ai.usage.output_tokens": 6}
     start = 1_772_442_000_000_000_000

@@ -28,7 +28,7 @@ from simcost.trace.requests.importing import Intake, OnError
 from simcost.trace.requests.log_files import local, open_log, shown_name
 from simcost.trace.requests.number_marks import NumberMarks
 from simcost.trace.requests.selection import RequestFilter
-from simcost.trace.requests.store import OPTIONAL
+from simcost.trace.requests.store import OPTIONAL, TraceInfo, open_trace
 from simcost.trace.requests.tally import finding
 from simcost.trace.requests.writer import TraceWriter
 
@@ -97,7 +97,7 @@ def import_trace(
         paths = [stack.enter_context(local(each)) for each in given]
         files = [(each, shown_name(name)) for each, name in zip(paths, given, strict=True)]
         logs, optional = _opened(files, asked)
-        block_tokens = (block_tokens or logs[0].request.form.block_tokens) if "prefix_hashes" in optional else None
+        block_tokens = (block_tokens or logs[0].block_tokens) if "prefix_hashes" in optional else None
         if "prefix_hashes" in optional and block_tokens is None:
             raise TraceError(f"{logs[0].name}: prefix_hashes without a block size; pass --block-tokens N")
         with TraceWriter(out, source=_source(logs), optional=optional, block_tokens=block_tokens) as writer:
@@ -142,6 +142,8 @@ class _Log:
     path: Path
     name: str
     request: _Request
+    stored: TraceInfo | None = None
+    """Metadata where it is a stored trace itself, whose date and blocks are kept."""
     intake: Intake = field(init=False)
     selects_model: bool = False
     unread: list[str] = field(default_factory=list)
@@ -152,7 +154,7 @@ class _Log:
         arrivals = ArrivalReader(
             name=self.name,
             unit=request.notation.time_unit or request.form.unit,
-            start=request.start,
+            start=request.start or (self.stored.start_utc if self.stored else None),
             pattern=None if pattern is None else TimePattern(pattern),
             month_first=request.form.month_first,
             marks=request.marks,
@@ -167,6 +169,11 @@ class _Log:
             rules=find_rules(request.form, request.mapping),
             selection=RequestFilter(request.conditions()),
         )
+
+    @property
+    def block_tokens(self) -> int | None:
+        """Tokens per block of its `prefix_hashes`, where its format or the stored trace says."""
+        return self.request.form.block_tokens or (self.stored.block_tokens if self.stored else None)
 
     def chunks(self) -> Iterator[Chunk]:
         """Its rows in order."""
@@ -185,7 +192,7 @@ class _Log:
 
 def _opened(files: Sequence[tuple[Path, str]], asked: _Request) -> tuple[list[_Log], list[str]]:
     """The logs, by their paths and names, and the columns of the trace that any of them has beside those needed."""
-    logs = [_Log(path=path, name=name, request=asked) for path, name in files]
+    logs = [_Log(path=path, name=name, request=asked, stored=_stored(path, asked)) for path, name in files]
     try:
         first = [next(log.chunks(), None) for log in logs]
     except OtherFormatError as error:
@@ -194,6 +201,16 @@ def _opened(files: Sequence[tuple[Path, str]], asked: _Request) -> tuple[list[_L
         return _opened(files, replace(asked, fmt=error.other, any_format=False))
     there = {name for chunk in first if chunk for name in chunk.theirs}
     return logs, [name for name in OPTIONAL if there & {name, LATENCIES.get(name, name)}]
+
+
+def _stored(path: Path, asked: _Request) -> TraceInfo | None:
+    """Metadata of a stored trace that is read as it is; None of any other log."""
+    if asked.fmt != "parquet" or "arrival" in asked.mapping:
+        return None
+    try:
+        return open_trace(path)
+    except TraceError:
+        return None
 
 
 def _source(logs: Sequence[_Log]) -> str:
