@@ -9,6 +9,8 @@ import pytest
 from simcost.execution import cycles
 from simcost.execution.cycles import freed_cycles, set_aside
 
+pytestmark = pytest.mark.slow  # each looks through all objects of the tests
+
 
 class Cycle:
     """Something that knows itself."""
