@@ -6,10 +6,12 @@ import pytest
 from support.commands import refused
 from support.scenarios import SERVICES, write
 
+from simcost.errors import InputError
 from simcost.present.format import NONE
 from simcost.present.terminal import text
 from simcost.scenario.checks.load import find_faults, load_with_services
 from simcost.scenario.files.json_schema import json_schema
+from simcost.scenario.inputs.changes import base_value, with_value
 from simcost.scenario.runs.run import run
 from simcost.studies.plans.sections import parts, read
 
@@ -109,3 +111,22 @@ def test_a_result_says_how_many_were_sent_on(tmp_path: Path) -> None:
     shown = " ".join(text(document, parts(document)).split())
     assert "Requests between services" in shown
     assert "Requests are escalated at random" in shown
+
+
+def test_the_share_that_is_sent_on_varies(tmp_path: Path) -> None:
+    """It is in the scenario, so that `--vary` reads and changes it; what is not a number is named by its fields."""
+    loaded, path = load_with_services(write(tmp_path, CASCADE, text=SERVICES)), "plans.one.services.chat.cascade"
+    assert base_value(loaded, f"{path}.escalate") == 0.2
+    changed = with_value(loaded, f"{path}.escalate", 0.5).loaded
+    assert base_value(changed, f"{path}.escalate") == 0.5
+    with pytest.raises(InputError, match=r"a group of fields \(to, escalate, with_answer\) is not a number"):
+        base_value(loaded, path)
+
+
+def test_rights_on_shared_nodes_vary(tmp_path: Path) -> None:
+    own = "    chat: {buy: {offer: aws/g6.xlarge}}\n    search: {buy: {offer: aws/g6.2xlarge}}\n"
+    shared = SERVICES.replace(own, "").replace("  services:\nplans", "  buy: {offer: aws/g6.12xlarge}\nplans")
+    loaded = load_with_services(write(tmp_path, (CHAT, f"{CHAT}, sharing: {{quota: 2}}"), text=shared))
+    path = "plans.one.services.chat.sharing.quota"
+    assert base_value(loaded, path) == 2
+    assert base_value(with_value(loaded, path, 3).loaded, path) == 3

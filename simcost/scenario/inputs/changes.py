@@ -13,11 +13,13 @@ from simcost.catalog.contracts import ContractPrice
 from simcost.catalog.facts import Offer
 from simcost.errors import FaultsError, InputError, did_you_mean
 from simcost.scenario.checks.load import changed, changed_services
+from simcost.scenario.files.forwarding import KEYS_OF_FORWARDING
 from simcost.scenario.files.nodes import YamlNode
-from simcost.scenario.files.sharing import KEY, OF_JOBS
+from simcost.scenario.files.sharing import KEY, OF_JOBS, SHARING
 from simcost.scenario.inputs.demand_scale import scaled
 from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
-from simcost.scenario.schema.scenario import Plan
+from simcost.scenario.schema.scenario import Plan, Scenario
+from simcost.scenario.schema.services import Forwarding, Sharing
 
 AnyScenario = LoadedScenario | LoadedServices
 _KNOWN = "write a field of the file such as workload.0.rate, or demand, engine, price.OFFER, discount.OFFER"
@@ -191,8 +193,8 @@ def _number(loaded: AnyScenario, path: str) -> int | float:
 
 def _numbers(loaded: AnyScenario, path: str) -> Iterator[int | float]:
     """The number in each of the services that a path concerns."""
-    for alone, keys in _places(loaded, path):
-        value: Any = asdict(alone.scenario)
+    for within, keys in _places(loaded, path):
+        value: Any = asdict(within)
         for key in keys:
             outer, value = value, _item(value, key)
             if value is None:
@@ -200,8 +202,13 @@ def _numbers(loaded: AnyScenario, path: str) -> Iterator[int | float]:
                 counted = "; lists are counted from 0" if isinstance(outer, list | tuple) else ""
                 raise InputError(f"--vary {path}: {loaded.path} has no {key!r} there{counted}; {known}")
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise InputError(f"--vary {path}: {value!r} is not a number that could vary; {_KNOWN}")
+            raise InputError(f"--vary {path}: {_shown(value)} is not a number that could vary; {_KNOWN}")
         yield value
+
+
+def _shown(value: Any) -> str:
+    """A value that is not a number, of several the names of their fields."""
+    return f"a group of fields ({', '.join(value)})" if isinstance(value, Mapping) else repr(value)
 
 
 def _item(value: Any, key: str) -> Any:
@@ -215,18 +222,23 @@ def _item(value: Any, key: str) -> Any:
     return None
 
 
-def _places(loaded: AnyScenario, path: str) -> list[tuple[LoadedScenario, list[str]]]:
-    """The scenarios of one pool in which a path of the file leads to a value, and the path there."""
+def _places(loaded: AnyScenario, path: str) -> list[tuple[Scenario | Forwarding | Sharing, list[str]]]:
+    """What a path of the file leads to a value in, the scenarios of one pool or what joins services of a plan, and the
+    path there.
+    """
     keys = path.split(".")
     if isinstance(loaded, LoadedScenario):
-        return [(loaded, keys)]
+        return [(loaded.scenario, keys)]
     if keys[0] == KEY and len(keys) > 1:
-        return [(_service(loaded, keys[1], path), keys[2:])]
+        return [(loaded.services[_service(loaded, keys[1], path)].scenario, keys[2:])]
     if keys[0] == "plans" and keys[2:3] == [KEY] and len(keys) > 3:
-        return [(_service(loaded, keys[3], path), [*keys[:2], *keys[4:]])]
+        name = _service(loaded, keys[3], path)
+        if (joint := _joint_terms(loaded, plan_of(loaded, path), name, keys[4:])) is not None:
+            return [joint]
+        return [(loaded.services[name].scenario, [*keys[:2], *keys[4:]])]
     if loaded.jobs is not None and _is_of_jobs(keys):
-        return [(loaded.jobs, keys)]
-    return [(service, keys) for service in loaded.services.values()]
+        return [(loaded.jobs.scenario, keys)]
+    return [(service.scenario, keys) for service in loaded.services.values()]
 
 
 def _is_of_jobs(keys: Sequence[str]) -> bool:
@@ -234,14 +246,28 @@ def _is_of_jobs(keys: Sequence[str]) -> bool:
     return keys[0] in ("jobs", "slo") or (keys[0] == "plans" and len(keys) > 2 and keys[2] in OF_JOBS)
 
 
-def _service(loaded: LoadedServices, key: str, path: str) -> LoadedScenario:
+def _joint_terms(
+    loaded: LoadedServices, plan: str | None, service: str, keys: Sequence[str]
+) -> tuple[Forwarding | Sharing, list[str]] | None:
+    """What a service of a plan has to do with others, and the path in it: requests that it sends on, its rights on
+    shared nodes. None where the path leads to something of its own.
+    """
+    forwarding, sharing = (terms.get((plan or "", service)) for terms in (loaded.forwarding, loaded.sharing))
+    first, *rest = keys or [""]
+    if forwarding is not None and first in KEYS_OF_FORWARDING:
+        return forwarding, [first, *rest]
+    return (sharing, rest) if sharing is not None and first == SHARING else None
+
+
+def _service(loaded: LoadedServices, key: str, path: str) -> str:
+    """Name of a service: a key of a path, or its number."""
     names = list(loaded.services)
     if key.isdecimal() and int(key) < len(names):
-        return loaded.services[names[int(key)]]
+        return names[int(key)]
     if key not in names:
         near = did_you_mean(key, names) or f"; services are {', '.join(names)}"
         raise InputError(f"--vary {path}: {key!r} is none of the services{near}")
-    return loaded.services[key]
+    return key
 
 
 def with_plans(loaded: AnyScenario, names: Collection[str]) -> AnyScenario:
