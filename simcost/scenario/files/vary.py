@@ -8,8 +8,12 @@ from dataclasses import replace
 from simcost.errors import Fault, did_you_mean
 from simcost.scenario.files.conform import merge
 from simcost.scenario.files.faults import fault_at
+from simcost.scenario.files.forwarding import KEYS_OF_FORWARDING
 from simcost.scenario.files.nodes import YamlNode, items
-from simcost.scenario.files.sharing import KEY
+from simcost.scenario.files.sharing import KEY, SHARING
+
+_JOINT = (*KEYS_OF_FORWARDING, SHARING)
+"""Keys of a service, or of its plan, that say what it has to do with others."""
 
 
 def vary_faults(root: YamlNode, names: Sequence[str], file: str) -> Iterator[Fault]:
@@ -24,12 +28,35 @@ def vary_faults(root: YamlNode, names: Sequence[str], file: str) -> Iterator[Fau
             yield fault_at(dimension, f"varies several services ({listed}); write a dimension for each", file)
 
 
+def varies_joint_terms(root: YamlNode) -> bool:
+    """True if a dimension varies what services have to do with each other: requests sent on, rights on shared nodes."""
+    return any(key in _JOINT for dimension in items(root.get("vary")) for key in _first_keys(dimension))
+
+
+def _first_keys(dimension: YamlNode) -> Iterator[str]:
+    """Keys of plans and of parts of services that a dimension changes, or changes something of."""
+    yield from _keys_of_path(dimension)[:1]
+    for one in items(dimension):
+        parts = one.get(KEY)
+        own = parts.value.values() if parts is not None and isinstance(parts.value, dict) else ()
+        for part in (one, *own):
+            yield from part.value if isinstance(part.value, dict) else ()
+
+
 def vary_of(vary: YamlNode, name: str) -> YamlNode:
-    """The dimensions that concern a service, as those of a scenario of its own."""
+    """The dimensions that concern a service, as those of a scenario of its own, which has nothing to do with others."""
     if not isinstance(vary.value, list):
         return vary
     found = [one for one in vary.value if set(_services_of(one)) <= {name}]
-    return replace(vary, value=[_own(one, name) for one in found])
+    own = [one for one in found if not {*_keys_of_path(one)[:1]} & {*_JOINT}]
+    return replace(vary, value=[_own(one, name) for one in own])
+
+
+def _keys_of_path(dimension: YamlNode) -> list[str]:
+    """The path of a dimension in the part of its service, or in the plan; none where it lists partial plans."""
+    path = dimension.get("path")
+    keys = path.value.split(".") if path is not None and isinstance(path.value, str) else []
+    return keys[2:] if keys[:1] == [KEY] else keys
 
 
 def _services_of(dimension: YamlNode) -> Iterator[str]:
@@ -59,9 +86,16 @@ def _own(dimension: YamlNode, name: str) -> YamlNode:
 
 def _partial(node: YamlNode, name: str) -> YamlNode:
     """A partial plan, the part of the service over what it says for all."""
-    parts = node.get(KEY)
-    if not isinstance(node.value, dict) or parts is None:
+    if not isinstance(node.value, dict):
         return node
-    shared = replace(node, value={key: child for key, child in node.value.items() if key != KEY})
-    part = parts.get(name)
-    return shared if part is None else merge(shared, part)
+    parts = node.get(KEY)
+    part = None if parts is None else parts.get(name)
+    shared = _alone(node)
+    return shared if part is None else merge(shared, _alone(part))
+
+
+def _alone(node: YamlNode) -> YamlNode:
+    """What a part says of its service alone."""
+    if not isinstance(node.value, dict):
+        return node
+    return replace(node, value={key: child for key, child in node.value.items() if key not in (KEY, *_JOINT)})

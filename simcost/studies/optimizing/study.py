@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from simcost.scenario.files.vary import varies_joint_terms
 from simcost.scenario.runs.services_apart import is_whole
 from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
 from simcost.scenario.storage.answers import stored_answer
@@ -33,7 +34,8 @@ def optimize(
         from simcost.studies.optimizing.services import search_services
 
         settings.limits(loaded.first.catalog)  # what they name is there
-        if is_whole(loaded, [plan.name for plan in loaded.first.scenario.plans]):
+        plans = [plan.name for plan in loaded.first.scenario.plans]
+        if is_whole(loaded, plans) or varies_joint_terms(loaded.root):
             return search_whole_plans(loaded, runs, settings, progress)
         if isinstance(loaded, LoadedServices):
             return search_services(loaded, runs, settings, progress)

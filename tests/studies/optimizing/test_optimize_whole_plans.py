@@ -8,7 +8,7 @@ import pytest
 import yaml
 from support.commands import call, refused
 from support.job_scenarios import home
-from support.scenarios import write
+from support.scenarios import SERVICES, write
 
 from simcost.compare.racing import holds
 from simcost.compare.verdict import missed as missed_words
@@ -161,6 +161,28 @@ def test_a_service_that_sends_requests_on(tmp_path: Path) -> None:
     assert chat["slo"]["met"]
     assert search["requests"]["arrived"] > 1000 + 0.05 * chat["requests"]["arrived"]
     assert document["provenance"]["service_seeds"].keys() == {"chat", "search"}
+
+
+def test_whether_a_service_sends_requests_on_may_vary(tmp_path: Path) -> None:
+    """Its plans stand alone or not by what `vary` makes of them; `check` takes what `optimize` takes."""
+    cascade = "{services: {chat: {cascade: {to: search, escalate: 30%}}}}"
+    vary = f"vary:\n  - [{{name: alone}}, {cascade}]\n  - {{path: services.search.scaling.replicas, values: [1, 2]}}\n"
+    patient = SERVICES.replace("ttft: 1s", "ttft: 30s").replace("ttft: 2s", "ttft: 30s")
+    file = write(tmp_path, text=patient.partition("  - name: two")[0] + vary)
+    assert call("check", file).code == 0
+    document = asked(file)
+    assert (document["candidates"], document["best"]["plan"]["name"]) == (4, "alone, search replicas 1")
+    sent_on = write(tmp_path, ("[{name: alone}, ", "["), text=file.read_text(), name="on.yaml")
+    chat, search = asked(sent_on)["best"]["services"]
+    assert search["received"] == chat["escalated"] > 0
+
+
+def test_rights_on_shared_nodes_may_vary(tmp_path: Path) -> None:
+    """Keys of what services have to do with each other are none of one service alone."""
+    text = SHARED.partition("vary:")[0] + "vary:\n  - {path: services.chat.sharing.quota, values: [1, 2]}\n"
+    file = write(tmp_path, text=text + "  - {path: sharing.preempt, values: [true, false]}\n")
+    assert call("check", file).code == 0
+    assert asked(file)["candidates"] == 4
 
 
 def test_a_forecast_of_one_service_beside_another(tmp_path: Path) -> None:
