@@ -58,3 +58,17 @@ def test_a_plan_of_pools_in_a_space_costs_no_less_than_its_bound(tmp_path: Path)
     assert [pool.scaling.replicas for pool in one.variation.plan.pools] == [3, 2]  # type: ignore[union-attr]
     usd = made.summary(one.name).per_month_usd.mean
     assert 0.5 * usd < one.entrant.bound_usd <= usd
+
+
+@pytest.mark.slow
+def test_a_prefill_side_that_is_always_there_counts_in_the_bound(tmp_path: Path) -> None:
+    """What both sides share does not: commitments are paid once."""
+    apart = "disaggregation: {scaling: {kind: fixed, replicas: 3}, link: {bandwidth: 10GB/s}}"
+    committed = (
+        "buy: {offer: gcp/g2-standard-4, region: us-central1, commitments: [{kind: resource-cud, name: cud, "
+        "sku: g2-standard-4, region: us-central1, count: 4, discount: 37%}]}"
+    )
+    found, made = candidates(tmp_path, f"vary: [[{{{apart}}}, {{{apart}, {committed}}}]]\n")
+    shares = [one.entrant.bound_usd / made.summary(one.name).per_month_usd.mean for one in found.found]
+    assert 0.9 < shares[0] <= 1.0
+    assert shares[1] <= 1.0

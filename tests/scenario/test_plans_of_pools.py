@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 import yaml
-from support.scenarios import SMALL
+from support.scenarios import SMALL, write
 
 from simcost.catalog import load_catalog
 from simcost.errors import FaultsError
 from simcost.scenario.checks.load import find_faults, load, load_with_services
+from simcost.scenario.inputs.whole_variations import whole_variations
 from simcost.scenario.runs.provenance import resolved_text
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.run import run
@@ -190,3 +191,17 @@ def test_a_plan_that_no_bound_covers_is_told_where_the_bounds_are(document: dict
     assert not rows & told.keys()
     assert "unlike replicas" in told["pools"]
     assert "an API answers" in told["api"]
+
+
+def test_a_pool_varies_by_its_place_or_its_name(tmp_path: Path) -> None:
+    """`vary` reaches a pool as `simcost sensitivity` does."""
+    pools = "\n    pools:\n      - name: base\n      - {name: peak, scaling: {kind: fixed, replicas: 2}}\n"
+    text = SMALL.partition("  - name: two")[0].rstrip() + pools
+    spaces = []
+    for place in ("1", "peak"):
+        vary = f"vary:\n  - {{path: pools.{place}.scaling.replicas, values: [3, 4]}}\n"
+        loaded = load_with_services(write(tmp_path, text=text + vary, name=f"{place}.yaml"))
+        spaces.append(whole_variations(loaded))
+    by_place, by_name = ([plan.node.get("pools") for plan in space.plans] for space in spaces)
+    assert [one.plain() for one in by_place if one] == [one.plain() for one in by_name if one]
+    assert [plan.name for plan in spaces[1].plans] == ["one, pool peak replicas 3", "one, pool peak replicas 4"]

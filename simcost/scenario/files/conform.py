@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
-from functools import cache
+from functools import cache, reduce
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -256,16 +256,20 @@ def spread(root: YamlNode, file: str) -> tuple[YamlNode, list[Fault]]:
 
 def merge(base: YamlNode, own: YamlNode) -> YamlNode:
     """`own` over `base`, key by key; a mapping of another `kind` replaces, and so does all that is not a mapping. A
-    mapping of places, such as `{0: ..., 2: ...}`, merges with the items of a list. A price is of its offer, and what
-    was measured of its accelerator: both are left out where `own` names another one; a price on demand also on spot.
+    mapping of places or names, such as `{0: ..., peak: ...}`, merges with the items of a list. A price is of its offer,
+    and what was measured of its accelerator: both are left out where `own` names another one; a price on demand also on
+    spot.
     """
     if isinstance(own.value, dict) and isinstance(base.value, str):
         base = replace(base, value={"kind": base})
     if isinstance(own.value, str) and isinstance(base.value, dict) and "kind" in base.value:
         own = replace(own, value={"kind": own})
     mine, theirs = own.value, base.value
-    if isinstance(theirs, list) and isinstance(mine, dict) and mine and set(mine) <= set(map(str, range(len(theirs)))):
-        return replace(base, value=[merge(one, mine.get(str(i), one)) for i, one in enumerate(theirs)])
+    if isinstance(theirs, list) and isinstance(mine, dict) and mine:
+        places = [{str(i), *_names(one)} for i, one in enumerate(theirs)]
+        if set(mine) <= {key for place in places for key in place}:
+            found = [[child for key, child in mine.items() if key in place] for place in places]
+            return replace(base, value=[reduce(merge, own, one) for one, own in zip(theirs, found, strict=True)])
     if not isinstance(mine, dict) or not isinstance(theirs, dict) or _other_kind(mine, theirs):
         return own
     theirs = _but_of_others(mine, theirs)
@@ -277,6 +281,12 @@ def merge(base: YamlNode, own: YamlNode) -> YamlNode:
             for key, child in both.items()
         },
     )
+
+
+def _names(item: YamlNode) -> list[str]:
+    """The name of an item of a list; none where it has none."""
+    name = item.get("name")
+    return [name.value] if name is not None and isinstance(name.value, str) else []
 
 
 _OF = {

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from simcost.billing import Spot
+from simcost.billing import OnDemand, Spot
 from simcost.compare.bounds import MixBounds, mix_bounds
 from simcost.compare.racing import Entrant
 from simcost.errors import InputError
@@ -258,7 +258,8 @@ class Candidates:
             name=plan.plan.name,
             bound_usd=self._least_usd(
                 plan, self._least_replicas(plan, bounds, replicas), self._least_tokens(plan, bounds, replicas)
-            ),
+            )
+            + self._prefill_usd(plan),
             chain=f"{variation.without(*_SIZES, 'buy')} {pool.kinds}" if sizes else "",
             sizes=sizes,
             family=hardware.family,
@@ -280,10 +281,18 @@ class Candidates:
                 bound.least_replicas(self._slo.attainment, factor, unjudged=self._unjudged(bound, plan, replicas))
                 for bound, factor in zip(bounds, plan.factors, strict=True)
             )
-        interrupted = plan.pool.interruptions is not None or any(
-            isinstance(option, Spot) for option in (plan.plan.buy, *plan.plan.or_buy)
-        )
-        return needed if interrupted else max(needed, always_there(plan))
+        return needed if _may_lose_nodes(plan) else max(needed, always_there(plan))
+
+    def _prefill_usd(self, plan: ResolvedPlan) -> float:
+        """Cost a month of the nodes of a prefill side that are always there; without what both sides may share: disks,
+        of which more may be cheaper, and commitments.
+        """
+        side = plan.prefill
+        buy = None if side is None else side.plan.buy
+        if side is None or _may_lose_nodes(side) or not isinstance(buy, OnDemand) or buy.commitments:
+            return 0.0
+        without_disks = replace(side.pool, startup=replace(side.pool.startup, disk=0.0))
+        return self._least_usd(replace(side, pool=without_disks), always_there(side), 0.0)
 
     def _least_usd(self, plan: ResolvedPlan, replicas: float, tokens: float) -> float:
         """Cost a month of so many replicas, with their disks and the fewest tokens that good requests can have."""
@@ -348,6 +357,12 @@ def _has_bounds(plan: ResolvedPlan) -> bool:
     of it.
     """
     return plan.prefill is None and plan.pool.prefix_cache is None and not plan.other_pools
+
+
+def _may_lose_nodes(plan: ResolvedPlan) -> bool:
+    """True if nodes are interrupted, so that no replica is there all the time."""
+    spot = any(isinstance(option, Spot) for option in (plan.plan.buy, *plan.plan.or_buy))
+    return spot or plan.pool.interruptions is not None
 
 
 def always_there(plan: ResolvedPlan) -> float:
