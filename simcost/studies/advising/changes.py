@@ -103,5 +103,6 @@ def _short(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(_short(one) for one in value) or "none"
     if isinstance(value, dict):
-        return " ".join(f"{key} {_short(one)}" for key, one in value.items() if one is not None and key != "kind")
+        fields = [f"{key} {_short(one)}" for key, one in value.items() if one is not None and key != "kind"]
+        return " ".join(fields) or str(value.get("kind", "none"))
     return f"{value:.6g}" if isinstance(value, float) else str(value)

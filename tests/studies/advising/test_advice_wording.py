@@ -8,8 +8,10 @@ from typing import Any
 from support.scenarios import write
 
 from simcost.scenario.checks.load import load_with_services
+from simcost.studies.advising.changes import wording
 from simcost.studies.advising.charts import savings
 from simcost.studies.advising.kinds import ActionKind
+from simcost.studies.advising.result import FieldChange
 from simcost.studies.advising.whole import DependentPlan
 
 TWO = """\
@@ -34,6 +36,14 @@ def test_an_action_that_costs_more_is_not_said_to_save() -> None:
     drawn: Any = savings(SimpleNamespace(actions=actions)).to_dict()  # type: ignore[arg-type]
     rows = json.loads(drawn["datasets"][drawn["data"]["name"]])
     assert [row["taken"] for row in rows] == ["saves also after those above it", "saves alone only", "costs more"]
+
+
+def test_a_policy_without_fields_is_named_by_its_kind() -> None:
+    after = [{"scorer": {"kind": "queue"}, "weight": 2.0}, {"scorer": {"kind": "kv-cache-utilization"}}]
+    change = FieldChange(path="router.scorers", before=None, after=after)
+    assert wording([change]) == (
+        "router.scorers \N{RIGHTWARDS ARROW} scorer queue weight 2, scorer kv-cache-utilization"
+    )
 
 
 def _action(kind: str, usd: float, then: float | None) -> SimpleNamespace:
