@@ -19,7 +19,7 @@ from statistics import fmean
 
 from simcost.compare.confidence import interval, least_share
 from simcost.compare.significance import negligible_usd
-from simcost.slo import Check, is_to_reach
+from simcost.slo import FUTURES, Check, is_to_reach
 
 PRIOR_WEIGHT = 2
 """Degrees of freedom that the spread which is assumed of a cost counts as."""
@@ -101,13 +101,14 @@ def lower_bounds(scores: Sequence[RunScore], level: float) -> tuple[Check, ...]:
 
     Shares that are the same in all replications, such as 1, have no spread to tell how sure they are: their bound is
     that of as many independent requests as were judged, unless all must be good. A single replication counts as it is.
+    Futures are counted: as many of those that were simulated must meet the SLO as its risk asks for.
     """
     found = []
     for i, same in enumerate(zip(*(score.checks for score in scores), strict=True)):
         name, target = same[0].name, same[0].target
         values = [_worst(check) for check in same]
-        if inf in values:
-            found.append(Check.of(name, None, target))
+        if inf in values or name == FUTURES:
+            found.append(Check.of(name, None if inf in values else fmean(values), target))
             continue
         bounds = interval(values, 2 * level - 1, exact=True)
         bound = bounds.lo if is_to_reach(name) else bounds.hi
@@ -148,7 +149,7 @@ def bound_lost(scores: Sequence[RunScore], replications: int, level: float) -> b
     them there: t s / sqrt(N) (1 - mean) N <= sum of (value - mean)^2. Where it does not, nothing is said.
     """
     for same in zip(*(score.checks for score in scores), strict=True):
-        if not is_to_reach(same[0].name):
+        if not is_to_reach(same[0].name) or same[0].name == FUTURES:
             continue
         values = [*map(_worst, same), *[1.0] * (replications - len(same))]
         bounds = interval(values, 2 * level - 1, exact=True)

@@ -16,7 +16,7 @@ from simcost.compare.provisioning import Provisioning
 from simcost.compare.sides import Sides
 from simcost.ledger.requests import AdapterLoads, PrefixHits
 from simcost.perf.quality import ModelQuality
-from simcost.slo import Check, JobReport, SloReport, is_to_reach
+from simcost.slo import FUTURES, Check, JobReport, SloReport, is_to_reach
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -340,7 +340,7 @@ def summarise(
     """
     runs = tuple(sorted(results, key=lambda run: run.replication))
     met_share = sum(run.met for run in runs) / len(runs)
-    checks = _means(runs) if risk is None else (Check.of("futures", met_share, round(1 - risk, 12)),)
+    checks = _means(runs) if risk is None else (Check.of(FUTURES, met_share, round(1 - risk, 12)),)
     services = tuple(
         summarise(same[0].plan, same, level, risk, quality=of_services.get(same[0].plan), at_least=at_least)
         for same in zip(*(run.services for run in runs), strict=True)

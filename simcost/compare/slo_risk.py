@@ -8,9 +8,7 @@ from statistics import fmean, stdev
 from simcost.compare.confidence import least_share
 from simcost.compare.racing import RunScore
 from simcost.compare.results import RunResult
-from simcost.slo import Check, is_to_reach
-
-_FUTURES = "futures"
+from simcost.slo import FUTURES, Check, is_to_reach
 
 CLASSES = ((0.01, "very low"), (0.05, "low"), (0.20, "medium"))
 """Upper ends of the classes of risk; above the last it is high."""
@@ -98,21 +96,25 @@ def spot_hours(run: RunResult) -> float:
     return fsum(charge.consumed_quantity for charge in charges)
 
 
+def futures_met(scores: Sequence[RunScore]) -> int | None:
+    """Number of the simulated futures that meet the SLO; None where it is not of futures."""
+    checks = [check for score in scores for check in score.checks]
+    return sum(check.met for check in checks) if checks and checks[0].name == FUTURES else None
+
+
 def least_of_futures(scores: Sequence[RunScore], level: float) -> float | None:
     """Share of all futures that meet the SLO at least, at a one-sided confidence, by those that were simulated.
 
     None where the SLO is not of futures. Three of three show no more than 37 %, 29 of 29 show 90 %.
     """
-    checks = [check for score in scores for check in score.checks]
-    if not checks or checks[0].name != _FUTURES:
-        return None
-    return least_share(fmean(check.met for check in checks), len(checks), level)
+    met = futures_met(scores)
+    return None if met is None else least_share(met / len(scores), len(scores), level)
 
 
 def _misses(checks: Sequence[Check]) -> float:
     missed = fmean(0.0 if check.met else 1.0 for check in checks)
     values = [inf if check.measured is None else check.measured for check in checks]
-    if checks[0].name == _FUTURES:
+    if checks[0].name == FUTURES:
         return (sum(not check.met for check in checks) + 1) / (len(checks) + 2)
     if inf in values or len(values) == 1 or min(values) == max(values):
         return missed

@@ -94,10 +94,10 @@ def percent_change(share: float) -> str:
     return f"{100 * share:,.0f} %" if share >= 9.995 else f"{100 * share:.3g} %"
 
 
-def on_futures(count: int, least: float, level: float) -> str:
+def on_futures(count: int, met: int, least: float, level: float) -> str:
     """`on 3 fresh futures, which show ... that it holds in at least 36.8 % of all`."""
-    sure = f"{100 * level:g} % confidence"
-    return f"on {count} fresh futures, which show with {sure} that it holds in at least {format_share(least)} of all"
+    sure = f"show with {100 * level:g} % confidence that it holds in at least {format_share(least)} of all"
+    return f"on {count} fresh futures, " + (f"which {sure}" if met == count else f"of which {met} meet it; they {sure}")
 
 
 def missed(checks: Sequence[Check]) -> str:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 Percentile = Literal["p50", "p90", "p95", "p99"]
 JobLevel = Literal["mean", "p50", "p90", "p95", "p99", "max"]
-_SHARES_TO_REACH = ("attainment", "futures", "deadlines")
+FUTURES = "futures"
+"""Name of the check of the share of futures that meet the SLO. A future does or does not, so that it has no spread."""
+_SHARES_TO_REACH = ("attainment", FUTURES, "deadlines")
 
 
 def is_to_reach(check: str) -> bool:

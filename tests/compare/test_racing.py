@@ -123,6 +123,16 @@ def test_a_plan_is_feasible_by_its_lower_bound_and_not_by_its_mean() -> None:
     assert not holds(slow, 0.95)
 
 
+def test_futures_are_counted() -> None:
+    """A future meets the SLO or misses it: as many must meet it as the risk asks for, as in `simcost run`."""
+    futures = [RunScore(usd=1, checks=(Check.of("futures", met, 0.8),)) for met in (0.0, 1.0, 1.0, 1.0, 1.0)]
+    assert [bound.measured for bound in lower_bounds(futures, 0.95)] == [0.8]
+    assert holds(futures, 0.95)
+    assert not bound_lost(futures[:1], 5, 0.95)
+    assert not holds(futures[:4], 0.95)
+    assert hopeless(futures[:1], 4), "one of four is more than a fifth"
+
+
 def test_a_plan_leaves_once_no_result_can_save_it() -> None:
     assert hopeless([score(1, 0.94)], 5), "0.94 and four times 1 are less than 0.99 on average"
     assert not hopeless([score(1, 0.96)], 5)

@@ -21,7 +21,7 @@ from simcost.scenario.runs.run_keys import run_key
 from simcost.scenario.runs.serving_runs import ServingRun, serving_ledger
 from simcost.scenario.runs.tasks import AssessPlan, Key, shared_by_runs
 from simcost.scenario.schema.scenario import Plan
-from simcost.slo import Check
+from simcost.slo import FUTURES, Check
 
 
 class Simulations:
@@ -188,7 +188,7 @@ class Simulations:
         demand = self.question.loaded.scenario.demand
         usd = result.bill.per_month_usd
         if demand is not None:
-            return RunScore(usd=usd, checks=(Check.of("futures", float(result.met), round(1 - demand.risk, 12)),))
+            return RunScore(usd=usd, checks=(Check.of(FUTURES, float(result.met), round(1 - demand.risk, 12)),))
         return RunScore(usd=usd, checks=result.checks, judged=result.judged)
 
 

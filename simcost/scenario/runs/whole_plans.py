@@ -24,7 +24,7 @@ from simcost.scenario.runs.service_runs import runs_of_services, service_rows
 from simcost.scenario.runs.tables import RunTables
 from simcost.scenario.runs.tasks import Key
 from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
-from simcost.slo import Check
+from simcost.slo import FUTURES, Check
 from simcost.trace.workload.spec import RecordedWorkload
 from simcost.units import SECONDS_PER_DAY
 
@@ -199,7 +199,7 @@ class WholePlans:
         risk = self._risk()
         usd = result.bill.per_month_usd
         if risk is not None:
-            return RunScore(usd=usd, checks=(Check.of("futures", float(result.met), round(1 - risk, 12)),))
+            return RunScore(usd=usd, checks=(Check.of(FUTURES, float(result.met), round(1 - risk, 12)),))
         checks, judged = list(result.checks), list(result.judged)
         for one in result.services:
             checks += [replace(check, name=f"{one.plan}: {check.name}") for check in one.checks]

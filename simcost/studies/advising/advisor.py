@@ -12,6 +12,7 @@ from simcost.compare.racing import Race, RunScore, lower_bounds
 from simcost.compare.results import RunResult
 from simcost.compare.slo_risk import (
     UnseenInterruptions,
+    futures_met,
     least_of_futures,
     miss_probability,
     risk_class,
@@ -59,6 +60,7 @@ class Advisor:
         lines, origin = self._plan.about()
         seeds = {"search_seed": self._searched.seed, "confirmation_seed": self._confirmed.seed}
         order = [*then, *(one for one in ranked if one not in then)]
+        first = self._confirmed.all_of(order[0] if order else name)
         found = Advice(
             verdict="",
             scenario=scenario,
@@ -72,9 +74,8 @@ class Advisor:
             tried=tuple(tried),
             level=self._searched.level,
             replications=self._searched.seeds,
-            least_of_futures=least_of_futures(
-                self._confirmed.all_of(order[0] if order else name), self._searched.level
-            ),
+            least_of_futures=least_of_futures(first, self._searched.level),
+            futures_met=futures_met(first),
             cautions=self._cautions(list(then)) if then or (met and good) else (),
             simulated=len(self._searched.keys | self._confirmed.keys),
             assumptions=[*lines, *dict.fromkeys(kind.left_out_of for kind in self._kinds if kind.left_out)],

@@ -128,6 +128,8 @@ class Advice:
     least_of_futures: float | None = None
     """Lower confidence bound of the share of all futures in which the first action, or the plan, meets the SLO, by the
     fresh ones; None where the SLO is not of futures."""
+    futures_met: int | None = None
+    """Fresh futures in which it meets the SLO."""
     cautions: tuple[str, ...] = ()
     """Sentences on what the runs of the plan, after the actions that are taken, do not show; after the name of a
     service where there are several."""

@@ -28,7 +28,8 @@ def _actions(advice: Advice) -> str:
     more = f"; with the next {len(taken) - 1}, one after another," if len(taken) > 1 else ":"
     proof = f"on {advice.replications} fresh seeds with {100 * advice.level:g} % confidence"
     if advice.least_of_futures is not None:
-        proof = on_futures(advice.replications, advice.least_of_futures, advice.level)
+        count, met = advice.replications, advice.futures_met or 0
+        proof = on_futures(count, met, advice.least_of_futures, advice.level)
     if advice.replications == 1:
         proof = "in the one replication that there is"
     return (

@@ -9,11 +9,11 @@ from simcost.studies.advising.charts import of_service
 from simcost.studies.advising.result import Advice, Saving
 
 METHOD = (
-    "An action is the cheapest plan of its kind whose SLO holds at the lower confidence bound, in the search and on "
-    "seeds that the search never saw. Savings are paired differences on those seeds, and what the plan costs is of "
-    "them too, not of the seeds of `simcost run`; `then` is what an action still saves after those above it, and a "
-    "dash where it saves too little then, or the SLO does not hold. Savings alone do not add up. `At least` is the "
-    "attainment at its lower confidence bound."
+    "An action is the cheapest plan of its kind whose SLO holds at the lower confidence bound (where demand is "
+    "forecast, in as many futures as `risk` asks for), in the search and on seeds that the search never saw. Savings "
+    "are paired differences on those seeds, and what the plan costs is of them too, not of the seeds of `simcost run`; "
+    "`then` is what an action still saves after those above it, and a dash where it saves too little then, or the SLO "
+    "does not hold. Savings alone do not add up. `At least` is the attainment at its lower confidence bound."
 )
 RISK = "SLO risk: probability that one more run of this length misses a target."
 UNSEEN = "what one does to the SLO was not simulated, and the SLO risk takes"

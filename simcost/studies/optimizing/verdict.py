@@ -37,7 +37,9 @@ def _best(document: Mapping[str, Any], best: Mapping[str, Any]) -> str:
     elif document["replications"] == 1:
         how = "in a single replication, which tells nothing of others (--seeds 10 does)"
     elif "futures" in best["lower_bounds"]:
-        how = f"confirmed {on_futures(document['replications'], best['lower_bounds']['futures'], document['level'])}"
+        count = document["replications"]
+        met = round(best["slo"]["met_share"] * count)
+        how = f"confirmed {on_futures(count, met, best['lower_bounds']['futures'], document['level'])}"
     return (
         f"{best['name']} is the cheapest of {plural(document['candidates'], 'plan')} that meets the SLO"
         f"{within_others(document)}{even_if_slower(document)}: "

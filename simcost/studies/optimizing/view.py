@@ -67,7 +67,8 @@ def _of_service(document: Document) -> list[Part]:
 
 METHOD = (
     "Plans are tried in the order of the least that they can cost; a plan meets the SLO when the lower confidence "
-    "bound of every target does. The verdict and the best plans have the figures of seeds that the search never saw; "
+    "bound of every target does, and where demand is forecast, when as many of the simulated futures meet it as `risk` "
+    "asks for. The verdict and the best plans have the figures of seeds that the search never saw; "
     "the front has those of the search, on the seeds of `simcost run`."
 )
 
