@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from simcost.plan import Fixed
@@ -51,7 +51,22 @@ class ActionKind:
 
 
 def sizes_of(plan: Plan) -> Iterator[ActionKind]:
-    """Other numbers of replicas, and other settings of the autoscaler."""
+    """Other numbers of replicas, and other settings of the autoscaler; where prefill is apart, also of its side."""
+    yield from _sizes_of(plan)
+    if plan.disaggregation is None:
+        return
+    for kind in _sizes_of(replace(plan, scaling=plan.disaggregation.scaling, disaggregation=None)):
+        if kind.sizes != "own":
+            dimensions = tuple(map(_of_prefill, kind.dimensions))
+            yield replace(kind, name=f"{kind.name}, prefill", dimensions=dimensions, sizes="none")
+
+
+def _of_prefill(dimension: Dimension) -> Dimension:
+    partials: list[Partial] = [{"disaggregation": one} for one in dimension]
+    return partials
+
+
+def _sizes_of(plan: Plan) -> Iterator[ActionKind]:
     policy = plan.scaling
     if isinstance(policy, Fixed):
         yield ActionKind(

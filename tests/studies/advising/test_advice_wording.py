@@ -5,12 +5,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from support.scenarios import write
+from support.scenarios import SMALL, write
 
-from simcost.scenario.checks.load import load_with_services
+from simcost.scenario.checks.load import load, load_with_services
 from simcost.studies.advising.changes import wording
 from simcost.studies.advising.charts import savings
-from simcost.studies.advising.kinds import ActionKind
+from simcost.studies.advising.kinds import ActionKind, sizes_of
 from simcost.studies.advising.result import FieldChange
 from simcost.studies.advising.whole import DependentPlan
 
@@ -44,6 +44,22 @@ def test_a_policy_without_fields_is_named_by_its_kind() -> None:
     assert wording([change]) == (
         "router.scorers \N{RIGHTWARDS ARROW} scorer queue weight 2, scorer kv-cache-utilization"
     )
+
+
+def test_sizes_of_a_prefill_side_are_tried_beside_those_of_decode(tmp_path: Path) -> None:
+    apart = "disaggregation: {scaling: {kind: target-concurrency, target: 8, max: 3}, link: {bandwidth: 10GB/s}}"
+    fixed = "scaling: {kind: fixed, replicas: 1}\n"
+    loaded = load(write(tmp_path, (fixed, f"{fixed}    {apart}\n"), text=SMALL.partition("  - name: two")[0]))
+    kinds = {kind.name: kind for kind in sizes_of(loaded.scenario.plans[0])}
+    assert list(kinds) == [
+        "number of replicas",
+        "autoscaler",
+        "bounds of the autoscaler, prefill",
+        "target of the autoscaler, prefill",
+        "fixed fleet, prefill",
+    ]
+    [dimension] = kinds["fixed fleet, prefill"].dimensions
+    assert dimension[1] == {"disaggregation": {"scaling": {"kind": "fixed", "replicas": 2}}}
 
 
 def _action(kind: str, usd: float, then: float | None) -> SimpleNamespace:
