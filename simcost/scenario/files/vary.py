@@ -95,7 +95,7 @@ def _partial(node: YamlNode, name: str) -> YamlNode:
 
 
 def _alone(node: YamlNode) -> YamlNode:
-    """What a part says of its service alone."""
+    """A part without the keys that concern other services."""
     if not isinstance(node.value, dict):
         return node
     return replace(node, value={key: child for key, child in node.value.items() if key not in (KEY, *_JOINT)})

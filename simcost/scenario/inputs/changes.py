@@ -223,8 +223,8 @@ def _item(value: Any, key: str) -> Any:
 
 
 def _places(loaded: AnyScenario, path: str) -> list[tuple[Scenario | Forwarding | Sharing, list[str]]]:
-    """What a path of the file leads to a value in, the scenarios of one pool or what joins services of a plan, and the
-    path there.
+    """Objects in which a path of the file leads to a value, each with the path in it: scenarios of one pool, or terms
+    between services of a plan.
     """
     keys = path.split(".")
     if isinstance(loaded, LoadedScenario):
@@ -249,7 +249,7 @@ def _is_of_jobs(keys: Sequence[str]) -> bool:
 def _joint_terms(
     loaded: LoadedServices, plan: str | None, service: str, keys: Sequence[str]
 ) -> tuple[Forwarding | Sharing, list[str]] | None:
-    """What a service of a plan has to do with others, and the path in it: requests that it sends on, its rights on
+    """Terms between a service of a plan and others, and the path in them: requests that it sends on, its rights on
     shared nodes. None where the path leads to something of its own.
     """
     forwarding, sharing = (terms.get((plan or "", service)) for terms in (loaded.forwarding, loaded.sharing))
