@@ -13,6 +13,8 @@ from simcost.studies.advising.hardware_kinds import hardware_kinds, model_kinds
 from simcost.studies.advising.kinds import ActionKind, Partial, fleets_of, routers_of, sizes_of
 from simcost.studies.advising.purchase_kinds import commitment_kinds, most_nodes, region_kinds, spot_kinds
 
+LIMITS = (0.5, 0.75, 1.5, 2.0, 3.0)
+"""Of the requests that a replica has at a time."""
 SATURATED = (0.05, 0.15, 0.3, 0.6)
 """Shares of the KV cache in use above which batch work waits."""
 
@@ -38,6 +40,7 @@ def request_kinds(
     yield from model_kinds(loaded, plan, bounded=bounded)
     yield from _prefixes(loaded, plan)
     yield from _deferred(loaded, plan)
+    yield from _overflowing(plan)
 
 
 def _prefixes(loaded: LoadedScenario, plan: Plan) -> Iterator[ActionKind]:
@@ -53,6 +56,15 @@ def _prefixes(loaded: LoadedScenario, plan: Plan) -> Iterator[ActionKind]:
         return
     cached: list[Partial] = [{"prefix_cache": True}]
     yield ActionKind(name="prefix cache", effort="low", dimensions=(cached, fleets_of(plan)), sizes="own")
+
+
+def _overflowing(plan: Plan) -> Iterator[ActionKind]:
+    """Another number of requests that a replica takes before others answer what is more."""
+    limit = plan.admission.max_ongoing
+    if plan.overflow is None or limit is None or plan.pools:
+        return
+    limits: list[Partial] = [{"admission": {"max_ongoing": max(round(limit * factor), 1)}} for factor in LIMITS]
+    yield ActionKind(name="limit before overflow", effort="very low", dimensions=(limits, fleets_of(plan)), sizes="own")
 
 
 def _deferred(loaded: LoadedScenario, plan: Plan) -> Iterator[ActionKind]:

@@ -5,12 +5,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from support.scenarios import SMALL, write
 
 from simcost.scenario.checks.load import load, load_with_services
 from simcost.studies.advising.changes import wording
 from simcost.studies.advising.charts import savings
 from simcost.studies.advising.kinds import ActionKind, sizes_of
+from simcost.studies.advising.request_kinds import request_kinds
 from simcost.studies.advising.result import FieldChange
 from simcost.studies.advising.whole import DependentPlan
 
@@ -60,6 +62,19 @@ def test_sizes_of_a_prefill_side_are_tried_beside_those_of_decode(tmp_path: Path
     ]
     [dimension] = kinds["fixed fleet, prefill"].dimensions
     assert dimension[1] == {"disaggregation": {"scaling": {"kind": "fixed", "replicas": 2}}}
+
+
+@pytest.mark.parametrize(("limit", "tried"), [("max_ongoing: 30", True), ("max_queued: 30", False)])
+def test_the_limit_before_an_overflow_is_tried_where_there_is_one(tmp_path: Path, limit: str, tried: bool) -> None:
+    api = "overflow: {api: deepinfra/meta-llama/Meta-Llama-3.1-8B-Instruct, ttft: 400ms, tpot: 15ms}"
+    fixed = "scaling: {kind: fixed, replicas: 1}\n"
+    text = SMALL.partition("  - name: two")[0].replace("llama-3.2-1b", "llama-3.1-8b")
+    loaded = load(write(tmp_path, (fixed, f"{fixed}    admission: {{{limit}}}\n    {api}\n"), text=text))
+    kinds = {kind.name: kind for kind in request_kinds(loaded, loaded.scenario.plans[0], None)}
+    assert ("limit before overflow" in kinds) == tried
+    if tried:
+        limits = [one["admission"]["max_ongoing"] for one in kinds["limit before overflow"].dimensions[0]]  # type: ignore[call-overload, index]
+        assert limits == [15, 22, 45, 60, 90]
 
 
 def _action(kind: str, usd: float, then: float | None) -> SimpleNamespace:
