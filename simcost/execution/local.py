@@ -91,7 +91,8 @@ class LocalEngine:
 
     def _begin_early(self, todo: Assignments) -> None:
         """Start a worker while the first of many runs is at work, where it does not come out of the store at once."""
-        if self._jobs > 1 and not self._early and not todo.any_done and todo.waiting + self._ahead >= _MANY:
+        free = len(self._slots) < self._jobs and not self._early
+        if free and not todo.any_done and todo.waiting + self._ahead >= _MANY:
             self._early = [WorkerProcess(self._folder)]
             self._early[0].begin(todo.files[0].reference())
 

@@ -118,6 +118,19 @@ def test_a_worker_starts_while_the_first_of_many_runs_is_at_work(
     assert len(begun) == 1
 
 
+def test_no_worker_starts_early_where_all_places_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the second of two calls each place has a run at once; one worker more took time to start, and was for nobody."""
+    begun = list[TaskReference]()
+    monkeypatch.setattr(local.WorkerProcess, "begin", lambda _, task: begun.append(task))
+    monkeypatch.setattr(workers, "_WATCH_S", 0.02)
+    runs = [SmallRun(number=i, kind="busy" if i < 4 else "slow") for i in range(24)]
+    task = Squares(folder=tmp_path, numbers=np.arange(4))
+    with Workers(tmp_path, versions, jobs=2) as twice:
+        for _ in range(2):
+            twice.execute(runs, task, note=none)
+            assert len(begun) == 1
+
+
 def test_the_run_of_a_lost_worker_is_run_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     runs = [SmallRun(number=i, kind="killed once" if i in (2, 5) else "") for i in range(8)]
     assert [square for square, _ in squares(tmp_path, runs)] == [i**2 + 6 for i in range(8)]
