@@ -119,7 +119,7 @@ def test_a_worker_starts_while_the_first_of_many_runs_is_at_work(
 
 
 def test_no_worker_starts_early_where_all_places_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of the second of two calls each place has a run at once; one worker more took time to start, and was for nobody."""
+    """In the second of two calls each place has a run at once: one worker more would take time, and do nothing."""
     begun = list[TaskReference]()
     monkeypatch.setattr(local.WorkerProcess, "begin", lambda _, task: begun.append(task))
     monkeypatch.setattr(workers, "_WATCH_S", 0.02)
