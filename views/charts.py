@@ -121,7 +121,8 @@ def _panel(spec: Spec, data: Spec, name: str, width_px: int) -> None:
 
 def _names_px(spec: Spec) -> int:
     """Width of the names left of bars, about: the legend above them begins where the bars do."""
-    step = spec["height"].get("step") if isinstance(spec.get("height"), dict) else None
+    height = spec.get("height")
+    step = height.get("step", 0) if isinstance(height, dict) else 0
     channels = [layer.get("encoding", {}).get("y", {}) for layer in (spec, *spec.get("layer", ()))]
     names = [name for channel in channels for name in channel.get("sort") or ()] if step else []
     return max((7 * len(line) for name in names for line in label_lines(str(name), step)), default=0)

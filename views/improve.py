@@ -162,13 +162,13 @@ def _optimize_parts(found: Any) -> Sequence[Part]:
 
 def _ranges(draft: drafts.Draft) -> Settings:
     """The values that are not sure, each with its range, as a table to edit."""
-    rows = _probable_ranges(draft.values)
+    probable = _probable_ranges(draft.values)
     st.caption(
         "`demand` and `engine` (step times) are factors, `discount.OFFER` is a share, `price.OFFER` USD an hour; "
         "any number of the scenario may vary, such as `plans.0.scaling.replicas`."
     )
     edited = st.data_editor(
-        [{"value": path, "low": low, "high": high} for path, low, high in rows],
+        [{"value": path, "low": low, "high": high} for path, low, high in probable],
         num_rows="dynamic",
         hide_index=True,
         column_config={"value": "Value", "low": "Low", "high": "High"},

@@ -68,7 +68,7 @@ def show(scenarios: Path, plans: Any) -> None:
         fmt = st.selectbox("Format", formats, index=formats.index(guess), key=f"format of {guess}")
         head = _head(upload, fmt)
         mapping = _columns(upload, fmt, head)
-        where = _conditions(refused := [])
+        where, refused = _conditions()
         notation = _notation()
         skip = st.checkbox("Leave rows out that cannot be read")
         lacking = [] if head is None or fmt in NESTED else [COLUMNS[ours] for ours in COLUMNS if ours not in mapping]
@@ -146,14 +146,13 @@ def _columns(upload: Any, fmt: str, head: LogHead | None) -> dict[str, str]:
     return {ours: theirs for ours, theirs in chosen.items() if theirs}
 
 
-def _conditions(refused: list[str]) -> tuple[tuple[str, str], ...]:
-    """Columns and values of the rows to take; what is none goes to `refused`."""
+def _conditions() -> tuple[tuple[tuple[str, str], ...], list[str]]:
+    """Columns and values of the rows to take, and what is wrong with the field."""
     text = st.text_input("Rows with", placeholder="e.g. model=llama-3.1-8b", help=ROWS, max_chars=1_000)
     try:
-        return tuple(condition(part.strip()) for part in text.split(",") if part.strip())
+        return tuple(condition(part.strip()) for part in text.split(",") if part.strip()), []
     except ArgumentTypeError as error:
-        refused.append(f"Rows with: {error}")
-        return ()
+        return (), [f"Rows with: {error}"]
 
 
 def _notation() -> Notation:
