@@ -25,7 +25,7 @@ from simcost.sim.jobs.changing_capacity import GpuCapacity
 from simcost.tables.paths import inside
 from simcost.trace.jobs.jobs import Jobs
 from simcost.trace.jobs.nodes import NodeTable, read_nodes
-from simcost.trace.jobs.reader import of_other_types
+from simcost.trace.jobs.selection import of_other_types
 from simcost.units import format_seconds, how_many
 
 _PREEMPTING = ("remaining", "priority", "quotas")

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from simcost.trace.jobs.findings import log_findings
 from simcost.trace.jobs.jobs import NONE, STATUS, Ints, Jobs
-from simcost.trace.jobs.reader import span_s
+from simcost.trace.jobs.selection import span_s
 from simcost.trace.jobs.store import open_jobs
 
 _QUANTILES = {"p5": 0.05, "p50": 0.50, "p75": 0.75, "p95": 0.95, "p99": 0.99}
