@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from math import ceil, floor
-from typing import Any
 
 from simcost.billing import ManagedEndpoint, OnDemand, Spot
 from simcost.catalog import Catalog
@@ -13,21 +12,14 @@ from simcost.catalog.contracts import ContractPrice
 from simcost.catalog.facts import Offer
 from simcost.errors import FaultsError, InputError, did_you_mean
 from simcost.scenario.checks.load import changed, changed_services
-from simcost.scenario.files.forwarding import KEYS_OF_FORWARDING
 from simcost.scenario.files.nodes import YamlNode
-from simcost.scenario.files.sharing import KEY, OF_JOBS, SHARING
+from simcost.scenario.files.sharing import KEY
 from simcost.scenario.inputs.demand_scale import scaled
-from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
-from simcost.scenario.schema.scenario import Plan, Scenario
-from simcost.scenario.schema.services import Forwarding, Sharing
+from simcost.scenario.inputs.value_paths import KNOWN, number_at, numbers_at
+from simcost.scenario.schema.loaded_scenario import AnyScenario, LoadedScenario, LoadedServices
+from simcost.scenario.schema.scenario import Plan
 
-AnyScenario = LoadedScenario | LoadedServices
-_KNOWN = "write a field of the file such as workload.0.rate, or demand, engine, price.OFFER, discount.OFFER"
 _KNOWN_OF_JOBS = "write a field of the file such as plans.0.training.gpus, or price.OFFER, discount.OFFER"
-_KNOWN_OF_SERVICES = (
-    "write a field of the file such as services.NAME.workload.0.rate or plans.0.services.NAME.scaling.replicas, or "
-    "demand, engine, demand.NAME, engine.NAME, price.OFFER, discount.OFFER"
-)
 _FACTORS = ("demand", "engine")
 _FARTHEST = 128
 """Distance within which a whole number is looked for that a scenario may have: accelerators go by nodes."""
@@ -59,7 +51,7 @@ def base_value(loaded: AnyScenario, path: str) -> float:
     if money_alone(path):
         offer = _offers(loaded, name)[0]
         return loaded.first.catalog.contracted(offer).contracted_usd_per_h if kind == "price" else 0.0
-    return float(_number(loaded, path))
+    return float(number_at(loaded, path))
 
 
 def impossible(loaded: AnyScenario, path: str, lo: float, hi: float) -> str:
@@ -114,7 +106,7 @@ def is_whole(loaded: AnyScenario, path: str) -> bool:
     """True if the value counts something."""
     if _is_factor(loaded, path) or money_alone(path):
         return False
-    return isinstance(_number(loaded, path), int)
+    return isinstance(number_at(loaded, path), int)
 
 
 def nearest_whole(loaded: AnyScenario, path: str, value: float, lo: float, hi: float) -> int | None:
@@ -145,17 +137,6 @@ def of_requests(path: str) -> bool:
     return first in (*_FACTORS, "workload", "demand", "slo") or (first == KEY and rest[1:2] in (["workload"], ["slo"]))
 
 
-def plan_of(loaded: AnyScenario, path: str) -> str | None:
-    """Name of the only plan that depends on a value; None = all may."""
-    first, *rest = path.split(".")
-    if first != "plans" or not rest:
-        return None
-    names = [plan.name for plan in loaded.first.scenario.plans]
-    if rest[0].isdecimal():
-        return names[int(rest[0])] if int(rest[0]) < len(names) else None
-    return rest[0] if rest[0] in names else None
-
-
 def _is_factor(loaded: AnyScenario, path: str) -> bool:
     """True for `demand` and `engine`, of several services also with the name of one."""
     return path in _FACTORS or (isinstance(loaded, LoadedServices) and path.partition(".")[0] in _FACTORS)
@@ -178,96 +159,6 @@ def _scaled(loaded: AnyScenario, name: str, value: float) -> AnyScenario:
         key: scaled(scaled_service, value) for key, scaled_service in _scaled_services(loaded, "demand", name).items()
     }
     return replace(loaded, services={**loaded.services, **found}) if isinstance(loaded, LoadedServices) else found[""]
-
-
-def _number(loaded: AnyScenario, path: str) -> int | float:
-    """The number in a field of the scenario; one value where several services have it."""
-    values = list(_numbers(loaded, path))
-    if len(set(values)) > 1:
-        shown = ", ".join(f"{value:g}" for value in values)
-        raise InputError(
-            f"--vary {path}: services differ in it ({shown}); name one, as plans.0.services.NAME.scaling.replicas"
-        )
-    return values[0]
-
-
-def _numbers(loaded: AnyScenario, path: str) -> Iterator[int | float]:
-    """The number in each of the services that a path concerns."""
-    for within, keys in _places(loaded, path):
-        value: Any = asdict(within)
-        for key in keys:
-            outer, value = value, _item(value, key)
-            if value is None:
-                known = _KNOWN_OF_SERVICES if isinstance(loaded, LoadedServices) else _KNOWN
-                counted = "; lists are counted from 0" if isinstance(outer, list | tuple) else ""
-                raise InputError(f"--vary {path}: {loaded.path} has no {key!r} there{counted}; {known}")
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise InputError(f"--vary {path}: {_shown(value)} is not a number that could vary; {_KNOWN}")
-        yield value
-
-
-def _shown(value: Any) -> str:
-    """A value that is not a number, of several the names of their fields."""
-    return f"a group of fields ({', '.join(value)})" if isinstance(value, Mapping) else repr(value)
-
-
-def _item(value: Any, key: str) -> Any:
-    """Value at a key, of a list at a place or with a name; None where there is nothing."""
-    if isinstance(value, Mapping):
-        return value.get(key)
-    if isinstance(value, list | tuple):
-        if key.isdecimal():
-            return value[int(key)] if int(key) < len(value) else None
-        return next((one for one in value if isinstance(one, Mapping) and one.get("name") == key), None)
-    return None
-
-
-def _places(loaded: AnyScenario, path: str) -> list[tuple[Scenario | Forwarding | Sharing, list[str]]]:
-    """Objects in which a path of the file leads to a value, each with the path in it: scenarios of one pool, or terms
-    between services of a plan.
-    """
-    keys = path.split(".")
-    if isinstance(loaded, LoadedScenario):
-        return [(loaded.scenario, keys)]
-    if keys[0] == KEY and len(keys) > 1:
-        return [(loaded.services[_service(loaded, keys[1], path)].scenario, keys[2:])]
-    if keys[0] == "plans" and keys[2:3] == [KEY] and len(keys) > 3:
-        name = _service(loaded, keys[3], path)
-        if (joint := _joint_terms(loaded, plan_of(loaded, path), name, keys[4:])) is not None:
-            return [joint]
-        return [(loaded.services[name].scenario, [*keys[:2], *keys[4:]])]
-    if loaded.jobs is not None and _is_of_jobs(keys):
-        return [(loaded.jobs.scenario, keys)]
-    return [(service.scenario, keys) for service in loaded.services.values()]
-
-
-def _is_of_jobs(keys: Sequence[str]) -> bool:
-    """True for the log and the targets of the jobs beside services, and for their part in a plan."""
-    return keys[0] in ("jobs", "slo") or (keys[0] == "plans" and len(keys) > 2 and keys[2] in OF_JOBS)
-
-
-def _joint_terms(
-    loaded: LoadedServices, plan: str | None, service: str, keys: Sequence[str]
-) -> tuple[Forwarding | Sharing, list[str]] | None:
-    """Terms between a service of a plan and others, and the path in them: requests that it sends on, its rights on
-    shared nodes. None where the path leads to something of its own.
-    """
-    forwarding, sharing = (terms.get((plan or "", service)) for terms in (loaded.forwarding, loaded.sharing))
-    first, *rest = keys or [""]
-    if forwarding is not None and first in KEYS_OF_FORWARDING:
-        return forwarding, [first, *rest]
-    return (sharing, rest) if sharing is not None and first == SHARING else None
-
-
-def _service(loaded: LoadedServices, key: str, path: str) -> str:
-    """Name of a service: a key of a path, or its number."""
-    names = list(loaded.services)
-    if key.isdecimal() and int(key) < len(names):
-        return names[int(key)]
-    if key not in names:
-        near = did_you_mean(key, names) or f"; services are {', '.join(names)}"
-        raise InputError(f"--vary {path}: {key!r} is none of the services{near}")
-    return key
 
 
 def with_plans(loaded: AnyScenario, names: Collection[str]) -> AnyScenario:
@@ -382,7 +273,7 @@ def _written(loaded: AnyScenario, path: str, value: float) -> AnyScenario:
     if isinstance(loaded, LoadedScenario):
         return replace(changed(loaded, root), catalog=loaded.catalog)
     found = changed_services(loaded, root)
-    if any(abs(one - number) > 1e-9 * abs(number) for one in _numbers(found, path)):
+    if any(abs(one - number) > 1e-9 * abs(number) for one in numbers_at(found, path)):
         raise InputError(
             f"--vary {path}: each service has one of its own, so that this changes nothing; name one, as "
             "plans.0.services.NAME.scaling.replicas"
@@ -412,7 +303,7 @@ def _set(node: YamlNode, keys: Sequence[str], value: float | YamlNode, path: str
     if isinstance(node.value, dict):
         child = node.value.get(key, replace(node, value={}))
         return replace(node, value={**node.value, key: _set(child, rest, value, path)})
-    raise InputError(f"--vary {path}: nothing can be changed at {key!r}; {_KNOWN}")
+    raise InputError(f"--vary {path}: nothing can be changed at {key!r}; {KNOWN}")
 
 
 def _place(each: Sequence[YamlNode], key: str) -> int | None:

@@ -14,10 +14,9 @@ from simcost.scenario.files.conform import merge
 from simcost.scenario.files.nodes import YamlNode, items
 from simcost.scenario.files.pools import in_pools
 from simcost.scenario.files.sharing import KEY, OF_JOBS, OF_NODES, SHARING
-from simcost.scenario.inputs.changes import AnyScenario
 from simcost.scenario.inputs.combined_plans import PlanNames, not_a_plan, plan_key, renamed
 from simcost.scenario.inputs.variations import Alternative, check_size, written_dimensions
-from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.scenario.schema.loaded_scenario import AnyScenario, LoadedScenario
 
 MOST = 2_000
 """Combinations, at most: each is checked as a scenario of its own."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from simcost.compare.results import PlanSummary
-from simcost.scenario.inputs.changes import AnyScenario, Changed
+from simcost.scenario.inputs.changes import Changed
 from simcost.scenario.runs.contributions import ServedSide
 from simcost.scenario.runs.execution import RunOptions
 from simcost.scenario.runs.provenance import assumptions, provenance
@@ -18,7 +18,7 @@ from simcost.scenario.runs.run import comparison_of_pool, pool_runs, pool_sides,
 from simcost.scenario.runs.service_provenance import assumptions_of_services, provenance_of_services
 from simcost.scenario.runs.service_runs import comparison_of_services, runs_of_services, service_rows
 from simcost.scenario.runs.tasks import Key
-from simcost.scenario.schema.loaded_scenario import LoadedServices
+from simcost.scenario.schema.loaded_scenario import AnyScenario, LoadedServices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

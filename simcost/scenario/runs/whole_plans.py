@@ -11,7 +11,6 @@ from simcost.compare.racing import RunScore, bound_lost, holds, hopeless
 from simcost.compare.results import PlanSummary, RunResult, summarise
 from simcost.execution.workers import Workers
 from simcost.perf.quality import ModelQuality
-from simcost.scenario.inputs.changes import AnyScenario
 from simcost.scenario.inputs.clusters import find_clusters
 from simcost.scenario.inputs.model_quality import final_qualities, model_qualities, service_qualities
 from simcost.scenario.runs.execution import RunOptions
@@ -23,7 +22,7 @@ from simcost.scenario.runs.service_provenance import assumptions_of_services, pr
 from simcost.scenario.runs.service_runs import runs_of_services, service_rows
 from simcost.scenario.runs.tables import RunTables
 from simcost.scenario.runs.tasks import Key
-from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
+from simcost.scenario.schema.loaded_scenario import AnyScenario, LoadedScenario, LoadedServices
 from simcost.slo import FUTURES, Check
 from simcost.trace.workload.spec import RecordedWorkload
 from simcost.units import SECONDS_PER_DAY

@@ -60,3 +60,7 @@ class LoadedServices:
     def first(self) -> LoadedScenario:
         """The first service, for what is the same in all: name, plans, seeds, catalog."""
         return next(iter(self.services.values()))
+
+
+AnyScenario = LoadedScenario | LoadedServices
+"""Of one pool, or of several services."""

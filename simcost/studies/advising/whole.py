@@ -13,7 +13,6 @@ from simcost.rng import confirmation_seed
 from simcost.scenario.files.nodes import items
 from simcost.scenario.files.pools import in_pools
 from simcost.scenario.files.sharing import KEY
-from simcost.scenario.inputs.changes import AnyScenario
 from simcost.scenario.inputs.combined_plans import not_a_plan
 from simcost.scenario.inputs.control import spot_rates
 from simcost.scenario.inputs.variations import as_dimensions
@@ -21,7 +20,7 @@ from simcost.scenario.inputs.whole_variations import WholePlan, whole_variations
 from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.whole_bounds import entrant_of
 from simcost.scenario.runs.whole_plans import WholePlans, is_sampled
-from simcost.scenario.schema.loaded_scenario import LoadedServices
+from simcost.scenario.schema.loaded_scenario import AnyScenario, LoadedServices
 from simcost.scenario.schema.scenario import Plan
 from simcost.studies.advising.advised import Choices
 from simcost.studies.advising.advisor import Advisor

@@ -7,10 +7,9 @@ from dataclasses import replace
 
 from simcost.scenario.files.nodes import items
 from simcost.scenario.files.sharing import KEY, on_nodes_of_plan
-from simcost.scenario.inputs.changes import AnyScenario
 from simcost.scenario.inputs.variations import Dimension
 from simcost.scenario.schema.jobs import OnShared
-from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
+from simcost.scenario.schema.loaded_scenario import AnyScenario, LoadedScenario, LoadedServices
 from simcost.scenario.schema.scenario import OF_A_POOL, Plan
 from simcost.studies.advising.job_kinds import bought_for_jobs, job_kinds
 from simcost.studies.advising.kinds import ActionKind, Partial, routers_of, sizes_of

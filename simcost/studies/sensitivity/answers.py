@@ -10,16 +10,10 @@ from simcost.compare.comparison import ranked
 from simcost.compare.sensitivity import Ends, Flip, doubtful, flip_interval, redrawn, within
 from simcost.compare.significance import negligible_usd
 from simcost.record import record
-from simcost.scenario.inputs.changes import (
-    AnyScenario,
-    is_whole,
-    money_alone,
-    nearest_whole,
-    of_requests,
-    plan_of,
-    with_values,
-)
+from simcost.scenario.inputs.changes import is_whole, money_alone, nearest_whole, of_requests, with_values
+from simcost.scenario.inputs.value_paths import plan_of
 from simcost.scenario.runs.assessment import Assessment
+from simcost.scenario.schema.loaded_scenario import AnyScenario
 from simcost.studies.sensitivity.deciding import Deciding, deciding
 from simcost.studies.sensitivity.simulated import ValueRuns
 from simcost.studies.sensitivity.states import (

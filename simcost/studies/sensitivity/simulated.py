@@ -11,14 +11,14 @@ from simcost.compare.results import PlanSummary
 from simcost.compare.sensitivity import NotKnownYetError, at_once
 from simcost.execution.options import EngineOptions
 from simcost.execution.workers import Workers
-from simcost.scenario.inputs.changes import AnyScenario, Changed, with_plans
+from simcost.scenario.inputs.changes import Changed, with_plans
 from simcost.scenario.runs.arrivals import Arrivals, identity_of
 from simcost.scenario.runs.assessment import Assessment, assess
 from simcost.scenario.runs.execution import RunOptions
 from simcost.scenario.runs.resolve import ResolvedScenario, Source, settle
 from simcost.scenario.runs.simulations import Request, Simulations, simulate_lines
 from simcost.scenario.runs.tasks import Key
-from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.scenario.schema.loaded_scenario import AnyScenario, LoadedScenario
 from simcost.studies.sensitivity.states import PlanAtValue, SimulatedPlans
 
 

@@ -20,7 +20,8 @@ from simcost.compare.results import PlanSummary
 from simcost.compare.sensitivity import perfect_information_usd
 from simcost.plan import Fixed
 from simcost.record import record
-from simcost.scenario.inputs.changes import AnyScenario, plans_of
+from simcost.scenario.inputs.changes import plans_of
+from simcost.scenario.schema.loaded_scenario import AnyScenario
 
 NONE, NONE_GOOD = "no plan meets the SLO", "no plan that is good enough meets the SLO"
 """Answers where no plan is best: the second where the quality asked for excludes some."""

@@ -13,7 +13,6 @@ from simcost.compare.verdict import cautions, none_eligible
 from simcost.errors import InputError
 from simcost.present.format import amount
 from simcost.scenario.inputs.changes import (
-    AnyScenario,
     base_value,
     impossible,
     is_whole,
@@ -23,6 +22,7 @@ from simcost.scenario.inputs.changes import (
     with_value,
 )
 from simcost.scenario.runs.execution import workers_of
+from simcost.scenario.schema.loaded_scenario import AnyScenario
 from simcost.studies.sensitivity.answers import FlipPlace, PlanAnswers
 from simcost.studies.sensitivity.simulated import SensitivitySettings, ValueRuns
 from simcost.studies.sensitivity.states import VariedRange, worth
