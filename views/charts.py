@@ -7,8 +7,8 @@ from typing import Any
 
 import streamlit as st
 
+from simcost.present.bar_charts import label_lines
 from simcost.present.chart_style import INK, TARGET, WIDTH, to_spec
-from simcost.present.charts import label_lines
 from simcost.present.parts import Part
 from views import legends
 from views.text import plain

@@ -22,7 +22,7 @@ from simcost.execution.options import EngineName
 from simcost.outputs import check_folder
 from simcost.scenario.checks import load as checks
 from simcost.scenario.checks.added_once import add_plan_once
-from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
+from simcost.scenario.schema.loaded_scenario import AnyScenario
 
 Progress = Callable[[float, str], None]
 CORES = os.cpu_count() or 1
@@ -38,7 +38,7 @@ def _silent(_share: float, _what: str) -> None:
 class CheckedScenario:
     """A checked scenario."""
 
-    loaded: LoadedScenario | LoadedServices
+    loaded: AnyScenario
 
     def __repr__(self) -> str:
         """Name and plans: what a console shows."""

@@ -11,7 +11,7 @@ from simcost.catalog import Catalog
 from simcost.errors import FaultsError, SimcostError
 from simcost.scenario.checks.load import load_text
 from simcost.scenario.files.added_plan import add_plan
-from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
+from simcost.scenario.schema.loaded_scenario import AnyScenario, LoadedScenario
 from simcost.scenario.schema.scenario import Plan
 
 
@@ -41,7 +41,7 @@ def add_plan_once(text: str, plan: Mapping[str, Any], file: Path) -> tuple[str, 
     return (edited, index) if same is None else (text, same)
 
 
-def _resolved(loaded: LoadedScenario | LoadedServices, index: int) -> tuple[Any, ...]:
+def _resolved(loaded: AnyScenario, index: int) -> tuple[Any, ...]:
     """All of a plan but its name: of several services the part of each, and how they hang together."""
     if isinstance(loaded, LoadedScenario):
         return (_unnamed(loaded.scenario.plans[index], loaded.catalog),)

@@ -29,7 +29,7 @@ from simcost.scenario.files.other_documents import known_document
 from simcost.scenario.files.pools import pools_alone, with_pools
 from simcost.scenario.files.services import by_service, has_services, without_services
 from simcost.scenario.inputs.file_hashes import hashes
-from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
+from simcost.scenario.schema.loaded_scenario import AnyScenario, LoadedScenario, LoadedServices
 from simcost.scenario.schema.scenario import Plan, Scenario
 from simcost.tables.digests import sha256_of
 from simcost.tables.paths import inside
@@ -48,7 +48,7 @@ def load(path: Path, data_folder: Path | None = None) -> LoadedScenario:
     return of_one_pool(load_with_services(path, data_folder))
 
 
-def of_one_pool(loaded: LoadedScenario | LoadedServices) -> LoadedScenario:
+def of_one_pool(loaded: AnyScenario) -> LoadedScenario:
     """A scenario of one pool a plan. Raises FaultsError for one of several services, or with plans of several pools."""
     if isinstance(loaded, LoadedServices):
         message = (
@@ -66,7 +66,7 @@ def of_one_pool(loaded: LoadedScenario | LoadedServices) -> LoadedScenario:
     return loaded
 
 
-def load_with_services(path: Path, data_folder: Path | None = None) -> LoadedScenario | LoadedServices:
+def load_with_services(path: Path, data_folder: Path | None = None) -> AnyScenario:
     """Read a scenario file of one pool a plan, or of several services; as `load`."""
     loaded, faults = _read(path, data_folder or path.parent)
     if loaded is None or faults:
@@ -74,7 +74,7 @@ def load_with_services(path: Path, data_folder: Path | None = None) -> LoadedSce
     return loaded
 
 
-def load_text(text: str, path: Path, data_folder: Path | None = None) -> LoadedScenario | LoadedServices:
+def load_text(text: str, path: Path, data_folder: Path | None = None) -> AnyScenario:
     """Read a scenario from YAML text.
 
     Args:
@@ -112,12 +112,12 @@ def find_faults(path: Path, data_folder: Path | None = None) -> list[Fault]:
     return _read(path, data_folder or path.parent)[1]
 
 
-def _read(path: Path, folder: Path) -> tuple[LoadedScenario | LoadedServices | None, list[Fault]]:
+def _read(path: Path, folder: Path) -> tuple[AnyScenario | None, list[Fault]]:
     text, faults = yaml.read(path)
     return (None, faults) if faults else _parsed(text, path, folder)
 
 
-def _parsed(text: str, path: Path, folder: Path) -> tuple[LoadedScenario | LoadedServices | None, list[Fault]]:
+def _parsed(text: str, path: Path, folder: Path) -> tuple[AnyScenario | None, list[Fault]]:
     file = str(path)
     root, faults = yaml.parse(text, file)
     if root is None:

@@ -27,11 +27,11 @@ from simcost.scenario.runs.service_runs import compared_services, service_rows
 from simcost.scenario.runs.serving_runs import ServingRun, list_serving_runs
 from simcost.scenario.runs.tables import RunTables
 from simcost.scenario.runs.tasks import Key, RunJobs, ServeRequests, shared_by_runs
-from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
+from simcost.scenario.schema.loaded_scenario import AnyScenario, LoadedServices
 
 
 def run(
-    loaded: LoadedScenario | LoadedServices | ResolvedScenario,
+    loaded: AnyScenario | ResolvedScenario,
     out: Path,
     *,
     seeds: int | None = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from simcost.scenario.runs.resolve_services import of_one_length, service_seed
-from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
+from simcost.scenario.schema.loaded_scenario import AnyScenario, LoadedScenario, LoadedServices
 from simcost.scenario.schema.scenario import Plan
 
 APART = (
@@ -14,7 +14,7 @@ APART = (
 )
 
 
-def is_whole(loaded: LoadedScenario | LoadedServices, plans: Collection[str]) -> bool:
+def is_whole(loaded: AnyScenario, plans: Collection[str]) -> bool:
     """True if some plans are judged by simulations of the whole alone: their parts are not apart, they have several
     pools, or clients wait, so that no capacity is known without a simulation.
     """
@@ -23,7 +23,7 @@ def is_whole(loaded: LoadedScenario | LoadedServices, plans: Collection[str]) ->
     return pools or not are_apart(loaded, plans) or any(one.closed_workload() is not None for one in services)
 
 
-def are_apart(loaded: LoadedScenario | LoadedServices, plans: Collection[str]) -> bool:
+def are_apart(loaded: AnyScenario, plans: Collection[str]) -> bool:
     """True if each service of some plans, or the requests alone, may be asked about without the others: the
     services share neither nodes nor commitments, do not send requests on and have no common forecast, and the scenario
     has no jobs.

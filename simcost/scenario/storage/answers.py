@@ -16,7 +16,7 @@ import simcost
 from simcost.errors import InputError
 from simcost.scenario.files.nodes import Plain
 from simcost.scenario.files.yaml import parse
-from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
+from simcost.scenario.schema.loaded_scenario import AnyScenario
 from simcost.scenario.storage.folders import check_sums, whole_folder, write_sums
 from simcost.tables.digests import sha256_of
 from simcost.tables.object_stores import source_name
@@ -27,9 +27,7 @@ LIBRARIES = ("numba", "numpy", "pyarrow", "scipy")
 _ANSWER = "answer.json"
 
 
-def stored_answer(
-    loaded: LoadedScenario | LoadedServices, folder: Path, make: Callable[[], Document], **options: Any
-) -> Document:
+def stored_answer(loaded: AnyScenario, folder: Path, make: Callable[[], Document], **options: Any) -> Document:
     """The stored answer, or else a new one, which is then stored.
 
     Args:
@@ -50,7 +48,7 @@ def stored_answer(
     return answer
 
 
-def _key(loaded: LoadedScenario | LoadedServices, options: dict[str, Any]) -> str:
+def _key(loaded: AnyScenario, options: dict[str, Any]) -> str:
     """SHA-256 of the question, of the files that the scenario names, and of the code that answers."""
     root, _ = parse(loaded.text, str(loaded.path))
     names = sorted(set(_texts(root.plain()))) if root is not None else []

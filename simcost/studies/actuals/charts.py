@@ -5,8 +5,9 @@ Pure functions from results to Altair charts; nothing is computed here but layou
 
 from typing import Any
 
+from simcost.present.bar_charts import stacked_bars
 from simcost.present.chart_style import INK, WIDTH, finish, inline
-from simcost.present.charts import parts_colour, rule, stacked_bars
+from simcost.present.charts import parts_colour, rule
 from simcost.present.format import printable
 from simcost.studies.actuals.result import ActualCosts, CostComparison, SkuDifference, UnmatchedSku
 

@@ -26,7 +26,7 @@ from simcost.studies.options import (
 from simcost.units import format_usd
 
 if TYPE_CHECKING:
-    from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
+    from simcost.scenario.schema.loaded_scenario import AnyScenario
     from simcost.studies.advising.result import Advice
 
 GATES: Mapping[str, Amount] = {"slo": "", "saving": "USD"}
@@ -98,7 +98,7 @@ def _advise(arguments: Arguments) -> Advice:
         return advise(loaded, (arguments.out or out) / "runs", settings, progress)
 
 
-def _scenario(path: Path, folder: Path | None) -> tuple[LoadedScenario | LoadedServices, Path]:
+def _scenario(path: Path, folder: Path | None) -> tuple[AnyScenario, Path]:
     """The scenario of a file or of a results folder, and the folder that keeps its runs."""
     from simcost.scenario.checks.load import load_with_services
     from simcost.scenario.storage.results import folder_of_inputs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from simcost.scenario.runs.services_apart import is_whole
-from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
+from simcost.scenario.schema.loaded_scenario import AnyScenario, LoadedServices
 from simcost.studies.advising.pool import advise_pool
 from simcost.studies.advising.result import Advice
 from simcost.studies.advising.services import advise_services
@@ -13,7 +13,7 @@ from simcost.studies.advising.settings import AdviceSettings, Progress, chosen_p
 from simcost.studies.advising.whole import advise_whole_plan
 
 
-def advise(loaded: LoadedScenario | LoadedServices, runs: Path, settings: AdviceSettings, progress: Progress) -> Advice:
+def advise(loaded: AnyScenario, runs: Path, settings: AdviceSettings, progress: Progress) -> Advice:
     """Actions that lower the cost of a plan and keep its SLO, or that make it meet it.
 
     Args:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from simcost.present.bar_charts import stacked_bars
 from simcost.present.chart_style import finish
-from simcost.present.charts import stacked_bars
 
 _COLOURS = {
     "covered by commitments": "#2B6299",

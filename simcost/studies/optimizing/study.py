@@ -6,14 +6,12 @@ from pathlib import Path
 
 from simcost.scenario.files.vary import varies_joint_terms
 from simcost.scenario.runs.services_apart import is_whole
-from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
+from simcost.scenario.schema.loaded_scenario import AnyScenario, LoadedServices
 from simcost.scenario.storage.answers import stored_answer
 from simcost.studies.optimizing.settings import Document, Progress, SearchSettings
 
 
-def optimize(
-    loaded: LoadedScenario | LoadedServices, runs: Path, settings: SearchSettings, progress: Progress
-) -> Document:
+def optimize(loaded: AnyScenario, runs: Path, settings: SearchSettings, progress: Progress) -> Document:
     """Search the cheapest plan that meets the SLO, of several services that of each.
 
     Args:

@@ -10,6 +10,7 @@ from math import floor
 from typing import Any
 
 from simcost.compare.verdict import GPU_TIME
+from simcost.present.bar_charts import groups, stacked_bars
 from simcost.present.chart_style import (
     INK,
     WIDTH,
@@ -23,7 +24,7 @@ from simcost.present.chart_style import (
     to_png,
     to_svg,
 )
-from simcost.present.charts import around, filled_if_met, groups, interval_scatter, rule, stacked_bars
+from simcost.present.charts import around, filled_if_met, interval_scatter, rule
 from simcost.present.format import exact
 from simcost.present.format import usd as money
 from simcost.studies.plans.fleet_chart import fleet_timeline

@@ -4,18 +4,9 @@ from math import fsum
 from typing import Any
 
 from simcost.compare.verdict import GPU_TIME
+from simcost.present.bar_charts import stacked_bars
 from simcost.present.chart_style import GRID, INK, ROWS, Document, Rows, finish, first, names, time_unit
-from simcost.present.charts import (
-    around,
-    counts,
-    distribution,
-    interval_scatter,
-    panel,
-    panels_over_time,
-    rule,
-    stacked_bars,
-    time,
-)
+from simcost.present.charts import around, counts, distribution, interval_scatter, panel, panels_over_time, rule, time
 from simcost.present.format import count, seconds, share
 
 TABLES = ("waits", "gpus")

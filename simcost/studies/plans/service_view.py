@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from simcost.present.bar_charts import stacked_bars
 from simcost.present.chart_style import Document, Rows, finish, shades_of_parts
-from simcost.present.charts import stacked_bars
 from simcost.present.format import count, seconds, share, usd
 from simcost.present.parts import Table
 from simcost.studies.plans import provisioning_view

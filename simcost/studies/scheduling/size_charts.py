@@ -5,8 +5,9 @@ Pure functions from the result of `simcost train size` to Altair charts.
 
 from typing import Any
 
+from simcost.present.bar_charts import groups, stacked_bars
 from simcost.present.chart_style import DASHES, INK, OKABE_ITO, WIDTH, Rows, cycled, finish, inline
-from simcost.present.charts import band_and_line, groups, rule, stacked_bars
+from simcost.present.charts import band_and_line, rule
 from simcost.present.format import count, percentile
 from simcost.studies.scheduling.sizing import MixResult, MixRow, SizingResult
 

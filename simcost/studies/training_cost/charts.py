@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from simcost.documents import values
+from simcost.present.bar_charts import groups, stacked_bars
 from simcost.present.chart_style import INK, OKABE_ITO, WIDTH, Rows, cycled, finish, inline
-from simcost.present.charts import ZERO, band_and_line, groups, rule, stacked_bars
+from simcost.present.charts import ZERO, band_and_line, rule
 from simcost.studies.training_cost.inputs import ValueRange
 from simcost.studies.training_cost.result import (
     GpuCount,

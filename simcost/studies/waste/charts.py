@@ -5,8 +5,9 @@ Pure functions from the result of `simcost waste` to Altair charts; nothing is c
 
 from typing import Any
 
+from simcost.present.bar_charts import stacked_bars
 from simcost.present.chart_style import INK, WIDTH, finish
-from simcost.present.charts import heat, stacked_bars
+from simcost.present.charts import heat
 from simcost.present.format import printable
 from simcost.studies.waste.result import SampledWaste
 

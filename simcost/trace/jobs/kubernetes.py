@@ -274,8 +274,8 @@ def _when(status: Said, condition: str) -> str | None:
 
 
 def _size(pods: Sequence[tuple[int, Said]]) -> dict[str, Any]:
-    """Resources of so many pods of these specifications together. Of MIG slices and shares, whose part of a GPU the
-    listing does not tell, GPUs are the resource asked for, as text, which is no number.
+    """Resources of so many pods of these specifications together. The listing does not say which part of
+    a GPU a MIG slice or a share is: `gpus` is then the name of that resource, and the job is kept out by it.
     """
     total = dict.fromkeys(_COUNTED, 0.0)
     types: set[str] = set()

@@ -138,8 +138,9 @@ def _resources(tres: pa.Array) -> dict[str, pa.Array]:
 
 
 def _resource(text: str) -> tuple[str, float, int, str]:
-    """One such text; GPUs without a total are the sum over their types. Where a count cannot be read, or where MIG
-    slices or shares were given, whose part of a GPU the export does not tell, GPUs are what it says: no number.
+    """One such text; GPUs without a total are the sum over their types. Where a count cannot be read, and for
+    MIG slices and shares, of which the export does not say which part of a GPU they are, the GPUs are that text, and
+    the job is kept out by it.
     """
     said = dict(part.split("=", 1) for part in text.split(",") if "=" in part)
     typed = {name.split(":", 1)[1]: value for name, value in said.items() if name.startswith("gres/gpu:")}
