@@ -57,6 +57,7 @@ def press(page: AppTest) -> None:
     assert not page.exception
 
 
+@pytest.mark.slow
 def test_last_tuesday_is_replayed(page: AppTest) -> None:
     press(page)
     assert not page.error
@@ -80,6 +81,7 @@ def test_the_example_of_other_column_names_is_taken(page: AppTest, home: Path) -
     assert not page.error
 
 
+@pytest.mark.slow
 def test_the_example_is_there_to_try_and_counts_from_the_start_that_is_given(tmp_path: Path) -> None:
     scenarios = APP.parent / "scenarios"
     home = tmp_path / "home"

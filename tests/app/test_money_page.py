@@ -114,6 +114,7 @@ def test_what_to_commit_to(page: AppTest, home: Path) -> None:
     assert [title.value for title in page.subheader][:2] == ["If demand falls", "What to buy"]
 
 
+@pytest.mark.slow
 def test_apis_beside_the_own_fleet(page: AppTest, home: Path) -> None:
     (home / "scenarios" / "tiny.yaml").write_text(TINY, encoding="utf-8")
     page.session_state["Money question"] = "API or own fleet?"

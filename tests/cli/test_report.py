@@ -216,6 +216,7 @@ def test_a_place_without_a_result_is_told(
     assert said.err.startswith(f"simcost: {why}")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not any(map(shutil.which, pdf.BROWSERS)), reason="no Chromium, Chrome or Edge on this machine")
 def test_a_pdf_is_printed_on_the_paper_asked_for(tmp_path: Path) -> None:
     file = tmp_path / "review.pdf"

@@ -42,6 +42,7 @@ def test_no_smaller_cluster_of_the_tables_keeps_the_target(case: int) -> None:
     assert f"needs {policy.gpus:,} GPUs" in found.verdict
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "policy", [Las(thresholds=(600.0,), overhead=False), Srtf(overhead=False)], ids=lambda p: p.kind
 )

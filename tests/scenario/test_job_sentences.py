@@ -175,6 +175,7 @@ def test_types_of_gpus_that_no_node_has_are_said(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_policies_that_go_by_what_jobs_do_not_say_are_told(tmp_path: Path) -> None:
     """A replay by deadlines of jobs without one printed the figures of fifo-skip without a word."""
     (tmp_path / "plain.csv").write_text("job_id,submit_s,duration_s,gpus\na,0,60,1\nb,0,60,2\n")

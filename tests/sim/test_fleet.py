@@ -160,7 +160,7 @@ def test_work_is_the_offered_load_of_the_tokens() -> None:
     assert ledger.outcomes.work_s < ledger.busy_ready_s()
 
 
-@pytest.mark.parametrize("pools", [1, 2])
+@pytest.mark.parametrize("pools", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_step_that_the_end_of_the_run_cuts_is_no_more_work_than_it_took(pools: int) -> None:
     """The only step has begun shortly before the end, so that its fixed part is not known to be hidden yet."""
     step = replace(CHAT.step, a_s=0.0, base=((0, 0.02), (2000, 0.02), (16_000, 4.0)))

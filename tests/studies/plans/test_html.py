@@ -80,6 +80,7 @@ def test_the_verdict_is_the_headline_and_every_plan_has_its_row(page: str) -> No
         assert text in page
 
 
+@pytest.mark.slow
 def test_texts_of_the_result_are_escaped(tmp_path: Path) -> None:
     names = ("<script>alert(1)</script>", "</svg><img src=x onerror='alert(1)'><b>")
     page = write_html(build(tmp_path / "out", names, 3)).read_text(encoding="utf-8")

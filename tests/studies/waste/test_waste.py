@@ -79,6 +79,7 @@ def genai(shared: Path) -> SampledWaste:
     return waste(shared / "data" / "genai_gpu_duty.parquet", price_usd_per_h=2.0)
 
 
+@pytest.mark.slow
 def test_a_month_of_helios_earth_to_the_gpu_minute(earth: SampledWaste) -> None:
     blocked = {name: hours * 60 for name, hours in values(earth.blocked).items() if name.endswith("hours")}
     assert earth.capacity_gpu_hours == 856 * 44_640 / 60
