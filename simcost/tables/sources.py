@@ -64,6 +64,11 @@ class Chunk:
     malformed: list[tuple[str, str]]
 
 
+def row_of(place: Callable[[int], str], rows: Ints, i: int) -> str:
+    """The place of the i-th of some rows of a chunk."""
+    return place(int(rows[i]))
+
+
 def open_chunks(
     path: Path,
     container: Container,

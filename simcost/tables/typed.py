@@ -31,7 +31,7 @@ from simcost.tables.cells import (
 from simcost.tables.columns import Column, DeclaredTable
 from simcost.tables.faults import Faults, beyond, first_rows, quoted, written
 from simcost.tables.header import Head, peek
-from simcost.tables.sources import Chunk, open_chunks
+from simcost.tables.sources import Chunk, open_chunks, row_of
 from simcost.units import NS_PER_S, how_many, plural
 
 _NONE: Mapping[str, str] = {}
@@ -264,7 +264,7 @@ class TypedIntake:
         at = np.flatnonzero(kept)
         for ours, cells in read.items():
             self._keep(ours, cells, chunk.columns[ours], at)
-        self.places.append(chunk.place if kept.all() else partial(_at, chunk.place, at))
+        self.places.append(chunk.place if kept.all() else partial(row_of, chunk.place, at))
         self.starts.append(self.starts[-1] + len(at))
 
     def _cells(self, ours: str, column: pa.Array, chunk: Chunk) -> Cells:
@@ -373,11 +373,6 @@ def _placed(starts: Sequence[int], places: Sequence[Callable[[int], str]], row: 
     """The place of a row, without a hold on the table: memory of a batch is free once nobody needs it."""
     part = bisect_right(starts, row) - 1
     return places[part](row - starts[part])
-
-
-def _at(place: Callable[[int], str], at: Ints, i: int) -> str:
-    """The place of the i-th of the rows `at`."""
-    return place(int(at[i]))
 
 
 def codes(known: dict[str, int], text: pa.Array) -> Ints:

@@ -1,7 +1,7 @@
 """Typed columns of a declared table, batch by batch: in memory is one batch, and what the caller keeps of it."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from simcost.tables.cells import TimeRule
 from simcost.tables.columns import DeclaredTable
 from simcost.tables.faults import Faults
 from simcost.tables.header import Head
+from simcost.tables.row_filter import RowFilter
 from simcost.tables.sources import open_chunks
 from simcost.tables.typed import ZONES, Check, TypedIntake, TypedTable, passed_over
 
@@ -26,6 +27,7 @@ class TypedBatches:
 
     Attributes:
         check: notes what is wrong with rows whose cells are good, by those rows alone.
+        where: rows that are asked for; the others are not read.
         faults: bad cells so far.
         noted: (column, message) -> what `check` noted so far.
     """
@@ -35,6 +37,7 @@ class TypedBatches:
     declared: DeclaredTable
     theirs: Mapping[str, str]
     check: Check
+    where: RowFilter = field(default_factory=RowFilter)
     faults: Faults = field(init=False)
     noted: dict[tuple[str, str], Faults] = field(default_factory=dict)
     _rules: dict[str, TimeRule] = field(default_factory=dict)
@@ -58,13 +61,13 @@ class TypedBatches:
         for chunk in open_chunks(
             self.path,
             self.head.container,
-            lambda _: dict(self.theirs),
+            self._find,
             self.declared.what,
-            is_number=self.declared.holds_numbers,
+            is_number=lambda ours: ours in self.theirs and self.declared.holds_numbers(ours),
         ):
             intake = TypedIntake(self._empty())
             try:
-                intake.add(chunk)
+                intake.add(self.where.taken(chunk))
             except pa.ArrowException as error:
                 raise TraceError(f"{self.path}: a column holds neither text nor numbers nor times: {error}") from error
             table = intake.gathered
@@ -77,6 +80,10 @@ class TypedBatches:
                 self._places.append(intake.places[0])
                 self._starts.append(self._starts[-1] + len(table))
                 yield table
+
+    def _find(self, present: Sequence[str]) -> dict[str, str]:
+        """Columns of the table and of the conditions, as the file calls them."""
+        return dict(self.theirs) | self.where.columns(self.theirs, present, str(self.path))
 
     def _empty(self) -> TypedTable:
         return TypedTable(
@@ -103,12 +110,14 @@ class TypedBatches:
 
     def findings(self) -> list[tuple[str, int, str]]:
         """Findings as those of the whole table."""
-        return passed_over(self.declared, self._blank, self._no_zone)
+        return [*self.where.finding(), *passed_over(self.declared, self._blank, self._no_zone)]
 
     def finish(self) -> None:
         """Raise FaultsError for all faults of the file, TraceError if it had no row."""
         if not len(self):
             self.faults.check()
+            if self.where.left_out:
+                raise TraceError(f"{self.path}: {self.where.explanation()}")
             raise TraceError(f"{self.path}: no rows; give a {self.declared.what}")
         for ours, naive in self._naive.items():
             if ours in self._zoned:

@@ -80,15 +80,20 @@ READERS: dict[str, tuple[Callable[[Path], Any], str]] = {
 }
 
 
+def said(read: object) -> str:
+    """All values; functions have an address."""
+    return re.sub(r" at 0x\w+", "", repr(read))
+
+
 @pytest.mark.parametrize("delimiter", [";", "\t"])
 @pytest.mark.parametrize("name", READERS)
 def test_every_table_says_the_same_with_decimal_commas(tmp_path: Path, name: str, delimiter: str) -> None:
     read, text = READERS[name]
     path = tmp_path / "table.csv"
     path.write_text(text)
-    with_commas = repr(read(path))
+    with_commas = said(read(path))
     path.write_text(written(text, delimiter))
-    assert repr(read(path)) == with_commas
+    assert said(read(path)) == with_commas
 
 
 def test_a_focus_export_says_the_same_with_decimal_commas(tmp_path: Path) -> None:

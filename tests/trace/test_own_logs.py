@@ -403,7 +403,7 @@ def test_where_takes_any_column(tmp_path: Path) -> None:
     assert "a (1), b (1)" in messages(got)["models"]
     with pytest.raises(TraceError, match=r"no column 'modell'; did you mean 'model'"):
         imported(tmp_path, path, "csv", where=[("modell", "a")])
-    with pytest.raises(TraceError, match=r"no row with model=d; the log has 'a' \(2\)"):
+    with pytest.raises(TraceError, match=r"no row with model=d; the file has 'a' \(2\)"):
         imported(tmp_path, path, "csv", where=[("model", "d")])
 
 

@@ -37,13 +37,13 @@ from simcost.studies.waste.workload_actions import (
     right_size,
 )
 from simcost.tables.calendar import find_zone
+from simcost.tables.row_filter import Conditions
 from simcost.trace.jobs.jobs import Jobs
 from simcost.trace.jobs.reader import read_jobs
 from simcost.trace.jobs.store import is_jobs
 from simcost.trace.series.resample import finding
 from simcost.trace.utilization.from_jobs import about_jobs, left_at_import, samples_of_jobs
 from simcost.trace.utilization.reader import SEVERAL_MODELS, UtilizationFile
-from simcost.trace.utilization.row_choice import Conditions
 from simcost.trace.utilization.samples import MonitoredUnits
 from simcost.trace.utilization.slurm import duty_of_jobs, is_sacct
 

@@ -13,13 +13,13 @@ import pyarrow.compute as pc
 from simcost.errors import TraceError
 from simcost.tables.cells import Flags, Ints, as_text, decoded, empty, real_numbers
 from simcost.tables.columns import Column, DeclaredTable
+from simcost.tables.row_filter import RowFilter
 from simcost.tables.sources import Chunk
 from simcost.tables.typed import read_cells
 from simcost.trace.requests.arrival_times import ArrivalReader
 from simcost.trace.requests.failures import FailureRule, left_out
 from simcost.trace.requests.formats import LATENCIES, NEEDED
 from simcost.trace.requests.number_marks import NumberMarks
-from simcost.trace.requests.selection import RequestFilter
 from simcost.trace.requests.store import MAX_TOKENS, OPTIONAL, trace_schema
 from simcost.trace.requests.tally import Tally, describe_cell
 
@@ -65,7 +65,7 @@ class Intake:
     optional: Sequence[str] = ()
     marks: NumberMarks = field(default_factory=NumberMarks)
     rules: Mapping[str, FailureRule] = field(default_factory=dict)
-    selection: RequestFilter = field(default_factory=RequestFilter)
+    selection: RowFilter = field(default_factory=RowFilter)
     tally: Tally = field(default_factory=Tally)
 
     def table(self, chunk: Chunk) -> pa.Table:
@@ -109,7 +109,7 @@ class Intake:
     def _served(self, chunk: Chunk, rows: int, counts: Counter[str]) -> Flags:
         """Rows that are asked for, and that a model served; the rest is counted."""
         selected = self.selection.rows(chunk.columns, rows)
-        self.tally.unselected += rows - int(selected.sum())
+        self.tally.unselected = self.selection.left_out
         out = left_out(self.rules, chunk.columns, selected)
         for key, rule in self.rules.items():
             if key in chunk.columns:

@@ -10,6 +10,7 @@ from typing import Any
 
 from simcost.errors import TraceError
 from simcost.tables.cells import TimeUnit
+from simcost.tables.row_filter import RowFilter
 from simcost.tables.sources import Chunk
 from simcost.trace.requests.arrival_times import ArrivalReader
 from simcost.trace.requests.dates import TimePattern
@@ -27,7 +28,6 @@ from simcost.trace.requests.formats import (
 from simcost.trace.requests.importing import Intake, OnError
 from simcost.trace.requests.log_files import local, open_log, shown_name
 from simcost.trace.requests.number_marks import NumberMarks
-from simcost.trace.requests.selection import RequestFilter
 from simcost.trace.requests.store import OPTIONAL, TraceInfo, open_trace
 from simcost.trace.requests.tally import finding
 from simcost.trace.requests.writer import TraceWriter
@@ -127,13 +127,6 @@ class _Request:
         """Of the numbers: declared, else those of the format."""
         return NumberMarks(decimal=self.notation.decimal, thousands=self.notation.thousands or self.form.thousands)
 
-    def conditions(self) -> dict[str, list[str]]:
-        """Column -> its values."""
-        wanted: dict[str, list[str]] = {}
-        for column, value in self.where:
-            wanted.setdefault(column, []).append(value)
-        return wanted
-
 
 @dataclass(slots=True, kw_only=True)
 class _Log:
@@ -167,7 +160,7 @@ class _Log:
             on_error=request.on_error,
             marks=request.marks,
             rules=find_rules(request.form, request.mapping),
-            selection=RequestFilter(request.conditions()),
+            selection=RowFilter(request.where),
         )
 
     @property

@@ -12,12 +12,12 @@ import numpy as np
 
 from simcost.errors import TraceError
 from simcost.tables.header import peek
+from simcost.tables.row_filter import Conditions
 from simcost.tables.typed import TypedTable
 from simcost.trace.series.resample import finding
 from simcost.trace.utilization.blocks import RowBlocks
 from simcost.trace.utilization.mig_instances import whole_gpus
 from simcost.trace.utilization.occupancy import Findings, Occupancy, column, memory, total_memory
-from simcost.trace.utilization.row_choice import Conditions
 from simcost.trace.utilization.samples import (
     ALLOCATED,
     DUTY,

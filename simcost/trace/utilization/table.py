@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from simcost.errors import TraceError
 from simcost.tables.header import Head
+from simcost.tables.row_filter import Conditions, RowFilter
 from simcost.tables.typed import TypedTable
 from simcost.tables.typed_batches import TypedBatches
 from simcost.trace.utilization.blocks import Columns, RowBlocks
 from simcost.trace.utilization.metric_rows import pivoted, used_metrics
-from simcost.trace.utilization.row_choice import Conditions, RowChoice
 from simcost.trace.utilization.samples import (
     DUTY,
     METRIC,
@@ -45,14 +45,14 @@ def read_table(path: Path, head: Head, theirs: Mapping[str, str], where: Conditi
         TraceError: a column of a type that cannot be read, a damaged file, no rows, no values, no
             known metric, or none of the rows asked for.
     """
-    choice = RowChoice(path, where, theirs)
-    batches = TypedBatches(path=path, head=head, declared=UTILISATION, theirs=theirs, check=lambda _: None)
-    stored = StoredTable(batches, choice)
+    batches = TypedBatches(
+        path=path, head=head, declared=UTILISATION, theirs=theirs, check=lambda _: None, where=RowFilter(where)
+    )
+    stored = StoredTable(batches)
     for table in batches:
         if not batches.faults.count:
             stored.add(table, len(batches) - len(table))
     batches.finish()
-    choice.check(len(batches))
     stored.finish()
     return stored
 
@@ -60,9 +60,8 @@ def read_table(path: Path, head: Head, theirs: Mapping[str, str], where: Conditi
 class StoredTable:
     """Rows of an export in blocks; within a block those of a unit stand together, in the order of the file."""
 
-    def __init__(self, batches: TypedBatches, choice: RowChoice) -> None:
+    def __init__(self, batches: TypedBatches) -> None:
         self.path = batches.path
-        self._choice = choice
         self.others = 0
         """Rows of metrics that are not used."""
         self.passed_over: list[tuple[str, int, str]] = []
@@ -102,7 +101,7 @@ class StoredTable:
 
     def finish(self) -> None:
         """Make all rows readable. Raises TraceError if there are none."""
-        self.passed_over = [*self._choice.finding(), *self._batches.findings()]
+        self.passed_over = self._batches.findings()
         if self._waiting:
             self._store()
         if not self._blocks.rows and self.others:
@@ -155,19 +154,15 @@ class StoredTable:
         }
 
     def _plain(self, table: TypedTable, before: int) -> Columns:
-        rows = self._choice.rows(table)
-        columns: dict[tuple[str, str], npt.NDArray[Any]] = {("times", TIME): table.times_ns[TIME][rows]}
+        columns: dict[tuple[str, str], npt.NDArray[Any]] = {("times", TIME): table.times_ns[TIME]}
         for name, values in table.numbers.items():
-            columns["numbers", name] = values[rows]
+            columns["numbers", name] = values
         for name, codes in table.codes.items():
-            known, texts = self.words.setdefault(name, {}), table.texts(name)
-            number = np.zeros(len(texts), np.int32)
-            used, first = np.unique(codes[rows], return_index=True)
-            for code in used[np.argsort(first)].tolist():
-                number[code] = known.setdefault(texts[code], len(known))
+            known = self.words.setdefault(name, {})
+            number = np.array([known.setdefault(word, len(known)) for word in table.texts(name)], np.int32)
             if name != MODEL:  # told, and no key: metrics of one GPU may lack it
-                columns["codes", name] = number[codes[rows]]
-        columns[_ROW] = rows + before
+                columns["codes", name] = number[codes]
+        columns[_ROW] = np.arange(before, before + len(table))
         return columns
 
     def _store(self) -> None:

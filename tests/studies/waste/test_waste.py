@@ -534,12 +534,27 @@ def test_the_gpus_of_one_model_are_those_of_a_file_of_it_alone(tmp_path: Path) -
     assert one.samples.units == 1
 
 
+def test_rows_are_chosen_by_columns_that_are_not_read_and_faults_of_others_are_not_theirs(tmp_path: Path) -> None:
+    path = tmp_path / "gpus.csv"
+    rows = [
+        f"2026-03-02T00:{minute:02d}:00Z;{gpu};{cluster};{duty}"
+        for minute in (0, 5)
+        for gpu, cluster, duty in (("0", "eu", "20,5"), ("1", "us", "n/k"))
+    ]
+    path.write_text("\n".join(["timestamp;gpu;cluster;DCGM_FI_DEV_GPU_UTIL", *rows]) + "\n")
+    asked = waste(path, price_usd_per_h=3.0, where=[("Cluster", "eu")])
+    assert (asked.samples.units, asked.samples.rows) == (1, 2)
+    assert asked.utilisation == pytest.approx(0.205)
+    with pytest.raises(TraceError, match=r"gpus\.csv:3: DCGM_FI_DEV_GPU_UTIL: 'n/k'"):
+        waste(path, price_usd_per_h=3.0, where=[("cluster", "us")])
+
+
 @pytest.mark.parametrize(
     ("where", "told"),
     [
-        (("modelname", "H200"), "no row with gpu_model=H200; the file has 'H100', 'T4'"),
+        (("modelname", "H200"), "no row with modelname=H200; the file has 'H100' (2), 'T4' (2)"),
         (("modle", "T4"), "--where: no column 'modle'"),
-        (("DCGM_FI_DEV_GPU_UTIL", "5"), "it may be one of gpu, modelName"),
+        (("DCGM_FI_DEV_GPU_UTIL", "7"), "the file has '5' (4)"),
     ],
 )
 def test_conditions_that_no_row_can_meet_are_told(tmp_path: Path, where: tuple[str, str], told: str) -> None:
