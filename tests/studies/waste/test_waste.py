@@ -12,7 +12,7 @@ from support.shown import on_terminal
 
 from simcost.catalog.loading import load_catalog
 from simcost.documents import values
-from simcost.errors import InputError, TraceError
+from simcost.errors import FaultsError, InputError, TraceError
 from simcost.studies.waste import buckets
 from simcost.studies.waste.actions import consolidate, give_back, merge_pools, shut_at_night
 from simcost.studies.waste.buckets import MONITORED, Waste, split
@@ -545,7 +545,7 @@ def test_rows_are_chosen_by_columns_that_are_not_read_and_faults_of_others_are_n
     asked = waste(path, price_usd_per_h=3.0, where=[("Cluster", "eu")])
     assert (asked.samples.units, asked.samples.rows) == (1, 2)
     assert asked.utilisation == pytest.approx(0.205)
-    with pytest.raises(TraceError, match=r"gpus\.csv:3: DCGM_FI_DEV_GPU_UTIL: 'n/k'"):
+    with pytest.raises(FaultsError, match=r"gpus\.csv:3: DCGM_FI_DEV_GPU_UTIL: 'n/k'"):
         waste(path, price_usd_per_h=3.0, where=[("cluster", "us")])
 
 
