@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import is_dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import astuple, dataclass, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -16,7 +16,8 @@ from simcost.units import Unit
 _WORDS = {int: "whole number", float: "number", str: "text", bool: "true or false", NoneType: "null", Any: "value"}
 _HEAD = """# The scenario file
 
-Generated from the classes that read it; do not edit. `simcost schema` prints the same as JSON Schema.
+Generated from the classes that read it; do not edit. `simcost schema plans.scaling` explains one key in the terminal,
+`simcost schema` prints all as JSON Schema.
 
 A scenario is YAML 1.2 (`on` and `08:30` are text, `1e3` is a number) in one file of at most 1 MiB. Keys that are
 not listed here are faults, and so are keys that appear twice. A quantity is a number in the unit of the column
@@ -40,13 +41,24 @@ Where a meaning says *None = ...*, that holds for a field that is left out.
 """
 
 
+@dataclass(frozen=True, slots=True)
+class FieldRow:
+    """A field: what it may hold and what it means, in words."""
+
+    field: str
+    type: str
+    unit: str
+    default: str
+    meaning: str
+
+
 def reference_markdown() -> str:
     """The page: one table of fields for each kind of mapping, where it may stand first."""
-    return "\n".join([_HEAD, *map(_section, _homes().values())])
+    return "\n".join([_HEAD, *map(_section, homes().values())])
 
 
 @cache
-def _homes() -> dict[type, SchemaSection]:
+def homes() -> dict[type, SchemaSection]:
     """First place of each class: what several places may have is described once."""
     homes: dict[type, SchemaSection] = {}
     for part in parts():
@@ -60,38 +72,37 @@ def title(part: SchemaSection) -> str:
 
 
 def _section(part: SchemaSection) -> str:
-    texts, standard = meanings(part.cls), defaults(part.cls)
-    rows = [
-        (
-            f"`{name}`",
-            _type(hint),
-            _unit(hint),
-            _default(standard, name, hint),
-            texts.get(name, ""),
-        )
-        for name, hint in hints(part.cls).items()
-        if name != "kind" or len(get_args(hint)) > 1
-    ]
+    rows = field_rows(part.cls, _link)
     if not rows:
         return f"## {title(part)}\n\n{summary(part.cls)}\n"
     head = "| field | type | unit | default | meaning |\n|---|---|---|---|---|"
-    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in astuple(row)) + " |" for row in rows]
     return "\n".join([f"## {title(part)}\n\n{summary(part.cls)}\n", head, *lines, ""])
 
 
-def _type(hint: Any) -> str:
+def field_rows(cls: type, link: Callable[[str, str], str]) -> list[FieldRow]:
+    """The fields of a class in their order; `link` gets the title of the section of a part, and the word for it."""
+    texts, standard = meanings(cls), defaults(cls)
+    return [
+        FieldRow(f"`{name}`", _type(hint, link), _unit(hint), _default(standard, name, hint), texts.get(name, ""))
+        for name, hint in hints(cls).items()
+        if name != "kind" or len(get_args(hint)) > 1
+    ]
+
+
+def _type(hint: Any, link: Callable[[str, str], str]) -> str:
     """Type of a value, with links to the sections of its parts."""
     listed = [get_args(leaf)[0] for leaf in leaves(hint) if get_origin(leaf) is tuple]
     if listed and classes(listed[0]):
-        return f"list of {_links(listed[0])}"
-    return _links(hint) if classes(hint) else _words(hint)
+        return f"list of {_links(listed[0], link)}"
+    return _links(hint, link) if classes(hint) else _words(hint)
 
 
-def _links(hint: Any) -> str:
+def _links(hint: Any, link: Callable[[str, str], str]) -> str:
     named = kinds(hint)
     if not named:
-        return _link(title(_homes()[classes(hint)[0]]), "mapping")
-    return "one of " + ", ".join(_link(title(_homes()[cls]), name) for name, cls in named.items())
+        return link(title(homes()[classes(hint)[0]]), "mapping")
+    return "one of " + ", ".join(link(title(homes()[cls]), name) for name, cls in named.items())
 
 
 def _link(heading: str, shown: str) -> str:

@@ -114,7 +114,7 @@ def _head(answers: ScenarioAnswers) -> str:
     horizon = (
         "" if answers.trace else "horizon: 1d               # length of the run; costs are also given for a month\n"
     )
-    return f"""# Run it: simcost run FILE. Each key is explained in docs/reference/scenario.md.
+    return f"""# Run it: simcost run FILE. `simcost schema plans.scaling` explains a key.
 scenario: {answers.name}
 question: Which GPU, and how many, for {answers.model}?
 model: {answers.model}     # `simcost catalog list models` shows those that are known

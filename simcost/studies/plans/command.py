@@ -35,7 +35,8 @@ def add(verbs: Any) -> None:
     check = verb(verbs, "check", _check, "find all faults of a scenario, without running it")
     check.add_argument("file", type=Path, help="scenario YAML")
     data(check)
-    verb(verbs, "schema", _schema, "print the JSON Schema of scenario files")
+    schema = verb(verbs, "schema", _schema, "explain a key of scenario files, or print their JSON Schema")
+    schema.add_argument("key", nargs="?", help="e.g. plans.scaling, hpa or slo.ttft (default: all, as JSON Schema)")
 
 
 def _add_run(verbs: Any) -> None:
@@ -100,10 +101,15 @@ def _check(arguments: Arguments) -> None:
         print(f"note: {note}")
 
 
-def _schema(_: Arguments) -> None:
-    from simcost.scenario.files.json_schema import json_schema
+def _schema(arguments: Arguments) -> None:
+    if arguments.key is None:
+        from simcost.scenario.files.json_schema import json_schema
 
-    print_json(json_schema())
+        print_json(json_schema())
+        return
+    from simcost.scenario.files.key_help import help_on
+
+    show(arguments, help_on(arguments.key), "plans.key_help_view")
 
 
 def broken(document: Mapping[str, Any], gate: Gate) -> str:

@@ -1,0 +1,120 @@
+"""Help on one key of the scenario file: what it means, what it may hold, and the keys in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from functools import cache
+
+from simcost.errors import InputError, did_you_mean
+from simcost.scenario.files.conform import classes, hints, item
+from simcost.scenario.files.json_schema import SchemaSection, parts, summary
+from simcost.scenario.files.reference import FieldRow, field_rows, title
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPlace:
+    """A mapping of the file, with the keys that are asked for.
+
+    Attributes:
+        place: where it stands, and its kind where it may be of several: `plans[].scaling, kind: fixed`.
+        meaning: in a sentence; empty where one key of it is asked for.
+        keys: all of it, or that one.
+    """
+
+    place: str
+    meaning: str
+    keys: Sequence[FieldRow]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyHelp:
+    """Help on one key.
+
+    Attributes:
+        verdict: its meaning, or at how many places it is.
+        places: the mappings that may stand there, and others that have such a key; each described once.
+    """
+
+    verdict: str
+    places: Sequence[KeyPlace]
+
+
+def help_on(key: str) -> KeyHelp:
+    """Help on a path (`plans.scaling`, `plans[0].scaling.replicas`), its end (`scaling`), or a kind (`hpa`).
+
+    Raises:
+        InputError: no key of the file is called so.
+    """
+    words = _words(key)
+    *before, last = words or [""]
+    inside = [*(_sections(words) if words else ()), *(part for part in _sections(before) if part.kind == last)]
+    holders = [(part, place) for part in _sections(before) if (place := _place(part, last)).keys]
+    leading = [place for part, place in holders if {one.cls for one in inside} & {*_members(part.cls, last)}]
+    places = [*map(_place, inside), *(place for _, place in holders if place not in leading)]
+    if not places:
+        near = did_you_mean(last, sorted(_known()))
+        raise InputError(f"no key {key!r} in scenario files{near}; simcost schema plans shows those of a plan")
+    if leading:
+        meaning = leading[0].keys[0].meaning
+    elif len(places) == 1:
+        meaning = places[0].meaning or places[0].keys[0].meaning
+    else:
+        meaning = f"in {len(places)} places."
+    return KeyHelp(verdict=f"{key}: {meaning}", places=places)
+
+
+def _words(key: str) -> list[str]:
+    """The names in a path, without places in lists; what plans share, and their services, have the keys of a plan."""
+    words = [word for word in re.sub(r"\[\w*\]", "", key).split(".") if word and not word.isdecimal()]
+    if words[:1] == ["defaults"]:
+        words[0] = "plans"
+    if words[:2] == ["plans", "services"]:
+        del words[1:3]
+    return words
+
+
+@cache
+def _all() -> list[tuple[list[str], SchemaSection]]:
+    """The mappings of a file with the words of their paths."""
+    return [(_words(part.path), part) for part in parts()]
+
+
+def _sections(words: list[str]) -> list[SchemaSection]:
+    """The mappings with this path, else those whose path ends with it, each class once; all for no words."""
+    found = [part for path, part in _all() if path == words] if words else []
+    found = found or [part for path, part in _all() if path[len(path) - len(words) :] == words]
+    firsts: dict[type, SchemaSection] = {}
+    for part in found:
+        firsts.setdefault(part.cls, part)
+    return list(firsts.values())
+
+
+def _place(part: SchemaSection, key: str | None = None) -> KeyPlace:
+    """A mapping with all its keys, or one of them."""
+    if key is not None:
+        return KeyPlace(place=title(part), meaning="", keys=[row for row in _keys(part.cls) if row.field == key])
+    return KeyPlace(place=title(part), meaning=summary(part.cls).replace("`", ""), keys=_keys(part.cls))
+
+
+def _members(cls: type, key: str) -> tuple[type, ...]:
+    """The mappings that may stand under a key."""
+    hint = hints(cls)[key]
+    return classes(item(hint) or hint)
+
+
+@cache
+def _keys(cls: type) -> list[FieldRow]:
+    """The keys of a mapping, in plain text."""
+    return [
+        FieldRow(*(text.replace("`", "") for text in astuple(row))) for row in field_rows(cls, lambda _, word: word)
+    ]
+
+
+def _known() -> set[str]:
+    """All names of keys, places and kinds."""
+    found: set[str] = set()
+    for path, part in _all():
+        found |= {*path, part.kind or "", *(row.field for row in _keys(part.cls))}
+    return found - {""}
