@@ -11,7 +11,8 @@ from support.observed_runs import latencies, requests
 from simcost.cli import main
 from simcost.errors import TraceError
 from simcost.trace.observed import read_observation
-from simcost.trace.requests.readers import import_trace
+from simcost.trace.requests.describe import describe_trace
+from simcost.trace.requests.readers import Notation, import_trace
 
 SCENARIO = """\
 scenario: observed
@@ -61,6 +62,43 @@ def test_latencies_are_kept_in_seconds(log: Path) -> None:
     assert table["ttft_s"].to_numpy() == pytest.approx(truth.ttft_s)
     assert table["e2e_s"].to_numpy() == pytest.approx(truth.e2e_s)
     assert set(table["status"].to_pylist()) == {"ok"}
+
+
+def test_times_in_the_place_of_latencies(tmp_path: Path) -> None:
+    """As the spend logs of LiteLLM have them; where both times are one, the answer was not streamed."""
+    path = tmp_path / "spend.csv"
+    path.write_text(
+        "startTime,endTime,completionStartTime,prompt_tokens,completion_tokens,status\n"
+        "2026-03-02 09:00:00.5,2026-03-02 09:00:02.5,2026-03-02 09:00:00.75,10,5,success\n"
+        "2026-03-02 09:00:01,2026-03-02 09:00:04,2026-03-02 09:00:04,10,5,success\n"
+        "2026-03-02 09:00:02,2026-03-02 09:00:01,,10,5,success\n"
+        "2026-03-02 09:00:03,2026-03-02 09:00:06,,10,5,success\n"
+    )
+    report = import_trace(path, "litellm", tmp_path / "spend.parquet")
+    table = pq.read_table(tmp_path / "spend.parquet")
+    assert table["ttft_s"].to_pylist() == [0.25, None, None, None]
+    assert table["e2e_s"].to_pylist() == [2.0, 3.0, None, 3.0]
+    assert "1 latency" in str(report)
+    found = describe_trace(tmp_path / "spend.parquet")["latencies"]
+    one = dict.fromkeys(("mean", "p5", "p50", "p95", "p99", "max"), 0.25)
+    assert found["ttft_s"] == pytest.approx(one | {"known": 1}, rel=0.004)
+    assert found["e2e_s"] == pytest.approx(
+        {"known": 3, "mean": 8 / 3, "p5": 2.0, "p50": 3.0, "p95": 3.0, "p99": 3.0, "max": 3.0}, rel=0.004
+    )
+
+
+def test_times_of_any_log_by_the_clocks_of_a_zone(tmp_path: Path) -> None:
+    """The clocks are set back at 01:00 UTC: 02:30 comes twice."""
+    path = tmp_path / "log.csv"
+    path.write_text(
+        "began,done,prompt_tokens,output_tokens\n2026-10-25 02:50:00,2026-10-25 02:59:59,10,5\n"
+        "2026-10-25 02:59:58,2026-10-25 02:00:02,10,5\n2026-10-25 02:30:00,2026-10-25 02:30:30,10,5\n"
+    )
+    mapping = {"arrival": "began", "end_at": "done"}
+    import_trace(path, "csv", tmp_path / "log.parquet", mapping=mapping, notation=Notation(timezone="Europe/Berlin"))
+    assert pq.read_table(tmp_path / "log.parquet")["e2e_s"].to_pylist() == [599.0, 4.0, 30.0]
+    with pytest.raises(TraceError, match="both e2e_s and end_at are mapped"):
+        import_trace(path, "csv", tmp_path / "two.parquet", mapping=mapping | {"e2e_s": "done"})
 
 
 def test_a_trace_with_latencies_is_an_observation(log: Path) -> None:

@@ -26,6 +26,7 @@ def _described(document: Document) -> list[Part]:
     return [
         Part(title="Arrivals", titled=False, said=list(_arrivals(document))),
         Part(title="Tokens", titled=False, rows=tokens(document)),
+        Part(title="Latencies", titled=False, rows=latencies(document)),
         Part(title="Hours", titled=False, rows=hours(document), left=0, most=_HOURS, bar="requests/h", closed=True),
     ]
 
@@ -55,6 +56,16 @@ def hours(document: Document) -> Table:
     if len(rates) < 2 or not any(rates):
         return []
     return [{"hour": count(hour), "requests/h": count(rate)} for hour, rate in enumerate(rates)]
+
+
+def latencies(document: Document) -> Table:
+    """Latencies that the log has: requests with one, mean, percentiles."""
+    titles = {"ttft_s": "TTFT", "e2e_s": "E2E"}
+    return [
+        {"latency": titles[name], "requests": count(found["known"])}
+        | {column: seconds(found[column]) for column in ("mean", "p5", "p50", "p95", "p99", "max")}
+        for name, found in document["latencies"].items()
+    ]
 
 
 def tokens(document: Document) -> Table:

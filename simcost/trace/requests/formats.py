@@ -33,14 +33,16 @@ OURS = (
     "prefix_hashes",
     "ttft_s",
     "ttft_ms",
+    "first_token_at",
     "e2e_s",
     "e2e_ms",
+    "end_at",
     "status",
 )
-"""Columns of a trace, and units in which a log may have its latencies."""
+"""Columns of a trace, and forms in which a log may have its latencies."""
 NEEDED = OURS[:3]
-LATENCIES = {"ttft_s": "ttft_ms", "e2e_s": "e2e_ms"}
-"""Latencies in seconds, and what they are called in milliseconds."""
+LATENCIES = {"ttft_s": ("ttft_ms", "first_token_at"), "e2e_s": ("e2e_ms", "end_at")}
+"""Latencies in seconds: what they are called in milliseconds, and the time at which they end."""
 STATUS = "status"
 """Of generic logs: failed rows are left out by it."""
 
@@ -126,6 +128,8 @@ FORMATS: Mapping[str, LogFormat] = {
             "model": ["model"],
             "tenant": ["team_id"],
             "session": ["session_id"],
+            "first_token_at": ["completionStartTime"],
+            "end_at": ["endTime"],
         },
     ),
     "langfuse": LogFormat(
@@ -235,13 +239,12 @@ def find_columns(form: LogFormat, mapping: Mapping[str, str], present: Sequence[
         if ours not in OURS
     ]
     wanted |= {ours: theirs for ours, theirs in mapping.items() if ours in OURS}
-    for seconds, ms in LATENCIES.items():
+    for seconds, (ms, _) in LATENCIES.items():
         theirs = mapping.get(seconds, "")
         in_ms = theirs.lower().endswith("ms")
         faults += other_unit(seconds, theirs, *([f"write --map {ms}={theirs}"] if in_ms else []))
-    faults += [
-        f"both {s} and {ms} are mapped; name one" for s, ms in LATENCIES.items() if s in mapping and ms in mapping
-    ]
+    forms = [[name for name in (seconds, *others) if name in mapping] for seconds, others in LATENCIES.items()]
+    faults += [f"both {names[0]} and {names[1]} are mapped; name one" for names in forms if len(names) > 1]
     missing = [_missing(ours, wanted.get(ours), present) for ours in NEEDED if wanted.get(ours) not in present]
     other = _other_format(form, present) if missing else None
     if other is not None:

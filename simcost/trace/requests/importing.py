@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from simcost.errors import TraceError
-from simcost.tables.cells import Flags, Ints, as_text, decoded, empty, real_numbers
+from simcost.tables.cells import Flags, Floats, Ints, as_text, decoded, empty, real_numbers
 from simcost.tables.columns import Column, DeclaredTable
 from simcost.tables.row_filter import RowFilter
 from simcost.tables.sources import Chunk
@@ -22,8 +22,11 @@ from simcost.trace.requests.formats import LATENCIES, NEEDED
 from simcost.trace.requests.number_marks import NumberMarks
 from simcost.trace.requests.store import MAX_TOKENS, OPTIONAL, trace_schema
 from simcost.trace.requests.tally import Tally, describe_cell
+from simcost.units import NS_PER_S
 
 OnError = Literal["stop", "skip"]
+Cells = Mapping[str, tuple[Any, Flags]]
+"""Ours -> the values of a column, and which are possible."""
 _SHOWN = 5
 _LONGEST_S = 86_400.0
 """Longest latency believed: a day."""
@@ -56,6 +59,7 @@ class Intake:
         marks: of the numbers.
         rules: keys of a chunk -> rows that were not served.
         selection: rows that are asked for.
+        times: how the times at which latencies end are read.
         tally: counts so far.
     """
 
@@ -66,7 +70,11 @@ class Intake:
     marks: NumberMarks = field(default_factory=NumberMarks)
     rules: Mapping[str, FailureRule] = field(default_factory=dict)
     selection: RowFilter = field(default_factory=RowFilter)
+    times: dict[str, ArrivalReader] = field(init=False)
     tally: Tally = field(default_factory=Tally)
+
+    def __post_init__(self) -> None:
+        self.times = {name: replace(self.arrivals, start=None, _of_day={}) for _, name in LATENCIES.values()}
 
     def table(self, chunk: Chunk) -> pa.Table:
         """The good rows of a chunk, arrivals in ns from the log's own zero.
@@ -104,7 +112,8 @@ class Intake:
             "prompt_tokens": _tokens(prompt),
             "output_tokens": _tokens(output),
         }
-        return columns | {ours: self._optional(ours, chunk, cells, rows) for ours in self.optional}, keep
+        since = {name: self._since(cells["arrival"], name, chunk) for name in self.times if name in chunk.columns}
+        return columns | {ours: self._optional(ours, chunk, cells | since, rows) for ours in self.optional}, keep
 
     def _served(self, chunk: Chunk, rows: int, counts: Counter[str]) -> Flags:
         """Rows that are asked for, and that a model served; the rest is counted."""
@@ -137,10 +146,10 @@ class Intake:
         possible = ~(cells.bad | cells.empty)
         return cells.values, possible | empty(column, words=True) if ours == "priority" else possible
 
-    def _optional(self, ours: str, chunk: Chunk, cells: dict[str, tuple[Ints, Flags]], rows: int) -> pa.Array:
+    def _optional(self, ours: str, chunk: Chunk, cells: Cells, rows: int) -> pa.Array:
         """An optional column in the store's type; empty labels become null, and a column that this file lacks."""
         if ours in LATENCIES:
-            return self._latency(ours, chunk, rows)
+            return self._latency(ours, chunk, cells, rows)
         column = chunk.columns.get(ours)
         if column is None:
             return pa.nulls(rows, OPTIONAL[ours])
@@ -156,20 +165,36 @@ class Intake:
         except pa.ArrowException as error:
             raise TraceError(f"{self.name}: {chunk.theirs[ours]} holds {column.type}, no {ours}") from error
 
-    def _latency(self, ours: str, chunk: Chunk, rows: int) -> pa.Array:
+    def _latency(self, ours: str, chunk: Chunk, cells: Cells, rows: int) -> pa.Array:
         """Seconds; null where the log has none, and, counted, where it has no possible one."""
-        name, scale = (ours, 1.0) if ours in chunk.columns else (LATENCIES[ours], 1e-3)
-        column = chunk.columns.get(name)
-        if column is None:
+        in_ms, ends = LATENCIES[ours]
+        name = next((name for name in (ours, in_ms, ends) if name in chunk.columns), None)
+        if name is None:
             return pa.nulls(rows, OPTIONAL[ours])
-        values, ok = real_numbers(self.marks.real(column) if pa.types.is_string(column.type) else column)
-        known: Flags = ok & (values > 0) & (values * scale <= _LONGEST_S)
-        self.tally.repaired["latency"] += int((~known & ~empty(column)).sum())
-        return pa.array(values * scale, mask=~known)
+        column = chunk.columns[name]
+        if name == ends:
+            values, ok = cells[name]
+        else:
+            values, ok = real_numbers(self.marks.real(column) if pa.types.is_string(column.type) else column)
+            values = values * 1e-3 if name == in_ms else values
+        known: Flags = ok & (values > 0) & (values <= _LONGEST_S)
+        self.tally.repaired["latency"] += int((~known & ~empty(column, words=True)).sum())
+        if name == "first_token_at" and "end_at" in chunk.columns:
+            known &= values < cells["end_at"][0]  # else the answer came as a whole
+        return pa.array(values, mask=~known)
 
-    def _faults(
-        self, chunk: Chunk, cells: dict[str, tuple[Ints, Flags]], bad: Flags, counts: Counter[str]
-    ) -> list[tuple[str, str]]:
+    def _since(self, arrival: tuple[Ints, Flags], name: str, chunk: Chunk) -> tuple[Floats, Flags]:
+        """Seconds from the arrival to a time, and where both are known."""
+        column = chunk.columns[name]
+        if empty(column, words=True).all():
+            return np.zeros(len(column)), np.zeros(len(column), np.bool_)
+        try:
+            times_ns, known = self.times[name].read(column, chunk.theirs[name])
+        except pa.ArrowException as error:
+            raise TraceError(f"{self.name}: {chunk.theirs[name]} holds {column.type}, no time") from error
+        return (times_ns - arrival[0]) / NS_PER_S, known & arrival[1]
+
+    def _faults(self, chunk: Chunk, cells: Cells, bad: Flags, counts: Counter[str]) -> list[tuple[str, str]]:
         """The first bad cells of each column, in the order of the rows. A row counts under its first bad column."""
         first = []
         for ours, (_, ok) in cells.items():

@@ -193,7 +193,7 @@ def _opened(files: Sequence[tuple[Path, str]], asked: _Request) -> tuple[list[_L
             raise
         return _opened(files, replace(asked, fmt=error.other, any_format=False))
     there = {name for chunk in first if chunk for name in chunk.theirs}
-    return logs, [name for name in OPTIONAL if there & {name, LATENCIES.get(name, name)}]
+    return logs, [name for name in OPTIONAL if there & {name, *LATENCIES.get(name, ())}]
 
 
 def _stored(path: Path, asked: _Request) -> TraceInfo | None:

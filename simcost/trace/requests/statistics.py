@@ -1,5 +1,7 @@
 """Sums that describe a stream of sorted arrivals and token counts, in memory independent of its length."""
 
+import math
+from collections import Counter
 from heapq import nlargest
 
 import numpy as np
@@ -147,6 +149,34 @@ class Windows:
         self._squares += int(np.dot(counts, counts))
         if self.width_s == 3600:
             self._hours.update(zip(index.tolist(), counts.tolist(), strict=True))
+
+
+class LatencyCounts:
+    """Frequency of latencies, in buckets of which each is 0.4 % wider than the one before."""
+
+    _WIDTH = math.log(1.004)
+
+    def __init__(self) -> None:
+        self.known, self.sum_s, self.largest_s = 0, 0.0, 0.0
+        self._buckets: Counter[int] = Counter()
+
+    def add(self, latency_s: npt.NDArray[np.float64]) -> None:
+        """Go on with the next requests; NaN = unknown."""
+        known = latency_s[latency_s > 0]
+        buckets, counts = np.unique(np.floor(np.log(known) / self._WIDTH).astype(np.int64), return_counts=True)
+        self._buckets.update(dict(zip(buckets.tolist(), counts.tolist(), strict=True)))
+        self.known += len(known)
+        self.sum_s += math.fsum(known)
+        self.largest_s = max(self.largest_s, float(known.max(initial=0.0)))
+
+    def quantile(self, share: float) -> float:
+        """Nearest-rank quantile in seconds, the middle of its bucket."""
+        rank, seen = max(math.ceil(share * self.known), 1), 0
+        for bucket in sorted(self._buckets):
+            seen += self._buckets[bucket]
+            if seen >= rank:
+                return min(math.exp((bucket + 0.5) * self._WIDTH), self.largest_s)
+        raise ValueError("no latency is known")
 
 
 class TokenCounts:
