@@ -183,9 +183,22 @@ def written_dimensions(root: YamlNode, path: Path, folder: Path, catalog: Catalo
         )
         for dimension in items(root.get("vary"))
     ]
+    faults += _varied_twice(items(root.get("vary")), file)
     if faults := [*faults, *measured.faults]:
         raise FaultsError(faults)
     return result
+
+
+def _varied_twice(dimensions: Sequence[YamlNode], file: str) -> Iterator[Fault]:
+    """Paths of which a later dimension would overrule an earlier one."""
+    seen: set[str] = set()
+    for dimension in dimensions:
+        path = None if is_over_offers(dimension) else dimension.get("path")
+        if path is None or not isinstance(path.value, str):
+            continue
+        if path.value in seen:
+            yield fault_at(path, f"{path.value} varies already; write all its values in one dimension", file)
+        seen.add(path.value)
 
 
 def _alternatives(

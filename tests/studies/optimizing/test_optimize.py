@@ -208,6 +208,10 @@ def test_a_model_that_is_not_good_enough_is_left_out(tmp_path: Path) -> None:
         ("[{path: scaling.replicas, values: [0]}]", "vary.0.scaling.replicas: 0 must be at least 1"),
         ("[{path: scaling.replicas}]", "is not a dimension"),
         ("[{path: scaling.replicas, values: []}]", "has no values"),
+        (
+            "[{path: scaling.replicas, values: [1]}, {path: scaling.replicas, from: 2, to: 3}]",
+            "vary.1.path: scaling.replicas varies already; write all its values in one dimension",
+        ),
         ("[[]]", "no alternatives"),
         ("[[1]]", "expected a mapping (key: value), not 1"),
         ("[{path: scaling.replica, values: [1]}]", "unknown key 'replica'; did you mean 'replicas'?"),
