@@ -1,5 +1,7 @@
 """Help on one key of the scenario file, as parts."""
 
+from collections.abc import Iterator
+
 from simcost.present.parts import Part
 from simcost.scenario.files.key_help import KeyHelp, KeyPlace
 from simcost.scenario.files.reference import FieldRow
@@ -11,10 +13,7 @@ _MANY = 3
 def parts(result: KeyHelp) -> list[Part]:
     """Parts below the verdict, on every screen."""
     if len(result.places) <= _MANY:
-        return [
-            Part(title=place.place, said=[*_meaning(result, place), *map(_sentence, place.keys)])
-            for place in result.places
-        ]
+        return [Part(title=place.place, said=list(_said(place, result.verdict))) for place in result.places]
     shown = [Part(title="Places", said=[f"{place.place}: {_brief(place)}" for place in result.places])]
     if result.places[0].meaning:
         name = result.places[0].place.rsplit(" ", 1)[-1]
@@ -22,16 +21,18 @@ def parts(result: KeyHelp) -> list[Part]:
     return shown
 
 
-def _meaning(result: KeyHelp, place: KeyPlace) -> list[str]:
-    """The meaning of a mapping, where it is not said already."""
-    return [] if result.verdict.endswith(place.meaning) else [place.meaning]
+def _said(place: KeyPlace, verdict: str) -> Iterator[str]:
+    """The meaning of a mapping and its keys, without what the verdict says already."""
+    if not verdict.endswith(place.meaning):
+        yield place.meaning
+    for row in place.keys:
+        yield _of_type(row) if verdict.endswith(f": {row.meaning}") else f"{_of_type(row)}: {row.meaning}"
 
 
 def _brief(place: KeyPlace) -> str:
-    return place.meaning or _sentence(place.keys[0])
+    return place.meaning or f"{_of_type(place.keys[0])}: {place.keys[0].meaning}"
 
 
-def _sentence(row: FieldRow) -> str:
+def _of_type(row: FieldRow) -> str:
     default = {"**required**": "required", "-": ""}.get(row.default, f"default {row.default}")
-    about = ", ".join(text for text in (row.type, row.unit, default) if text)
-    return f"{row.field} ({about}): {row.meaning}"
+    return f"{row.field} ({', '.join(text for text in (row.type, row.unit, default) if text)})"
