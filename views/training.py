@@ -150,12 +150,9 @@ def waste(scenarios: Path, results: Path) -> Words:
                 "--price": st.text_input("Price of a GPU-hour (empty: the bill's)"),
             }
         )
-    words += _given(
-        {
-            "--price": st.text_input("Price of a GPU-hour", "2.50"),
-            "--timezone": st.text_input("Time zone", "UTC"),
-        }
-    )
+    prices = st.text_input("Price of a GPU-hour", "2.50", help="Of GPUs of several models: H100=2.50, L4=0.80")
+    words += [f"--price={part.strip()}" for part in prices.split(",") if part.strip()]
+    words += _given({"--timezone": st.text_input("Time zone", "UTC")})
     words += renamed("duty=gpu_util", "utilisation")
     rows = st.text_input("Rows with", placeholder="gpu_model=H100")
     words += [f"--where={part.strip()}" for part in rows.split(",") if part.strip()]

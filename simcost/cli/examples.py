@@ -12,7 +12,7 @@ EXAMPLES = {
         "results results/sweep --where 'cost_usd_per_month < 2000 and attainment >= 0.99' --top 10 -o best.csv",
     ),
     "check": ("check scenarios/quickstart.yaml", "check mine.yaml --json"),
-    "schema": ("schema plans.scaling", "schema hpa", "schema slo.ttft", "schema > scenario.schema.json"),
+    "schema": ("schema plans.scaling", "schema hpa"),
     "optimize": ("optimize scenarios/quickstart.yaml", "optimize mine.yaml --out results/best --fail-on infeasible"),
     "advise": ("advise results/quickstart", "advise scenarios/quickstart.yaml --plan 'L40S bf16, fixed' --json"),
     "sensitivity": (

@@ -17,6 +17,8 @@ from simcost.units import how_many
 Conditions = Sequence[tuple[str, str]]
 """Columns, by the file's name or ours, and a value: each must hold; several values of one column are alternatives."""
 
+NOT_TAKEN = "not_taken"
+"""Kind of the finding on rows that were not asked for."""
 _PREFIX = "where "
 _COUNTED = 1000  # distinct values
 _SHOWN = 5
@@ -91,7 +93,7 @@ class RowFilter:
             return []
         asked = ", ".join(f"{name}={' or '.join(values)}" for name, values in self.wanted.items())
         text = f"{how_many(self.left_out, 'row is', 'rows are')} not of {asked}: left out, as --where asks"
-        return [("not_taken", self.left_out, text)]
+        return [(NOT_TAKEN, self.left_out, text)]
 
     def explanation(self) -> str:
         """Wanted and present values, where no row was asked for."""

@@ -16,7 +16,7 @@ from simcost.studies.options import (
 )
 
 if TYPE_CHECKING:
-    from simcost.studies.waste.result import WasteResult
+    from simcost.studies.waste.result import WasteByModel, WasteResult
 
 
 def add(verbs: Any) -> None:
@@ -36,7 +36,14 @@ def add(verbs: Any) -> None:
     columns(waste)
     sample_rows(waste)
     waste.add_argument("--plan", metavar="NAME", help="of a results folder (default: the best)")
-    waste.add_argument("--price", type=usd_per_h, metavar="USD", help="per GPU and hour, e.g. $2.10/h")
+    waste.add_argument(
+        "--price",
+        type=_price,
+        action="append",
+        default=[],
+        metavar="[MODEL=]USD",
+        help="per GPU and hour, e.g. $2.10/h; for GPUs of several models that of each: H100=2.50, repeatable",
+    )
     catalog_offer(waste, "or an offer of the catalog, whose price is shared by its GPUs")
     waste.add_argument(
         "--jobs-log", type=Path, metavar="JOBS", help="job log of the same time: failed and cancelled work"
@@ -61,7 +68,7 @@ def add(verbs: Any) -> None:
     )
 
 
-def _waste(arguments: Arguments) -> "WasteResult":
+def _waste(arguments: Arguments) -> "WasteResult | WasteByModel":
     if not arguments.spot_trace:
         check_belongs(arguments, ("trace", "spot", "changeover"), "--spot-trace")
     offer = offer_of(arguments)
@@ -80,11 +87,13 @@ def _of_results(arguments: Arguments, offer: Any) -> "WasteResult":
     for option in ("map", "where", "jobs_log", "gpus", "spot_trace", "spot"):
         if getattr(arguments, option):
             raise InputError(f"--{option.replace('_', '-')} is for files; {arguments.file} is a results folder")
+    if isinstance(price := _one_price(arguments.price), dict):
+        raise InputError(f"--price {next(iter(price))}=... is for samples; {arguments.file} is a results folder")
     plan, horizon_s = finished_plan(arguments.file, arguments.plan)
-    return waste_of_plan(plan, horizon_s, price_usd_per_h=arguments.price, offer=offer)
+    return waste_of_plan(plan, horizon_s, price_usd_per_h=price, offer=offer)
 
 
-def _of_file(arguments: Arguments, offer: Any) -> "WasteResult":
+def _of_file(arguments: Arguments, offer: Any) -> "WasteResult | WasteByModel":
     """Of what was monitored, or of a job log."""
     from simcost.errors import InputError
     from simcost.studies.waste.study import waste
@@ -93,11 +102,13 @@ def _of_file(arguments: Arguments, offer: Any) -> "WasteResult":
     if arguments.plan:
         kind = "is a file" if arguments.file.exists() else "does not exist"
         raise InputError(f"--plan is for results folders; {arguments.file} {kind}")
+    if isinstance(price := _one_price(arguments.price), dict):
+        return _of_models(arguments, price)
     log: Path | None = arguments.jobs_log
     jobs, said = read_jobs(log, timezone=arguments.timezone) if log else (None, [])
     return waste(
         arguments.file,
-        price_usd_per_h=arguments.price,
+        price_usd_per_h=price,
         offer=offer,
         mapping=dict(arguments.map),
         where=arguments.where,
@@ -107,6 +118,39 @@ def _of_file(arguments: Arguments, offer: Any) -> "WasteResult":
         gpus=_whole(arguments.gpus),
         spot=_spot(arguments),
     )
+
+
+def _of_models(arguments: Arguments, prices: dict[str, float]) -> "WasteByModel":
+    """Of samples of GPUs of several models."""
+    from simcost.errors import InputError
+    from simcost.studies.waste.by_model import waste_by_model
+
+    for option in ("offer", "jobs_log", "gpus", "spot_trace"):
+        if getattr(arguments, option):
+            raise InputError(f"--{option.replace('_', '-')} is for GPUs of one price; leave out the models of --price")
+    return waste_by_model(
+        arguments.file,
+        prices,
+        mapping=dict(arguments.map),
+        where=arguments.where,
+        timezone=arguments.timezone,
+    )
+
+
+def _price(text: str) -> tuple[str, float]:
+    """`$2.10/h`, or `H100=2.10`."""
+    model, _, price = text.rpartition("=")
+    return model, usd_per_h(price)
+
+
+def _one_price(given: list[tuple[str, float]]) -> dict[str, float] | float | None:
+    """One price, or one by model. Raises InputError for both."""
+    from simcost.errors import InputError
+
+    models = dict(given)
+    if len(models) != len(given) or ("" in models and len(models) > 1):
+        raise InputError("--price takes one price for all GPUs, or MODEL=USD once for each model")
+    return models.get("", models or None)
 
 
 def _spot(arguments: Arguments) -> Any:

@@ -129,6 +129,19 @@ class WasteResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WasteByModel:
+    """GPU-hours from samples of GPUs of several models, each at its price."""
+
+    file: str
+    capacity_gpu_hours: float
+    cost_usd: float
+    models: "Mapping[str, SampledWaste]"
+    findings: Sequence[FindingDocument]
+    verdict: str
+    provenance: Mapping[str, Any] | None = optional_key()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanWaste(WasteResult):
     """GPU-hours of a plan of a finished run."""
 

@@ -1,12 +1,15 @@
 """GPU-hours by use."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from math import fsum
 
 from simcost.present.format import count, share, shortened, usd, usd_between, usd_range
 from simcost.present.parts import Part, Table, notes
 from simcost.studies.waste import charts
 from simcost.studies.waste.actions import Range
-from simcost.studies.waste.result import BucketUse, SampledWaste, WasteResult
+from simcost.studies.waste.result import BucketUse, SampledWaste, WasteByModel, WasteResult
+from simcost.studies.waste.verdict import wasted_usd
 
 _SAID = {
     "useful": "useful",
@@ -28,8 +31,43 @@ _RANKED = 10
 _WHERE = 18
 
 
-def parts(result: WasteResult) -> list[Part]:
+def parts(result: WasteResult | WasteByModel) -> list[Part]:
     """Parts below the verdict, on every screen."""
+    if isinstance(result, WasteByModel):
+        of_each = [
+            replace(part, title=f"{model}: {part.title}")
+            for model, one in result.models.items()
+            for part in _parts(replace(one, findings=()))
+        ]
+        return [Part(title="GPUs by model", rows=models(result)), *of_each, notes(result)]
+    return [*_parts(result), notes(result)]
+
+
+def models(result: WasteByModel) -> Table:
+    """One row per model of GPU, and the whole."""
+    rows = [
+        {
+            "model": model,
+            "GPU-hours": count(one.capacity_gpu_hours),
+            "USD/GPU-h": usd(one.price.usd_per_gpu_hour),
+            "allocated": share(one.allocation),
+            "utilisation": "-" if one.utilisation is None else share(one.utilisation),
+            "cost": usd(one.cost_usd),
+            "did no work": usd(wasted_usd(one.buckets)),
+        }
+        for model, one in result.models.items()
+    ]
+    total = {
+        "model": "all",
+        "GPU-hours": count(result.capacity_gpu_hours),
+        "cost": usd(result.cost_usd),
+        "did no work": usd(fsum(wasted_usd(one.buckets) for one in result.models.values())),
+    }
+    return [*rows, {**dict.fromkeys(rows[0], ""), **total}]
+
+
+def _parts(result: WasteResult) -> list[Part]:
+    """Parts of a result but for the findings."""
     drawn = []
     if isinstance(result, SampledWaste) and result.places:
         drawn = [
@@ -42,7 +80,6 @@ def parts(result: WasteResult) -> list[Part]:
         *drawn,
         Part(title="The costliest waste", rows=ranked(result), said=_below(result), left=3),
         Part(title="Measures", said=[MEASURES, *actions(result)] if result.actions else []),
-        notes(result),
     ]
 
 

@@ -3,7 +3,7 @@
 Rows are stored by unit, so that memory durations those of some units at a time, however many there are.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import fsum
 from pathlib import Path
 from shlex import quote
@@ -87,8 +87,9 @@ class UtilizationFile:
             self.span_s = max(self.span_s, float((time_s + durations.of(time_s, unit)).max()))
         self._ordered.occupancy.check()
         assumed = self._ordered.occupancy.findings(first)
-        models = _several_models(stored.words.get(MODEL, ()))
-        self.findings = models + self._ordered.findings + assumed + durations.findings()
+        self.models = [model for model in stored.words.get(MODEL, ()) if model]
+        self.unnamed = "" in stored.words.get(MODEL, ())
+        self.findings = _several_models(self.models) + self._ordered.findings + assumed + durations.findings()
 
     def __len__(self) -> int:
         return len(self._ordered)
@@ -192,15 +193,15 @@ def _of_instances(rows: int) -> Findings:
 SEVERAL_MODELS = "several_models"
 
 
-def _several_models(words: Iterable[str]) -> Findings:
+def _several_models(models: Sequence[str]) -> Findings:
     """The finding on GPUs of unlike models, whose hours are added up."""
-    models = [word for word in words if word]
     if len(models) < 2:
         return []
     named = ", ".join(models[:3]) + (f" and {len(models) - 3} more" if len(models) > 3 else "")
     text = (
         f"the GPUs are of {len(models)} models ({named}): their hours are added up at one price, and measures take "
-        f"them for alike; ask for each with its price: --where {quote(f'{MODEL}={models[0]}')}"
+        f"them for alike; give `simcost waste` the price of each, --price {quote(f'{models[0]}=USD')}, or take the "
+        f"GPUs of one: --where {quote(f'{MODEL}={models[0]}')}"
     )
     return [finding(SEVERAL_MODELS, "", len(models), text)]
 
