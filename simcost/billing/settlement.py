@@ -133,7 +133,7 @@ class Settlement:
             if times.from_h >= span_h:
                 when = f"begins {_hours(times.from_h)} after the start of the usage, which ends after {_hours(span_h)}"
             elif times.to_h <= 0:
-                when = f"ended {_hours(-times.to_h)} before the start of the usage"
+                when = f"ended {_hours(abs(times.to_h))} before the start of the usage"
             else:
                 continue
             yield f"{one.bound.name}: {when}: it changes nothing here"

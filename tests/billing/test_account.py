@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -365,6 +366,19 @@ def test_a_commitment_that_was_over_before_the_usage_is_told(tmp_path: Path) -> 
     assert bill.total_usd == bill.billed_usd == 8.0
     assert "block: ended 12 h before the start of the usage: it changes nothing here" in bill.notes
     assert "no commitment is in effect" in bill_document(bill, "p")["verdict"]
+
+
+@pytest.mark.parametrize("upfront", ["none", "partial", "all"])
+def test_a_term_that_ends_within_the_usage_covers_its_hours_alone(tmp_path: Path, upfront: Any) -> None:
+    """Three of ten hours at the reserved price, seven on demand; a renewed term goes on."""
+    held = ReservedInstances(name="ri", sku="x.large", count=1, price=1.2, upfront=upfront, since=(3 - 8760) * 3600)
+    bill = billed(tmp_path, [run(0, 10)], prices=OWN, commitments=(held,))
+    assert bill.total_usd == pytest.approx(3 * 1.2 + 7 * 2.0)
+    assert bill.billed_usd == pytest.approx({"none": 3.6, "partial": 1.8, "all": 0.0}[upfront] + 14.0)
+    told = "ri: its term ends 3 h after the start of the usage, which goes on to 10 h: what it covered is paid without"
+    assert any(note.startswith(told) for note in bill.notes)
+    again = billed(tmp_path, [run(0, 10)], prices=OWN, commitments=(replace(held, renewed=True),))
+    assert again.total_usd == pytest.approx(12.0)
 
 
 def test_what_begins_after_a_run_that_ends_within_an_hour_is_not_invoiced() -> None:

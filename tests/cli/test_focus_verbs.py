@@ -94,10 +94,10 @@ PLAN = "purchasing: p\ncommitments: [{kind: savings-plan, commitment: 50, discou
 
 def test_a_commitment_that_does_not_suit_the_usage_is_said_with_the_files(tmp_path: Path) -> None:
     usage, plan = tmp_path / "usage.csv", tmp_path / "plan.yaml"
-    usage.write_text(USAGE + USAGE.splitlines()[1].replace("2026-01", "2028-01") + "\n", encoding="utf-8")
-    plan.write_text(PLAN, encoding="utf-8")
+    usage.write_text(USAGE, encoding="utf-8")
+    plan.write_text(PLAN.replace("commitment: 50", "commitment: 50, since: -9000h"), encoding="utf-8")
     said = refused("bill", usage, "--plan", plan)
-    assert f"{usage} under {plan}: savings-plan: its term ends 8,760 h after the start" in said
+    assert f"{usage} under {plan}: savings-plan: its term ends 240 h before the start" in said
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])

@@ -26,7 +26,7 @@ GCP = "gcp/g2-standard-8, region: us-central1"
         ("aws/g6.xlarge", "{kind: savings-plan, commitment: 1}", "the catalog has no"),
         ("aws/g6.xlarge", "{kind: reserved-instances, sku: g6.none, count: 1, discount: 20%}", "has no offer"),
         (GCP, "{kind: flexible-cud, commitment: 1, discount: 28%}", "do not cover gcp/g2-standard-8"),
-        (GCP, "{kind: resource-cud, sku: g2-standard-8, count: 1, since: -8760h}", "its term ends 0 h after"),
+        (GCP, "{kind: resource-cud, sku: g2-standard-8, count: 1, since: -8760h}", "its term ends 0 h before"),
         (GCP, "{kind: resource-cud, sku: g2-standard-8, count: 1, since: -8759.7h}", ""),
         (GCP, "{kind: azure-reservation, sku: Standard_NC8as_T4_v3, region: eastus, count: 1}", "has no azure-res"),
     ],

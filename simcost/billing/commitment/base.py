@@ -61,28 +61,38 @@ class Yearly(Termed):
     upfront: Upfront = "none"
     """Share paid in advance: none, partial (half), or all."""
     renewed: bool = False
-    """Bought again whenever its term ends; else the term must cover the usage."""
+    """Bought again whenever its term ends; else usage after the term is paid without it."""
 
     @property
     def term_h(self) -> float:
         """Length of its term: 8,760 hours a year."""
         return years_h(self.years)
 
-    def payments(self, terms: Terms, account: "Metered") -> "Payments":
+    def payments(self, terms: Terms) -> "Payments":
         """Times of its payments.
 
         Raises:
-            InputError: its term ends before the usage does.
+            InputError: its term is over before the usage starts.
         """
         from simcost.billing.commitment.bound import Payments
 
-        end = self.end_h
-        if not self.renewed and end < account.span_h - 1e-9:
+        if not self.renewed and self.end_h <= 0:
             raise InputError(
-                f"{self.name}: its term ends {end:,.0f} h after the start of the usage, which goes on to "
-                f"{account.span_h:,.0f} h; say `renewed: true`, a longer term, or price a shorter usage"
+                f"{self.name}: its term ends {abs(self.end_h):,.0f} h before the start of the usage; say "
+                "`renewed: true`, or leave it out"
             )
-        return Payments(terms=terms, from_h=self.start_h, to_h=inf if self.renewed else end)
+        return Payments(terms=terms, from_h=self.start_h, to_h=inf if self.renewed else self.end_h)
+
+    def end_note(self, account: "Metered") -> tuple[str, ...]:
+        """A note on a term that ends within the usage."""
+        if self.renewed or self.end_h >= account.span_h - 1e-9:
+            return ()
+        text = (
+            f"{self.name}: its term ends {self.end_h:,.0f} h after the start of the usage, which goes on to "
+            f"{account.span_h:,.0f} h: what it covered is paid without it from then on; say `renewed: true` where it is "
+            "bought again"
+        )
+        return (text,)
 
 
 @record
@@ -177,14 +187,14 @@ class HourlyPrice(Yearly):
             order=order,
             account=self.account,
             shared=self.shared,
-            payments=self.payments(self.terms(account, rates, region), account),
+            payments=self.payments(self.terms(account, rates, region)),
             units=units,
             takes=takes,
             unit=unit,
             provider=self.provider,
             region=region,
             sku=self.sku,
-            notes=(self._basis(rates, region),),
+            notes=(self._basis(rates, region), *self.end_note(account)),
         )
 
 
@@ -259,9 +269,9 @@ class SpendPlan(Yearly):
             shared=self.shared,
             usd_per_h=self.hourly_usd,
             rates=np.array(found, np.float64),
-            payments=self.payments(Terms.of(self.hourly_usd, self.term_h, self.upfront), account),
+            payments=self.payments(Terms.of(self.hourly_usd, self.term_h, self.upfront)),
             provider=getattr(self, "provider", ""),
-            notes=self._notes(account, rates),
+            notes=(*self._notes(account, rates), *self.end_note(account)),
         )
 
     def _notes(self, account: "Metered", rates: "CommitmentRates") -> tuple[str, ...]:
