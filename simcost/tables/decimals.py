@@ -2,7 +2,8 @@
 
 A number such as 1,5 or 1.234,56 can be read in one way only. One such as 1,234 is either 1.234 or 1234: it is read
 with the decimal mark that the certain numbers at the beginning of the file have, and is a fault where they do not
-decide it.
+decide it. Commas between the cells of a file leave its numbers as they are, but for marks between thousands that can be
+nothing else.
 """
 
 import re
@@ -86,6 +87,18 @@ def plain_numbers(text: pa.Array, mark: DecimalMark | None) -> tuple[pa.Array, F
     pointed = pc.replace_substring(pc.replace_substring_regex(text, rf"\.|{_SPACE}", ""), ",", ".")
     result = pc.if_else(pa.array(comma), pointed, text)
     return pc.if_else(pa.array(point), pc.replace_substring_regex(text, f",|{_SPACE}", ""), result), doubtful
+
+
+def without_thousands(text: pa.Array) -> pa.Array:
+    """Numbers with a decimal point, or two marks and more, without the commas between their thousands; other cells as
+    they are. For files whose cells commas are between, where the decimal mark is a point.
+
+    >>> without_thousands(pa.array(["1,234.5", "-1,234,567", "1,234", "1,5"])).to_pylist()
+    ['1234.5', '-1234567', '1,234', '1,5']
+    """
+    if not pc.any(pc.match_substring(text, ",")).as_py():
+        return text
+    return pc.if_else(pa.array(_matches(text, _CERTAIN["."])), pc.replace_substring(text, ",", ""), text)
 
 
 def doubt(cell: str) -> str:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from simcost.errors import TraceError
 from simcost.tables.cells import Ints, bytes_of, undecodable
-from simcost.tables.decimals import DecimalMark, decimal_mark, doubt, plain_numbers
+from simcost.tables.decimals import DecimalMark, decimal_mark, doubt, plain_numbers, without_thousands
 from simcost.tables.delimited import (
     BLOCK_BYTES,
     Malformed,
@@ -89,7 +89,8 @@ def open_chunks(
         nested: whether cells may hold lists or maps, and columns be fields of others by dotted path.
         delimiter: between the cells of a `csv`; None = the one in its header.
         is_number: columns whose numbers may have a decimal comma where the delimiter is none; their cells come with a
-            decimal point, and rows with a number that can be read in two ways are malformed. None = cells as they are.
+            decimal point and without marks between thousands, and rows with a number that can be read in two ways are
+            malformed. None = cells as they are.
 
     Raises:
         TraceError: missing, empty, damaged, or without the columns needed.
@@ -184,7 +185,7 @@ def _csv_chunks(
         layout = TextDialect(delimiter=delimiter, quoted=delimiter != "|", names=names, read=sorted(set(read.values())))
         begun = head[len(header) :]
         numbers = None
-        if is_number is not None and delimiter != ",":
+        if is_number is not None:
             numbers = _numbers(begun, layout, {ours: i for ours, i in read.items() if is_number(ours)})
         for block in read_blocks(stream, layout, begun=begun, line=count_lines(header) + 1):
             yield _parsed(block, layout, theirs, read, numbers)
@@ -239,7 +240,9 @@ def _parsed(
             raise csv.Error(f"lines {block.line} and later cannot be split into rows")
         columns = {ours: table[str(i)].combine_chunks() for ours, i in read.items()}
     wrong = {row.number - 1: wrong_count(row.actual_columns, row.expected_columns) for row in aside}
-    if numbers is not None and columns:
+    if numbers is not None and layout.delimiter == "," and b'"' in block.data:
+        columns = {k: without_thousands(v) if k in numbers.columns else v for k, v in columns.items()}
+    elif numbers is not None and columns and layout.delimiter != ",":
         columns, doubts = _with_points(columns, numbers, theirs)
         kept = [i for i in range(block.count) if i not in wrong] if doubts else []
         wrong |= {kept[i]: reason for i, reason in doubts.items()}

@@ -136,6 +136,15 @@ def test_commas_between_cells_leave_numbers_as_they_are(tmp_path: Path) -> None:
         read_usage(tmp_path / "u.csv")
 
 
+def test_commas_between_cells_and_between_thousands_are_told_apart(tmp_path: Path) -> None:
+    """Spreadsheets write large costs with them; such a row was refused, or its cost left out."""
+    cells = ['"1,234.50"', '"12,345,678.9"', "1.861", '"1,234,567"', "7"]
+    rows = [f"2026-01-01T{hour:02}:00:00Z,aws/a,{cell}" for hour, cell in enumerate(cells)]
+    path = tmp_path / "u.csv"
+    path.write_text("\n".join(["timestamp,sku,quantity", *rows]) + "\n")
+    assert read_usage(path).quantity.tolist() == [1234.5, 12345678.9, 1.861, 1234567, 7]
+
+
 @pytest.mark.parametrize(
     ("head", "wanted"),
     [
