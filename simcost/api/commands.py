@@ -60,7 +60,13 @@ def command(*words: str | float | Path | Result) -> Answer:
 
 
 def diff(
-    before: str | Path | Result, after: str | Path | Result, *, plan_a: str | None = None, plan_b: str | None = None
+    before: str | Path | Result,
+    after: str | Path | Result,
+    *,
+    plan_a: str | None = None,
+    plan_b: str | None = None,
+    month_a: str | None = None,
+    month_b: str | None = None,
 ) -> Answer:
     """Effects by which two results, bills or months differ in cost, as `simcost diff` finds them; a row for each.
 
@@ -69,12 +75,14 @@ def diff(
         after: another one; it may be the same result with another plan.
         plan_a: plan of `before`; None = the best.
         plan_b: plan of `after`; None = the best.
+        month_a: month of `before`, a cost file of several, as 2026-03; None = all that it has.
+        month_b: month of `after`, likewise.
 
     Raises:
         InputError: what cannot be compared.
     """
-    plans = [f"--{side}={name}" for side, name in (("plan-a", plan_a), ("plan-b", plan_b)) if name is not None]
-    return command("diff", before, after, *plans)
+    parts = {"plan-a": plan_a, "plan-b": plan_b, "month-a": month_a, "month-b": month_b}
+    return command("diff", before, after, *(f"--{part}={name}" for part, name in parts.items() if name is not None))
 
 
 def _document(printed: str) -> Mapping[str, Any]:

@@ -1,7 +1,7 @@
 """Bridges between two costs: effects of prices, quantities, mix and commitments, or of any causes, that add up."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from math import comb, fsum
 
@@ -35,14 +35,17 @@ class BillSide:
     """One of two bills."""
 
     items: Mapping[str, BillItem]
-    unused_commitment_usd: float = 0.0
-    other_usd: float = 0.0
-    """Costs without a quantity: taxes, credits, purchases."""
+    unused_usd: Mapping[str, float] = field(default_factory=dict)
+    """What nothing used, by commitment."""
+    other_usd: Mapping[str, float] = field(default_factory=dict)
+    """Costs without a quantity, by name: taxes, credits, purchases."""
 
     @property
     def usd(self) -> float:
         """The whole bill."""
-        return fsum([*(item.usd for item in self.items.values()), self.unused_commitment_usd, self.other_usd])
+        return fsum(
+            [*(item.usd for item in self.items.values()), *self.unused_usd.values(), *self.other_usd.values()]
+        )
 
 
 def bill_bridge(before: BillSide, after: BillSide) -> dict[str, Effects]:
@@ -65,12 +68,15 @@ def bill_bridge(before: BillSide, after: BillSide) -> dict[str, Effects]:
         _add_unit(found, unit, {name: (before.items[name], after.items[name]) for name in names})
     found["new"] = {name: item.usd for name, item in after.items.items() if name not in both}
     found["gone"] = {name: -item.usd for name, item in before.items.items() if name not in both}
-    unused = after.unused_commitment_usd - before.unused_commitment_usd
-    other = after.other_usd - before.other_usd
     return found | {
-        "unused commitment": {"unused commitment": unused} if unused else {},
-        "other": {"other": other} if other else {},
+        "unused commitment": _changes(before.unused_usd, after.unused_usd),
+        "other": _changes(before.other_usd, after.other_usd),
     }
+
+
+def _changes(before: Mapping[str, float], after: Mapping[str, float]) -> Effects:
+    changes = {name: after.get(name, 0.0) - before.get(name, 0.0) for name in {**before, **after}}
+    return {name: usd for name, usd in changes.items() if usd}
 
 
 def _alike(one: BillItem, other: BillItem) -> bool:

@@ -39,8 +39,8 @@ def test_effects_of_causes(case: Any) -> None:
 def side(bill: Any) -> BillSide:
     return BillSide(
         items={name: BillItem(unit="h", **item) for name, item in bill["items"].items()},
-        unused_commitment_usd=bill["unused_commitment_usd"],
-        other_usd=bill["other_usd"],
+        unused_usd={"plan": bill["unused_commitment_usd"]},
+        other_usd={"tax": bill["other_usd"]},
     )
 
 
@@ -62,8 +62,8 @@ items = st.builds(
 bills = st.builds(
     BillSide,
     items=st.dictionaries(st.sampled_from("abcde"), items, max_size=5),
-    unused_commitment_usd=st.floats(0, 1e3),
-    other_usd=st.floats(-1e3, 1e3),
+    unused_usd=st.dictionaries(st.sampled_from("pq"), st.floats(0, 1e3)),
+    other_usd=st.dictionaries(st.sampled_from(["tax", "credit"]), st.floats(-1e3, 1e3)),
 )
 
 

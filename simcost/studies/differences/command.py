@@ -19,6 +19,8 @@ def add(verbs: Any) -> None:
     diff.add_argument("after", type=Path, metavar="B", help=files)
     diff.add_argument("--plan-a", metavar="NAME", help="plan of A (default: the best, else the baseline)")
     diff.add_argument("--plan-b", metavar="NAME", help="plan of B (default: the best, else the baseline)")
+    diff.add_argument("--month-a", metavar="MONTH", help="month of A, a FOCUS file of several, as 2026-03")
+    diff.add_argument("--month-b", metavar="MONTH", help="month of B, likewise")
     diff.add_argument(
         "--per-month", action="store_true", help="scale both to a month of 730 h, as two results folders always are"
     )
@@ -35,8 +37,8 @@ def _diff(arguments: Arguments) -> dict[str, Any]:
 
     catalog = load_catalog(arguments.catalog)
     usd_per = rates_of(arguments)
-    before = cost_side(arguments.before, arguments.plan_a, catalog, usd_per)
-    after = cost_side(arguments.after, arguments.plan_b, catalog, usd_per)
+    before = cost_side(arguments.before, arguments.plan_a, catalog, usd_per, arguments.month_a)
+    after = cost_side(arguments.after, arguments.plan_b, catalog, usd_per, arguments.month_b)
     per_month = arguments.per_month or arguments.before.is_dir() or arguments.after.is_dir()
     document = difference(before, after, per_month=per_month)
     inputs = before.inputs | after.inputs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import fsum
@@ -22,6 +23,8 @@ from simcost.trace.usage.usage import TOKENS
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from simcost.trace.focus.reader import Actuals
 
 Row = Mapping[str, Any]
@@ -75,8 +78,8 @@ class CostSide:
                 name: BillItem(quantity=item.quantity * factor, list_usd=item.list_usd, rate=item.rate, unit=item.unit)
                 for name, item in self.bill.items.items()
             },
-            unused_commitment_usd=self.bill.unused_commitment_usd * factor,
-            other_usd=self.bill.other_usd * factor,
+            unused_usd={name: usd * factor for name, usd in self.bill.unused_usd.items()},
+            other_usd={name: usd * factor for name, usd in self.bill.other_usd.items()},
         )
 
     def with_tokens_together(self) -> CostSide:
@@ -106,7 +109,9 @@ def _one_item(same: Sequence[BillItem]) -> BillItem:
     return replace(same[0], quantity=quantity, list_usd=listed / quantity, rate=rate)
 
 
-def cost_side(path: Path, plan: str | None, catalog: Catalog, usd_per: Mapping[str, float]) -> CostSide:
+def cost_side(
+    path: Path, plan: str | None, catalog: Catalog, usd_per: Mapping[str, float], month: str | None = None
+) -> CostSide:
     """Read a results folder, the document of a bill, or a FOCUS file.
 
     Args:
@@ -114,19 +119,22 @@ def cost_side(path: Path, plan: str | None, catalog: Catalog, usd_per: Mapping[s
         plan: of a folder or a document of several; None = the best plan, or the only one.
         catalog: tells how many accelerators an instance has.
         usd_per: value of a unit of each other currency of a FOCUS file.
+        month: of a FOCUS file, as 2026-03; None = all that it has.
 
     Raises:
-        InputError: it is none of them, or there is no such plan.
+        InputError: it is none of them, or there is no such plan or month.
     """
     if not path.exists():
         raise InputError(f"{path}: no such file or folder; give {_ACCEPTED}")
+    if month is not None and (path.is_dir() or path.suffix == ".json"):
+        raise InputError(f"{path}: has no months; leave {month} out, or give a FOCUS file")
     if path.is_dir():
         return _of_folder(path, plan, catalog)
     if path.suffix == ".json":
         return _of_document(path, plan, catalog)
     if plan is not None:
         raise InputError(f"{path}: a FOCUS file has no plans; leave the plan out, or give a results folder")
-    return _of_focus(path, catalog, usd_per)
+    return _of_focus(path, catalog, usd_per, month)
 
 
 def _of_folder(folder: Path, plan: str | None, catalog: Catalog) -> CostSide:
@@ -190,19 +198,35 @@ def _of_document(path: Path, plan: str | None, catalog: Catalog) -> CostSide:
         ) from None
 
 
-def _of_focus(path: Path, catalog: Catalog, usd_per: Mapping[str, float]) -> CostSide:
+def _of_focus(path: Path, catalog: Catalog, usd_per: Mapping[str, float], month: str | None) -> CostSide:
     from simcost.trace.focus.reader import read_focus
 
     actuals = read_focus([path], usd_per=usd_per)
-    rows = map(_row_of_line, actuals.lines.to_pylist())
+    lines, hours = actuals.lines, actuals.span_h
+    if month is not None:
+        lines, hours = _of_month(path, lines, month)
     return CostSide(
-        name=str(path),
-        bill=_side(rows, catalog),
-        hours=actuals.span_h,
+        name=str(path) if month is None else f"{month} of {path}",
+        bill=_side(map(_row_of_line, lines.to_pylist()), catalog),
+        hours=hours,
         is_cost_file=True,
         inputs={str(path): sha256_of(path)},
         findings=tuple(_findings(path, actuals)),
     )
+
+
+def _of_month(path: Path, lines: pa.Table, month: str) -> tuple[pa.Table, float]:
+    """The lines of a month, and the hours of the days from its first usage to its last."""
+    import numpy as np
+
+    day = lines["day"].to_numpy().astype("datetime64[D]")
+    months = day.astype("datetime64[M]").astype(str)
+    if month not in months:
+        raise InputError(f"{path}: has nothing of {month}; its months are {', '.join(np.unique(months))}")
+    chosen = months == month
+    used = day[chosen & (lines["kind"].to_numpy() == "usage")].astype(np.int64)
+    hours = 24.0 * float(np.ptp(used) + 1) if len(used) else 0.0
+    return lines.filter(chosen), hours
 
 
 def _findings(path: Path, actuals: Actuals) -> Iterator[Row]:
@@ -223,6 +247,8 @@ def _row_of_charge(charge: Row) -> Row:
         "unit": unit,
         "quantity": each * charge["consumed_quantity"] if used else 0.0,
         "unused": charge["commitment_status"] == "Unused",
+        "commitment": charge["commitment"],
+        "kind": charge["charge_category"].lower(),
         "spot": charge["pricing_category"] == "Dynamic",
         "list_usd": charge["list_cost_usd"],
         "usd": charge["effective_cost_usd"],
@@ -236,6 +262,8 @@ def _row_of_line(line: Row) -> Row:
         "unit": line["unit"],
         "quantity": line["quantity"] if line["kind"] == "usage" else 0.0,
         "unused": line["kind"] == "unused",
+        "commitment": line["commitment"],
+        "kind": line["kind"],
         "spot": line["pricing"] == "spot",
         "list_usd": line["effective_usd"] if line["no_list"] else line["list_usd"],
         "usd": line["effective_usd"],
@@ -272,12 +300,12 @@ def _side(rows: Iterable[Row], catalog: Catalog) -> BillSide:
     offers = _Offers(catalog)
     sums: dict[tuple[str, str], list[float]] = {}
     units: dict[str, str] = {}
-    unused, other = [0.0], [0.0]
+    unused, other = defaultdict[str, float](float), defaultdict[str, float](float)
     for row in rows:
         list_usd, usd, quantity = offers.list_usd(row), row["usd"], row["quantity"]
         is_free = list_usd == usd == 0
         if row["unused"] or quantity <= 0 or (list_usd <= 0 and not is_free):
-            (unused if row["unused"] else other).append(usd)
+            (unused if row["unused"] else other)[_without_quantity(row)] += usd
             continue
         per_unit, unit = offers.accelerators(row)
         item = sums.setdefault((f"{row['sku']} {row['region']}".rstrip(), unit), [0.0, 0.0, 0.0])
@@ -292,4 +320,13 @@ def _side(rows: Iterable[Row], catalog: Catalog) -> BillSide:
         for (name, unit), (quantity, listed, usd) in sums.items()
         if listed or has_tiers(unit)
     }
-    return BillSide(items=items, unused_commitment_usd=fsum(unused), other_usd=fsum(other))
+    return BillSide(items=items, unused_usd=unused, other_usd=other)
+
+
+def _without_quantity(row: Row) -> str:
+    """Name of a cost that has no quantity: its commitment, its kind such as `aws tax`, else its SKU."""
+    if row["unused"]:
+        return str(row["commitment"] or row["sku"])
+    if row["kind"] in ("usage", "unused_capacity"):
+        return f"{row['sku']} {row['region']}".rstrip()
+    return f"{row['sku'].partition('/')[0]} {row['kind']}".lstrip()

@@ -159,6 +159,36 @@ def test_two_months_of_cost_files(tmp_path: Path) -> None:
     assert (effects["gone"], effects["other"]) == (-1.0, 3.0)
 
 
+def test_costs_without_a_quantity_are_named(tmp_path: Path) -> None:
+    """Taxes, credits and commitments that nothing used; all of them were one `other`."""
+    unused = {"CommitmentDiscountStatus": "Unused", "ConsumedQuantity": "", "ConsumedUnit": "", "ListCost": 0}
+    before = cost_file(tmp_path, [row(1), row(1, ChargeCategory="Credit", EffectiveCost=-5)], name="march.csv")
+    later = [
+        row(1, ChargeCategory="Tax", EffectiveCost=3),
+        row(1, ChargeCategory="Credit", EffectiveCost=-1),
+        row(1, CommitmentDiscountId="sp-1", EffectiveCost=2, **unused),
+    ]
+    after = cost_file(tmp_path, [row(1), *later], name="april.csv")
+    document = call("diff", before, after, "--json").document()
+    parts = {one["effect"]: {part["item"]: part["usd"] for part in one["parts"]} for one in document["effects"]}
+    assert parts["other"] == {"aws credit": 4.0, "aws tax": 3.0}
+    assert parts["unused commitment"] == {"sp-1": 2.0}
+    assert document["difference_usd"] == 9.0
+
+
+def test_two_months_of_one_cost_file(tmp_path: Path) -> None:
+    """As those of two files, each with its own month."""
+    may = {"ChargePeriodStart": "2026-05-01T00:00:00Z", "ChargePeriodEnd": "2026-05-01T01:00:00Z"}
+    rows = [row(1), row(1, **may, ConsumedQuantity=2, PricingQuantity=2, EffectiveCost=110.08, ListCost=110.08)]
+    both = cost_file(tmp_path, rows, name="both.csv")
+    month = "2026-03"
+    effects = diff(both, both, "--month-a", month, "--month-b", "2026-05")
+    assert effects["quantity"] == pytest.approx(55.04)
+    said = call("diff", both, both, "--month-a", month, "--month-b", "2026-05", "--json").document()["verdict"]
+    assert said.startswith(f"2026-05 of {both} costs $55.04 (100 %) more than {month} of {both} at $55.04")
+    assert f"has nothing of 2026-07; its months are {month}, 2026-05" in refused("diff", both, both, "--month-a=2026-07")
+
+
 def test_what_rose_is_named_by_its_sku(tmp_path: Path) -> None:
     """Hours of all accelerators are one quantity of the bridge, which does not say whose they are."""
     small = {"SkuPriceDetails": '"{""InstanceType"": ""g6.xlarge""}"', "SkuId": "S2"}
