@@ -86,7 +86,7 @@ def usage_account(
     start_s = _first_hour(usage) if usage.horizon_s is None else 0.0
     of_machines = machine_runs(usage, rows)
     check_interruptions(usage, rows, of_machines)
-    end = _metered_ends(usage, rows, of_machines, catalog) if usage.resource is not None else usage.end_s[rows]
+    end = _metered_ends(usage, rows, of_machines, catalog)
     line = place[usage.line[rows]]
     runs = UsageIntervals(
         start_s=usage.start_s[rows] - start_s,
@@ -191,13 +191,18 @@ def _in_effect(usage: UsageRows, rows: Ints, line: Ints, lines: Sequence[Line], 
 
 
 def _metered_ends(usage: UsageRows, rows: Ints, runs: MachineRuns, catalog: "Catalog") -> Floats:
-    """Ends of rows as the providers meter runs: what granularity and minimum add lies behind the last row."""
+    """Ends of rows as the providers meter runs of machines: what granularity and minimum add lies behind the last
+    row.
+    """
     final = float(usage.end_s.max()) if usage.horizon_s is None else usage.horizon_s
     result = usage.end_s[rows].copy()
+    if usage.resource is None:
+        return result
+    named = usage.resource[rows] >= 0
     providers = np.array([key[0] for key in usage.keys])[usage.line[rows]]
     for provider in np.unique(providers):
         rule = catalog.billing_rule(str(provider))
-        ends = (providers == provider) & runs.last
+        ends = (providers == provider) & runs.last & named
         start, end = runs.start_s[ends], runs.end_s[ends]
         result[ends] = start + billed_seconds(end - start, end >= final - JOIN_S, rule)
     return result

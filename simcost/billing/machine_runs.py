@@ -16,6 +16,14 @@ from simcost.units import SECONDS_PER_HOUR
 
 JOIN_S = 1e-3
 """Rows of one machine this close follow each other."""
+_UNCLEAR = (
+    "is interrupted, and another row of this SKU ends when it starts; AWS charges nothing for a run that it interrupts "
+    "within its first hour: say in a column `resource` which machine each row is of"
+)
+_GOES_ON = (
+    "is interrupted, but its machine runs on in the next row; mark the last row of the run, or give the next run a "
+    "`resource` of its own"
+)
 _MACHINE = (0, 1, 2, 3, 5)
 """Parts of a key that distinguish machines: provider, SKU, region, zone, pricing; the account does not."""
 
@@ -41,22 +49,17 @@ def check_interruptions(usage: UsageRows, rows: Ints, runs: MachineRuns) -> None
     """Raise FaultsError where rows do not tell which run was interrupted, of those that AWS would not charge."""
     aws_spot = np.array([key[0] == "aws" and key[5] == "spot" for key in usage.keys], np.bool_)
     marked = usage.interrupted[rows] & aws_spot[usage.line[rows]]
-    if usage.resource is None:
-        wrong = marked & runs.within_first_hour & _follows(usage, rows)
-        message = (
-            "is interrupted, and another row of this SKU ends when it starts; AWS charges nothing for a run that it "
-            "interrupts within its first hour: say in a column `resource` which machine each row is of"
-        )
-    else:
-        wrong = marked & ~runs.interrupted
-        message = (
-            "is interrupted, but its machine runs on in the next row; mark the last row of the run, or give the next "
-            "run a `resource` of its own"
-        )
-    if wrong.any() and usage.path is not None and usage.place is not None:
+    named = np.zeros(len(rows), np.bool_) if usage.resource is None else usage.resource[rows] >= 0
+    unclear = marked & ~named & runs.within_first_hour & _follows(usage, rows)
+    goes_on = marked & named & ~runs.interrupted
+    messages = {
+        **dict.fromkeys(rows[unclear].tolist(), _UNCLEAR),
+        **dict.fromkeys(rows[goes_on].tolist(), _GOES_ON),
+    }
+    if messages and usage.path is not None and usage.place is not None:
         faults = Faults(usage.path)
         place = usage.place
-        faults.add_all(rows[wrong], lambda row: (place(row), message))
+        faults.add_all(np.array(sorted(messages)), lambda row: (place(row), messages[int(row)]))
         faults.check()
 
 
@@ -70,14 +73,14 @@ def _follows(usage: UsageRows, rows: Ints) -> npt.NDArray[np.bool_]:
 
 
 def machine_runs(usage: UsageRows, rows: Ints) -> MachineRuns:
-    """The runs of rows: those of one machine that follow each other. Without machines, each row is a run."""
+    """The runs of rows: those of one machine that follow each other. A row that names no machine is a run."""
     start, end = usage.start_s[rows], usage.end_s[rows]
     if usage.resource is None:
         return MachineRuns(
             start_s=start, end_s=end, last=np.ones(len(rows), np.bool_), interrupted=usage.interrupted[rows]
         )
     machine = _machines(usage)[usage.line[rows]]
-    resource = usage.resource[rows]
+    resource = np.where(usage.resource[rows] >= 0, usage.resource[rows], -1 - np.arange(len(rows)))
     order = np.lexsort((end, start, machine, resource))
     same = (np.diff(resource[order]) == 0) & (np.diff(machine[order]) == 0)
     until = _end_so_far(end[order], np.append(False, same))

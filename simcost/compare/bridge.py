@@ -43,9 +43,7 @@ class BillSide:
     @property
     def usd(self) -> float:
         """The whole bill."""
-        return fsum(
-            [*(item.usd for item in self.items.values()), *self.unused_usd.values(), *self.other_usd.values()]
-        )
+        return fsum([*(item.usd for item in self.items.values()), *self.unused_usd.values(), *self.other_usd.values()])
 
 
 def bill_bridge(before: BillSide, after: BillSide) -> dict[str, Effects]:

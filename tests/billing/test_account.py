@@ -205,6 +205,21 @@ def test_rows_that_do_not_tell_which_run_was_interrupted_are_named(tmp_path: Pat
         billed(tmp_path, [rows[0] | {"interrupted": "true"}, spot(1, 1.5, 1.0)], prices=OWN)
 
 
+def test_rows_without_a_machine_beside_those_of_machines_are_as_metered(tmp_path: Path) -> None:
+    """They were runs of one machine without a name, which is not twice at a time."""
+    plain = run(0, 10 / 3600, resource="")
+    rows = [plain, plain | {"quantity": 3}, run(0, 10 / 3600, resource="i-1"), run(5, 6, resource="i-2")]
+    bill = billed(tmp_path, rows, prices=OWN)
+    assert bill.total_usd == pytest.approx(2.0 * (4 * 10 + 60 + 3600) / 3600)
+    [told] = read_usage(tmp_path / "usage.csv").findings
+    assert (told["kind"], told["count"]) == ("no_resource", 2)
+    kind = {"pricing": "spot", "price": 1.0}
+    ended = run(1, 1.5, **kind, interrupted="true", resource="")
+    with pytest.raises(FaultsError, match=r"usage\.csv:3: is interrupted, and another row"):
+        billed(tmp_path, [run(0, 1, **kind, resource=""), ended, run(5, 6, resource="i-2")], prices=OWN)
+    assert billed(tmp_path, [ended, run(5, 6, resource="i-2")], prices=OWN).total_usd == pytest.approx(2.0)
+
+
 @given(
     st.integers(1, 130),
     st.sets(st.integers(1, 129), max_size=5),

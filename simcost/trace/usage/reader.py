@@ -18,8 +18,8 @@ from simcost.tables.typed import TypedTable
 from simcost.tables.typed_batches import TypedBatches
 from simcost.trace.usage import token_columns
 from simcost.trace.usage.sums import UsageBatch, UsageSums
-from simcost.trace.usage.usage import HOURLY, VOLUMES, Floats, Ints, UsageRows
-from simcost.units import NS_PER_S
+from simcost.trace.usage.usage import HOURLY, KEY, VOLUMES, Floats, Ints, UsageRows
+from simcost.units import NS_PER_S, plural
 
 _TAG = "tag:"
 _YES = token_columns.YES | {"provider": 1.0}
@@ -118,6 +118,7 @@ def read_usage(
             *({"kind": kind, "count": count, "message": text} for kind, count, text in batches.findings()),
             *token_columns.told(otherwise),
             *_one_each(theirs, head.names, len(batches)),
+            *_without_machine(found, sums.keys()),
         ),
         path=path,
         place=lambda i: batches.place(int(found["first"][i])),
@@ -173,6 +174,16 @@ def _one_each(theirs: Mapping[str, str], names: Sequence[str], rows: int) -> Ite
     others = [name for name in names if name not in theirs.values()]
     counts = f"; where one of {', '.join(others[:_SHOWN])} counts them, pass --map quantity=COLUMN" if others else ""
     yield {"kind": "one_each", "count": rows, "message": f"no quantity: each row is taken as one instance{counts}"}
+
+
+def _without_machine(found: Mapping[str, Any], keys: Sequence[tuple[str, ...]]) -> Iterator[dict[str, Any]]:
+    """Finding on hours of no machine in a file that names machines."""
+    hourly = np.array([key[KEY - 1] == HOURLY for key in keys], np.bool_)
+    count = int(((found["resource"] < 0) & hourly[found["line"]]).sum()) if "resource" in found else 0
+    if count:
+        says = f"{plural(count, 'row')} {'names' if count == 1 else 'name'} no resource"
+        message = f"{says}: taken as metered already, without minimum and granularity"
+        yield {"kind": "no_resource", "count": count, "message": message}
 
 
 def _span_s(table: TypedTable) -> tuple[Floats, Floats]:
@@ -273,7 +284,7 @@ def _no_overlap(usage: UsageRows, batches: TypedBatches, first: Ints, machines: 
     if usage.resource is None:
         return
     order = np.lexsort((usage.end_s, usage.start_s, usage.line, usage.resource))
-    same = (np.diff(usage.resource[order]) == 0) & (np.diff(usage.line[order]) == 0)
+    same = (np.diff(usage.resource[order]) == 0) & (np.diff(usage.line[order]) == 0) & (usage.resource[order][1:] >= 0)
     over = same & (usage.start_s[order][1:] < usage.end_s[order][:-1] - _SLACK_S)
     rows, at = np.unique(first[order[1:][over]], return_index=True)
     named = dict(zip(rows.tolist(), usage.resource[order[1:][over][at]].tolist(), strict=True))

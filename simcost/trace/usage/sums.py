@@ -32,7 +32,7 @@ class UsageBatch:
     """Number of the row in the file, from 0."""
     machines: tuple[str, ...]
     resource: Ints | None
-    """Indices into `machines`."""
+    """Indices into `machines`, an empty one for rows that name none."""
 
 
 @dataclass(slots=True)
@@ -69,7 +69,7 @@ class UsageSums:
             part["file_rows"] = np.ones(len(batch.line), np.int64)
         else:
             known = self.machines_known
-            codes = np.array([known.setdefault(name, len(known)) for name in batch.machines], np.int64)
+            codes = np.array([known.setdefault(name, len(known)) if name else -1 for name in batch.machines], np.int64)
             part["resource"] = codes[batch.resource]
         self._parts.append(part)
         self._waiting += len(batch.line)

@@ -65,7 +65,7 @@ class UsageRows:
     tags: tuple[str, ...]
     """Names of the tags, in the order in which they stand in a key."""
     resource: Ints | None
-    """Machine of which a row is a run, where the file says so: what starts and stops is then known."""
+    """Machine of which a row is a run, where the file says so: what starts and stops is then known; -1 = not said."""
     horizon_s: float | None = None
     """Length of a simulated time without a calendar, whose times count from its start; None = since 1970."""
     findings: tuple[dict[str, Any], ...] = ()

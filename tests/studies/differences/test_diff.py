@@ -186,7 +186,9 @@ def test_two_months_of_one_cost_file(tmp_path: Path) -> None:
     assert effects["quantity"] == pytest.approx(55.04)
     said = call("diff", both, both, "--month-a", month, "--month-b", "2026-05", "--json").document()["verdict"]
     assert said.startswith(f"2026-05 of {both} costs $55.04 (100 %) more than {month} of {both} at $55.04")
-    assert f"has nothing of 2026-07; its months are {month}, 2026-05" in refused("diff", both, both, "--month-a=2026-07")
+    assert f"has nothing of 2026-07; its months are {month}, 2026-05" in refused(
+        "diff", both, both, "--month-a=2026-07"
+    )
 
 
 def test_what_rose_is_named_by_its_sku(tmp_path: Path) -> None:
