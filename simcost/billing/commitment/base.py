@@ -89,8 +89,8 @@ class Yearly(Termed):
             return ()
         text = (
             f"{self.name}: its term ends {self.end_h:,.0f} h after the start of the usage, which goes on to "
-            f"{account.span_h:,.0f} h: what it covered is paid without it from then on; say `renewed: true` where it is "
-            "bought again"
+            f"{account.span_h:,.0f} h: what it covered is paid without it from then on; say `renewed: true` where it "
+            "is bought again"
         )
         return (text,)
 
