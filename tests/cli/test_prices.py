@@ -115,7 +115,7 @@ def test_what_changed_between_two_books(tmp_path: Path, listed: Path) -> None:
     assert (change["price"], change["before"], change["after"]) == ("on_demand_usd_per_h", 1.0, 0.8)
     assert change["change"] == pytest.approx(-0.2)
     text = call("prices", "diff", tmp_path / "old", tmp_path / "new").out
-    assert text.startswith("1 prices changed, 0 are new, 0 are gone")
+    assert text.startswith("1 price changed, 0 are new, 0 are gone")
     assert "-20.0 %" in text
     ours = call("prices", "diff", tmp_path / "new", "--json").document()
     assert ours["before"] == "simcost"

@@ -5,7 +5,7 @@ from typing import Any
 
 from simcost.present.format import count, exact, share_change
 from simcost.present.parts import Part, Table
-from simcost.units import plural
+from simcost.units import how_many, plural
 
 Document = Mapping[str, Any]
 _SHOWN = 40
@@ -56,7 +56,8 @@ def _meaning(finding: Document) -> str:
 def _changed(document: Document) -> list[Part]:
     found = document["changes"]
     new, gone = (sum(change[side] is None for change in found) for side in ("before", "after"))
-    counts = f"{count(len(found) - new - gone)} prices changed, {count(new)} are new, {count(gone)} are gone"
+    changed = plural(len(found) - new - gone, "price")
+    counts = f"{changed} changed, {how_many(new, 'is', 'are')} new, {how_many(gone, 'is', 'are')} gone"
     told = f"{counts} from {document['before']} to {document['after']}"
     return [
         Part(title="Prices compared", titled=False, said=[told]),
