@@ -1,7 +1,10 @@
-"""Usage cut where another negotiated price begins: each hour pays the contract of its own day."""
+"""Usage cut where another negotiated price begins: each hour pays the contract of its own day, at its rate of the
+currency.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -9,11 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from simcost.catalog.dates import first_day
 from simcost.errors import CatalogError
 from simcost.trace.usage.usage import HOURLY, KEY, Floats, Ints, UsageRows
 
 if TYPE_CHECKING:
     from simcost.catalog import Catalog
+    from simcost.catalog.contracts import ContractPrice
+    from simcost.catalog.facts import Offer
 
 _INSTANT_S = 1e-3
 """Usage that ends at midnight is of the day before."""
@@ -57,14 +63,28 @@ def _changes(usage: UsageRows, line: int, catalog: Catalog) -> list[float]:
         return []  # its price is the plan's own, or missing
     first, last = _day(float(usage.start_s[of_line].min())), last_day(usage, line) or date.max
     held = [contract for contract in catalog.facts.contracts if contract.holds(offer, None)]
-    begun = {date.fromisoformat(contract.valid_from) for contract in held if contract.valid_from}
-    over = {date.fromisoformat(contract.valid_to) + timedelta(days=1) for contract in held if contract.valid_to}
-    days = [first, *sorted(day for day in begun | over if first < day <= last)]
+    days = [first, *sorted(day for day in _first_days(held, catalog) if first < day <= last)]
     return [
         datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
         for earlier, day in pairwise(days)
-        if catalog.contract(offer, day) != catalog.contract(offer, earlier)
+        if _terms(offer, day, catalog) != _terms(offer, earlier, catalog)
     ]
+
+
+def _first_days(contracts: Sequence[ContractPrice], catalog: Catalog) -> set[date]:
+    """Days from which on another contract, or another rate of the currency of one, may hold."""
+    begun = {date.fromisoformat(contract.valid_from) for contract in contracts if contract.valid_from}
+    over = {date.fromisoformat(contract.valid_to) + timedelta(days=1) for contract in contracts if contract.valid_to}
+    currencies = {contract.currency for contract in contracts if contract.price_per_h is not None}
+    return begun | over | {first_day(rate.as_of) for rate in catalog.facts.currencies if rate.currency in currencies}
+
+
+def _terms(offer: Offer, day: date, catalog: Catalog) -> tuple[ContractPrice | None, float | None]:
+    """The contract that holds on a day, and its price in USD; None = its currency has no rate then."""
+    try:
+        return catalog.contract(offer, day), catalog.contracted(offer, day).contracted_usd_per_h
+    except CatalogError:
+        return catalog.contract(offer, day), None
 
 
 def _cut(usage: UsageRows, line: int, starts_s: Floats) -> UsageRows:

@@ -16,10 +16,19 @@ def is_date(text: str) -> bool:
     if not fullmatch(r"\d{4}(-\d{2}(-\d{2})?)?", text):
         return False
     try:
-        date.fromisoformat(text + "-01-01"[len(text) - 4 :])
+        first_day(text)
     except ValueError:
         return False
     return True
+
+
+def first_day(text: str) -> date:
+    """The day, or the first one of a month or a year.
+
+    >>> first_day("2026-08").isoformat()
+    '2026-08-01'
+    """
+    return date.fromisoformat(text + "-01-01"[len(text) - 4 :])
 
 
 def is_later(day: str, other: str) -> bool:

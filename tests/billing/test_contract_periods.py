@@ -14,6 +14,7 @@ from simcost.billing.bill import Bill
 from simcost.billing.commitment import CapacityReservation, ReservedInstances
 from simcost.billing.purchasing import Purchasing
 from simcost.catalog import Catalog, load_catalog
+from simcost.errors import FaultsError
 from simcost.trace.usage.reader import read_usage
 
 LIST, SKU = 0.8048, "aws/g6.xlarge"
@@ -120,3 +121,20 @@ def test_reserved_capacity_pays_the_contract_of_the_day_used_or_not(tmp_path: Pa
         bill = bill_usage(usage, plan, facts)
         assert bill.total_usd == pytest.approx(usd + other)
         assert fsum(charge.list_cost_usd for charge in bill.charges) == pytest.approx(2 * 48 * LIST + other)
+
+
+def test_each_day_pays_a_contract_in_another_currency_at_its_own_rate(tmp_path: Path) -> None:
+    """The whole usage was paid at the rate of its last day."""
+    contract = "aws,g6.xlarge,any,0.5,EUR,,2026-03-01,,agreement,2026-01-01,A\n"
+    folder = tmp_path / "facts"
+    folder.mkdir()
+    rates = "currency,usd_per_unit,source,as_of,quality\nEUR,1.1,bank,2026-03,A\nEUR,1.2,bank,2026-03-20,A\n"
+    (folder / "currencies.csv").write_text(rates)
+    facts = catalog(tmp_path, contract)
+    bill = billed(tmp_path, [(day("2026-02-28"), day("2026-03-22"), 1)], facts)
+    assert bill.total_usd == pytest.approx(24 * (LIST + 19 * 0.5 * 1.1 + 2 * 0.5 * 1.2))
+    parts = [(day("2026-02-28"), day("2026-03-10"), 1), (day("2026-03-10"), day("2026-03-22"), 1)]
+    assert fsum(billed(tmp_path, [part], facts).total_usd for part in parts) == pytest.approx(bill.total_usd)
+    (folder / "currencies.csv").write_text(rates.replace("2026-03,", "2026-03-05,"))
+    with pytest.raises(FaultsError, match="no rate of EUR on or before 2026-03-04"):
+        billed(tmp_path, [(day("2026-03-04"), day("2026-03-22"), 1)], load_catalog(folder))
