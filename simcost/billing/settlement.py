@@ -171,7 +171,7 @@ def settle(
     for one in named:
         if isinstance(one, CapacityReservation):
             account = with_unused(account, one, rates, own_usd)
-    bounds = [_told(one.bind(account, rates)) for one in named if not isinstance(one, CapacityReservation)]
+    bounds = [_told(one.bind(account, rates), account) for one in named if not isinstance(one, CapacityReservation)]
     left, bought = cover(account, bounds)
     rest_usd = _on_demand(account, left, sustained=sustained)
     bought = [replace(use, otherwise_usd=_otherwise(account, left, use, sustained=sustained)) for use in bought]
@@ -181,12 +181,15 @@ def settle(
     return Settlement(account=account, bought=tuple(bought), rest_h=left, rest_usd=rest_usd)
 
 
-def _told(bound: Bound) -> Bound:
+def _told(bound: Bound, account: Metered) -> Bound:
     """A commitment with a note where it is for none of the usage."""
     draws = bound.takes if isinstance(bound, CommittedUnits) else bound.rates
-    if draws.any():
+    reached = [bound.shared or bound.account in ("", line.account) for line in account.lines]
+    if draws[reached].any():
         return bound
-    return replace(bound, notes=(*bound.notes, f"{bound.name}: covers nothing of what is used here; all of it is lost"))
+    whose = f" by the account {bound.account}" if draws.any() else ""
+    note = f"{bound.name}: covers nothing of what is used here{whose}; all of it is lost"
+    return replace(bound, notes=(*bound.notes, note))
 
 
 def _on_demand(account: Metered, hours: Floats, *, sustained: bool) -> Floats:

@@ -375,6 +375,16 @@ def take_or_pay(since_h: float, days: float = 1.0) -> TakeOrPay:
     )
 
 
+def test_a_commitment_for_an_account_without_usage_is_told(tmp_path: Path) -> None:
+    rows = [run(0, 4, account="a")]
+    for shared, told in ((True, False), (False, True)):
+        held = ReservedInstances(name="ri", sku="x.large", count=1, price=1.0, account="b", shared=shared)
+        bill = billed(tmp_path, rows, prices=OWN, commitments=(held,))
+        note = "ri: covers nothing of what is used here by the account b; all of it is lost"
+        assert (note in bill.notes) == told
+        assert bill.total_usd == (12.0 if told else 4.0)
+
+
 def test_a_commitment_that_was_over_before_the_usage_is_told(tmp_path: Path) -> None:
     """Nothing of it falls into the time of the bill: it is neither paid, nor used, nor lost."""
     bill = billed(tmp_path, [run(0, 4)], prices=OWN, commitments=(take_or_pay(since_h=-36),))
