@@ -85,6 +85,19 @@ def test_what_cannot_be_read_is_refused_and_nothing_is_written(tmp_path: Path) -
     assert "no such file" in refused("focus", "read", tmp_path / "gone.csv")
 
 
+def test_usage_is_written_by_its_suffix(tmp_path: Path) -> None:
+    """A file that ends in .csv held Parquet."""
+    (tmp_path / "plan.yaml").write_text("purchasing: p\n", encoding="utf-8")
+    found = []
+    for name in ("used.csv", "used.parquet"):
+        assert call("focus", "read", cost_file(tmp_path), "-o", tmp_path / name).code == 0
+        found.append(
+            call("bill", tmp_path / name, "--plan", tmp_path / "plan.yaml", "--json").document()["effective_usd"]
+        )
+    assert (tmp_path / "used.csv").read_text(encoding="utf-8").startswith('"provider","sku"')
+    assert found[0] == pytest.approx(found[1])
+
+
 USAGE = """provider,sku,region,start,end,quantity,team
 aws,p5.48xlarge,us-east-1,2026-01-01T00:00:00Z,2026-01-03T00:00:00Z,2,search
 aws,g6.xlarge,us-east-1,2026-01-01T00:00:00Z,2026-01-03T00:00:00Z,3,chat

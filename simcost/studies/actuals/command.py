@@ -27,7 +27,7 @@ def add(verbs: Any) -> None:
     actions = focus.add_subparsers(title="actions", required=True, metavar="ACTION")
     read = verb(actions, "read", _read, "usage and costs in a provider's FOCUS export")
     read.add_argument("files", type=Path, nargs="+", help="FOCUS 1.0 to 1.3, CSV (also .gz) or Parquet")
-    output(read, "-o", "--output", help="write the hours of machines for `simcost bill` (.parquet)")
+    output(read, "-o", "--output", help="write the hours of machines for `simcost bill` (.parquet or .csv)")
     pictures(read)
     currency_rates(read)
     check = verb(actions, "check", _check, "check a file against the rules of FOCUS 1.2; exit code 1 if it breaks one")
@@ -89,10 +89,9 @@ def _actuals(files: list[Path], arguments: Arguments, *, series: bool = False) -
 
 
 def _write(actuals: "Actuals", path: Path) -> None:
-    import pyarrow.parquet as pq
-
     from simcost.errors import TraceError
     from simcost.outputs import whole_file
+    from simcost.trace.focus.export import write_focus
 
     if not actuals.usage:
         raise TraceError(
@@ -100,4 +99,4 @@ def _write(actuals: "Actuals", path: Path) -> None:
             "for `simcost bill`; without -o the findings on the rows are shown"
         )
     with whole_file(path) as draft:
-        pq.write_table(actuals.usage, draft, compression="zstd")
+        write_focus(actuals.usage, draft, text=path.suffix == ".csv")
