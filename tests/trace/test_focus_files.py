@@ -37,6 +37,14 @@ def costs(path: Path, **more: float) -> ActualCosts:
     return actual_costs(read_focus([path], usd_per=more))
 
 
+def test_files_put_together_with_their_headers_are_read(tmp_path: Path) -> None:
+    """The header of the second was a row in an unknown currency."""
+    path = cost_file(tmp_path, [row(1), HEAD, row(2, SkuId="S2")])
+    actuals = read_focus([path])
+    assert actual_costs(actuals).effective_usd == pytest.approx(2 * 55.04)
+    assert found(actuals)["repeated_header"] == (1, "row 2 (line 3)")
+
+
 def found(actuals: Actuals) -> dict[str, tuple[int, str | None]]:
     return {row["rule"]: (row["rows"], row["example"]) for row in actuals.quality}
 

@@ -3,15 +3,17 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from simcost.errors import TraceError
 from simcost.tables.cells import Floats
 from simcost.tables.header import peek
-from simcost.tables.sources import open_chunks
+from simcost.tables.sources import Chunk, open_chunks
 from simcost.trace.focus import export, lines
 from simcost.trace.focus.cells import FocusRows, clean
 from simcost.trace.focus.columns import COLUMNS, WHAT, Header, find_header
@@ -23,6 +25,8 @@ from simcost.units import plural
 
 _NONE: Mapping[str, float] = {}
 _HOUR_S, _DAY_S = 3600, 86400
+_NEVER_NAMES = ("BillingCurrency", "ChargeCategory")
+"""Columns whose cells are never the name of a column."""
 _COUNTED_OTHERWISE = ("malformed", "unreadable", "repeated", "no_effective_cost", "no_period", "backward_period")
 
 
@@ -96,12 +100,30 @@ def chunks(path: Path, header: Header, wanted: Sequence[str], quality: Quality) 
     ):
         for at, reason in chunk.malformed[:1]:
             quality.count("malformed", f"cannot be read ({reason})", "left out", len(chunk.malformed), at)
-        if chunk.columns and len(next(iter(chunk.columns.values()))):
+        columns, place = _without_headers(chunk, quality)
+        if columns and len(next(iter(columns.values()))):
             try:
-                rows = clean(chunk.columns)
+                rows = clean(columns)
             except TraceError as error:
                 raise TraceError(f"{path}: {error}") from error
-            yield rows, chunk.place
+            yield rows, place
+
+
+def _without_headers(chunk: Chunk, quality: Quality) -> tuple[Mapping[str, pa.Array], Place]:
+    """The rows of a chunk without lines that repeat the header, as files that were put together have them."""
+    repeated = [
+        pc.equal(column, chunk.theirs[ours])
+        for ours, column in chunk.columns.items()
+        if ours in _NEVER_NAMES and pa.types.is_string(column.type)
+    ]
+    flags = reduce(pc.or_kleene, repeated).fill_null(False) if repeated else pa.array([], pa.bool_())
+    if not pc.any(flags).as_py():
+        return chunk.columns, chunk.place
+    says, number = "repeat the header", np.flatnonzero(~flags.to_numpy(zero_copy_only=False))
+    first = chunk.place(pc.index(flags, value=True).as_py())
+    quality.count("repeated_header", says, "left out", len(flags) - len(number), first)
+    kept = {ours: column.take(pa.array(number)) for ours, column in chunk.columns.items()}
+    return kept, lambda i: chunk.place(int(number[i]))
 
 
 def _is_decimal(ours: str) -> bool:
