@@ -116,7 +116,7 @@ def _without_headers(chunk: Chunk, quality: Quality) -> tuple[Mapping[str, pa.Ar
         for ours, column in chunk.columns.items()
         if ours in _NEVER_NAMES and pa.types.is_string(column.type)
     ]
-    flags = reduce(pc.or_kleene, repeated).fill_null(False) if repeated else pa.array([], pa.bool_())
+    flags = reduce(pc.or_kleene, repeated).fill_null(fill_value=False) if repeated else pa.array([], pa.bool_())
     if not pc.any(flags).as_py():
         return chunk.columns, chunk.place
     says, number = "repeat the header", np.flatnonzero(~flags.to_numpy(zero_copy_only=False))
