@@ -16,8 +16,9 @@ def verdict(advice: CommitmentAdvice) -> str:
     chosen = [one for one in advice.recommended if one.committed_usd_per_h > 0]
     recent = _recent(advice)
     if not chosen:
-        on_demand = usd(advice.on_demand_usd_per_month.mean)
-        return " ".join([f"Commit to nothing: no option beats on demand, {on_demand} a month.", *recent])
+        on_demand, budget = usd(advice.on_demand_usd_per_month.mean), advice.aim.budget_usd_per_h
+        within = "" if budget is None else f" within {usd(budget)}/h"
+        return " ".join([f"Commit to nothing: no option{within} beats on demand, {on_demand} a month.", *recent])
     parts = ", ".join(f"{one.name}: {bought(one.amount, one.unit)}" for one in chosen)
     return " ".join([f"Buy {parts}.", *recent, _if_demand_falls(advice), _saving(advice), _behind(advice.evidence)])
 

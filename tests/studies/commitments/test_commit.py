@@ -111,6 +111,13 @@ def test_the_worst_futures_want_more_commitment_and_a_budget_caps_it() -> None:
     assert worst[1] == min(worst)
 
 
+def test_a_budget_below_one_instance_is_why_nothing_is_bought() -> None:
+    of = demand([[3.0] * 48] * 10, 10.0)
+    found = {budget: study(asked(of, reserved(2, 5.0), budget_usd_per_h=budget), of) for budget in (None, 4.0)}
+    assert found[None].verdict.startswith("Buy ")
+    assert found[4.0].verdict.startswith("Commit to nothing: no option within $4.00/h beats on demand, $21,900 a month")
+
+
 def test_the_document_says_what_is_risked() -> None:
     rng = np.random.default_rng(2)
     of = demand(rng.poisson(6.0, (10, 48)), 4.0)
