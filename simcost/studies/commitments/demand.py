@@ -103,8 +103,8 @@ def from_history(account: Metered, *, sustained: bool = False) -> CommitmentDema
     pieces = count // piece
     if pieces < 2:
         raise InputError(
-            f"the usage covers {plural(count, 'hour')}; a commitment needs at least two days of it, better eight weeks, "
-            "or the sample paths of a forecast"
+            f"the usage covers {plural(count, 'hour')}; a commitment needs at least two days of it, better eight "
+            "weeks, or the sample paths of a forecast"
         )
     what: Literal["weeks", "days"] = "weeks" if piece == WEEK_H else "days"
     lines = tuple(account.lines[i] for i in standard)
