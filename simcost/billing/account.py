@@ -1,12 +1,13 @@
 """A file of usage as an account: lines with prices, runs by the clock-hour."""
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from simcost.billing.api.prompts import uncached
-from simcost.billing.bill import Bill
+from simcost.billing.bill import Bill, Charge
 from simcost.billing.books import compute_charges
 from simcost.billing.commitment import CapacityReservation
 from simcost.billing.contract_periods import by_contract, last_day
@@ -16,6 +17,7 @@ from simcost.billing.missing import MissingPrices
 from simcost.billing.purchasing import Purchasing
 from simcost.billing.settlement import settle
 from simcost.billing.storage_transfer import counted_charges, of_base_tier, volume_charges_of
+from simcost.catalog.dates import is_stale
 from simcost.errors import CatalogError
 from simcost.trace.usage.usage import HOURLY, KEY, UsageRows
 from simcost.units import SECONDS_PER_HOUR
@@ -49,8 +51,9 @@ def bill_usage(usage: UsageRows, purchase: Purchasing, catalog: "Catalog") -> Bi
         sustained=purchase.sustained_use,
         own_usd=lambda sku: purchase.own_price("aws", sku),
     )
+    charges = (*compute_charges(settled), *others)
     return Bill(
-        charges=(*compute_charges(settled), *others),
+        charges=charges,
         compute_by_state_usd={},
         horizon_s=settled.end_s - settled.start_s,
         notes=(
@@ -58,6 +61,7 @@ def bill_usage(usage: UsageRows, purchase: Purchasing, catalog: "Catalog") -> Bi
             *of_base_tier(usage, purchase, catalog),
             *settled.notes,
             *_unused_prices(usage, purchase),
+            *_later_prices(charges, usage),
         ),
         settlement=settled,
     )
@@ -68,6 +72,20 @@ def _unused_prices(usage: UsageRows, purchase: Purchasing) -> Iterator[str]:
     reserved = [("aws", one.sku) for one in purchase.commitments if isinstance(one, CapacityReservation)]
     if names := purchase.unused_prices([*((key[0], key[1]) for key in usage.keys), *reserved]):
         yield f"the plan has prices of what this usage has nothing of: {', '.join(names)}"
+
+
+def _later_prices(charges: Sequence[Charge], usage: UsageRows) -> Iterator[str]:
+    """A note on usage that ended more than a year before the day of its prices, since when they may have changed."""
+    if usage.horizon_s is not None:
+        return
+    day = datetime.fromtimestamp(float(max(usage.end_s.max(), usage.start_s.max())), UTC).date().isoformat()
+    later = {f"{one.provider}/{one.sku}": one.price_as_of for one in charges if is_stale(day, one.price_as_of)}
+    if later:
+        names = ", ".join(f"{name} of {as_of}" for name, as_of in later.items())
+        yield (
+            f"the usage ends on {day}, more than a year before the prices that it is billed at ({names}), and the "
+            "catalog has no earlier ones; give `prices` if others held then"
+        )
 
 
 def usage_account(

@@ -375,6 +375,15 @@ def take_or_pay(since_h: float, days: float = 1.0) -> TakeOrPay:
     )
 
 
+@pytest.mark.parametrize(("year", "told"), [(2024, True), (2026, False)])
+def test_usage_of_another_year_than_its_prices_is_told(tmp_path: Path, year: int, told: bool) -> None:
+    """A price list of today does not say what was paid before a price was cut."""
+    row = {"sku": "aws/g6e.xlarge", "region": "us-east-1", "start": f"{year}-03-01T00:00:00Z", "quantity": 1}
+    notes = billed(tmp_path, [row]).notes
+    assert any("the usage ends on 2024-03-01, more than a year before the prices" in note for note in notes) == told
+    assert not any("more than a year" in note for note in billed(tmp_path, [row], prices={"g6e.xlarge": 2.0}).notes)
+
+
 def test_a_commitment_for_an_account_without_usage_is_told(tmp_path: Path) -> None:
     rows = [run(0, 4, account="a")]
     for shared, told in ((True, False), (False, True)):
