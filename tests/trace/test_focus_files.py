@@ -37,6 +37,25 @@ def costs(path: Path, **more: float) -> ActualCosts:
     return actual_costs(read_focus([path], usd_per=more))
 
 
+def test_costs_as_a_spreadsheet_shows_money_are_read(tmp_path: Path) -> None:
+    """Currency signs, commas between thousands, parentheses: the rows were left out of the totals."""
+    rows = [row(1, EffectiveCost='"$1,234.50"'), row(2, ChargeCategory="Credit", EffectiveCost="($34.50)")]
+    actuals = read_focus([cost_file(tmp_path, rows)])
+    assert actual_costs(actuals).effective_usd == pytest.approx(1200.0)
+    assert found(actuals)["respelled"] == (2, "row 1 (line 2)")
+    assert "unreadable" not in found(actuals)
+
+
+def test_savings_against_the_list_are_of_rows_with_both_costs(tmp_path: Path) -> None:
+    """A row without a list cost was paid, but on no list, and made the saving smaller."""
+    rows = [
+        row(1, EffectiveCost=27.52),
+        row(2, ServiceName="Support", ListCost="", ListUnitPrice="", EffectiveCost=100, SkuId="S2"),
+        row(3, EffectiveCost=""),
+    ]
+    assert costs(cost_file(tmp_path, rows)).below_list_share == pytest.approx(0.5)
+
+
 def test_files_put_together_with_their_headers_are_read(tmp_path: Path) -> None:
     """The header of the second was a row in an unknown currency."""
     path = cost_file(tmp_path, [row(1), HEAD, row(2, SkuId="S2")])

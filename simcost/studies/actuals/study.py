@@ -14,7 +14,9 @@ from simcost.trace.focus.reader import Actuals
 from simcost.units import format_usd, plural
 
 COSTS = ("billed_usd", "effective_usd", "list_usd", "contracted_usd")
-_VALUES = (*COSTS, "quantity", "rows", "no_list", "no_contracted", "used_usd", "unused_usd")
+_ONE_SIDED = ("not_on_list_usd", "listed_alone_usd")
+"""Effective cost of rows without a list cost, and list cost of rows without an effective one."""
+_VALUES = (*COSTS, "quantity", "rows", "no_list", "no_contracted", "used_usd", "unused_usd", *_ONE_SIDED)
 _MISSING = {"list_usd": "no_list", "contracted_usd": "no_contracted"}
 
 
@@ -104,14 +106,14 @@ def _period(actuals: Actuals) -> CostPeriod:
 
 
 def _below_list(actuals: Actuals) -> float | None:
-    """1 - effective cost / list cost, of usage and idle reserved capacity; what was lost of commitments is spent, but
-    on no list.
+    """1 - effective cost / list cost, of rows of usage and idle reserved capacity that have both; what was lost of
+    commitments is spent, but on no list.
     """
     paid, lost = (summed(is_(actuals.lines, "kind", *kinds), []) for kinds in (_USED, ("unused",)))
-    listed = cost(paid[0], "list_usd") if paid else None
+    listed = paid[0]["list_usd"] - paid[0]["listed_alone_usd"] if paid else 0.0
     if not listed:
         return None
-    spent = fsum(row["effective_usd"] or 0.0 for row in (*paid, *lost))
+    spent = fsum([paid[0]["effective_usd"], -paid[0]["not_on_list_usd"], *(row["effective_usd"] for row in lost)])
     return 1 - float(spent) / listed
 
 

@@ -14,6 +14,9 @@ from simcost.units import NS_PER_S
 
 LARGEST = 1e15
 """No cost and no quantity is beyond."""
+_AMOUNT = r"\s*-?\s*(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?\s*"
+_MONEY = rf"^\s*-?(?:\([$€£¥]?{_AMOUNT}\)|[$€£¥]{_AMOUNT})$"
+"""An amount with a currency sign or in parentheses."""
 _ISO_Z = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$"
 
 
@@ -91,12 +94,30 @@ def numbers(column: pa.Array) -> tuple[Floats, Mended]:
     values, ok = real_numbers(column)
     ok &= ~(np.abs(values) > LARGEST)
     none = np.zeros(len(values), np.bool_)
-    literal = none
+    literal = respelled = none
+    values = np.where(ok, values, np.nan)
     if pa.types.is_string(column.type):
         missing = np.isnan(values) & ok
         if missing.any():
             literal = missing & ~empty(column)
-    return np.where(ok, values, np.nan), Mended(literal, ~ok, none)
+        if not ok.all():
+            written = _accounting(column)
+            respelled = ~ok & ~np.isnan(written)
+            values = np.where(respelled, written, values)
+    return values, Mended(literal, ~ok & ~respelled, respelled)
+
+
+def _accounting(column: pa.Array) -> Floats:
+    """Amounts as spreadsheets show money, with a currency sign or negative in parentheses; NaN of other cells.
+
+    >>> _accounting(pa.array(["$1,861.50", "(50.00)", "-$3", "1,861"])).tolist()
+    [1861.5, -50.0, -3.0, nan]
+    """
+    is_money = pc.match_substring_regex(column, _MONEY)
+    negative = pc.match_substring_regex(column, r"[-(]").fill_null(fill_value=False).to_numpy(zero_copy_only=False)
+    bare = pc.if_else(is_money, pc.replace_substring_regex(column, r"[^\d.]", ""), None).cast(pa.float64())
+    values = bare.to_numpy(zero_copy_only=False)
+    return np.where(negative, -values, values)
 
 
 def times(column: pa.Array) -> tuple[Ints, Flags, Mended]:

@@ -182,7 +182,17 @@ KINDS = ("usage", "unused", "unused_capacity", "purchase", "tax", "credit", "adj
 PRICING = ("on_demand", "committed", "spot", "other")
 NAMED = ("provider", "service", "region", "sku", "unit", "commitment")
 _KEYS = (*NAMED, "kind", "pricing", "day")
-_VALUES = (*COSTS, "quantity", "rows", "no_list", "no_contracted", "used_usd", "unused_usd")
+_VALUES = (
+    *COSTS,
+    "quantity",
+    "rows",
+    "no_list",
+    "no_contracted",
+    "used_usd",
+    "unused_usd",
+    "not_on_list_usd",
+    "listed_alone_usd",
+)
 READ = (
     "ResourceId",
     "ProviderName",
@@ -274,6 +284,8 @@ class Lines:
             "rows": np.ones(rows.count),
             "no_list": np.isnan(costs["list_usd"]) * 1.0,
             "no_contracted": np.isnan(costs["contracted_usd"]) * 1.0,
+            "not_on_list_usd": effective * np.isnan(costs["list_usd"]),
+            "listed_alone_usd": np.nan_to_num(costs["list_usd"]) * np.isnan(costs["effective_usd"]),
             **by_status,
         }
 
