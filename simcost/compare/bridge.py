@@ -36,7 +36,7 @@ class BillSide:
 
     items: Mapping[str, BillItem]
     unused_usd: Mapping[str, float] = field(default_factory=dict)
-    """What nothing used, by commitment."""
+    """Cost of what nothing used, by commitment."""
     other_usd: Mapping[str, float] = field(default_factory=dict)
     """Costs without a quantity, by name: taxes, credits, purchases."""
 

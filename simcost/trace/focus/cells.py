@@ -116,7 +116,7 @@ def _accounting(column: pa.Array) -> Floats:
     is_money = pc.match_substring_regex(column, _MONEY)
     negative = pc.match_substring_regex(column, r"[-(]").fill_null(fill_value=False).to_numpy(zero_copy_only=False)
     bare = pc.if_else(is_money, pc.replace_substring_regex(column, r"[^\d.]", ""), None).cast(pa.float64())
-    values = bare.to_numpy(zero_copy_only=False)
+    values: Floats = bare.to_numpy(zero_copy_only=False)
     return np.where(negative, -values, values)
 
 
