@@ -329,13 +329,14 @@ def test_words_cell_by_cell(cells: list[str | None]) -> None:
     assert column.same(column).all()
 
 
-@given(st.lists(st.sampled_from(["1", "-2.5", "1e3", "", "NULL", "x", "$3", " 4 ", "inf", "1,000"])))
+@given(st.lists(st.sampled_from(["1", "-2.5", "1e3", "", "NULL", "x", "$3", " 4 ", "inf", "1,000", "3 $"])))
 def test_numbers_cell_by_cell(cells: list[str]) -> None:
     values, mended = numbers(pa.array(cells, pa.string()))
     for i, cell in enumerate(cells):
-        known = {"1": 1, "-2.5": -2.5, "1e3": 1000, " 4 ": 4}.get(cell)
+        known = {"1": 1, "-2.5": -2.5, "1e3": 1000, " 4 ": 4, "$3": 3}.get(cell)
         assert isnan(values[i]) if known is None else values[i] == known
-        assert mended.unreadable[i] == (cell in ("x", "$3", "inf", "1,000"))
+        assert mended.unreadable[i] == (cell in ("x", "3 $", "inf", "1,000"))
+        assert mended.respelled[i] == (cell == "$3")
         assert mended.literal_null[i] == (cell == "NULL")
 
 
