@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from simcost.outputs import check_writable, temporary_folder
 
 FRAME = "the frame"
 """Name of a frame in messages and documents."""
+PLAN = "the plan"
+"""Name of a plan that is a mapping, likewise."""
 
 
 class LocalFiles:
@@ -52,6 +55,24 @@ class LocalFiles:
         copy = download(uri, self._new_folder())
         self.names[copy] = uri
         return copy
+
+    def plan(self, source: Any) -> Path:
+        """The file of a purchasing plan, or one with the content of a mapping.
+
+        Raises:
+            InputError: as of `path`, and values that are none of YAML.
+        """
+        if not isinstance(source, Mapping):
+            return self.path(source, "plan")
+        if "catalog" in source:
+            raise InputError("plan: its `catalog` lies beside a file; write the plan to one, and give its path")
+        file = self._new_folder() / "plan.yaml"
+        try:
+            file.write_text(json.dumps(source, indent=1), encoding="utf-8")
+        except (TypeError, ValueError) as error:
+            raise InputError(f"plan: {error}; give numbers, texts, lists and mappings") from None
+        self.names[file] = PLAN
+        return file
 
     def _new_folder(self) -> Path:
         """A folder of one input, so that its file may have the name that results show."""

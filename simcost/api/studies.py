@@ -139,7 +139,7 @@ def _ahead(horizon: str | float | None) -> float | None:
 
 def bill(
     usage: Any,
-    plan: str | Path,
+    plan: str | Path | Mapping[str, Any],
     *,
     columns: Mapping[str, str] | None = None,
     plan_of_run: str | None = None,
@@ -148,7 +148,7 @@ def bill(
 
     Args:
         usage: CSV or Parquet of usage, a frame of pandas, Polars or Arrow with its columns, or a results folder.
-        plan: YAML of the purchasing plan.
+        plan: YAML of the purchasing plan, or a mapping of its content: `{}` is on demand.
         columns: columns of the file that have other names.
         plan_of_run: plan of a results folder; None = the best.
 
@@ -162,7 +162,7 @@ def bill(
     if isinstance(usage, Result):
         usage = usage.folder
     with in_python(), local_files() as inputs:
-        used, priced_by = inputs.of(usage, "usage"), inputs.path(plan, "plan")
+        used, priced_by = inputs.of(usage, "usage"), inputs.plan(plan)
         if plan_of_run is not None and not used.is_dir():
             raise InputError("plan_of_run belongs to a results folder; give both, or leave it out")
         [(priced, _)] = price_usage(used, [priced_by], names_of("columns", columns), plan_of_run)

@@ -132,7 +132,10 @@ def test_what_is_missing_or_of_another_type_is_named(tmp_path: Path) -> None:
     for call, message in (
         (lambda: sc.calibrate(), "observed: names no file"),
         (lambda: sc.command(), "names no command"),
-        (lambda: sc.bill(USAGE, {"purchasing": "x"}), "plan is a path, not dict"),
+        (lambda: sc.bill(USAGE, ["x"]), "plan is a path, not list"),
+        (lambda: sc.bill(USAGE, {"prices": {1, 2}}), "plan: Object of type set is not JSON serializable; give"),
+        (lambda: sc.bill(USAGE, {"catalog": "facts"}), "plan: its `catalog` lies beside a file"),
+        (lambda: sc.bill(USAGE, {"prices": {"x": -1}}), "the plan:3:8: prices.x: -1 must be at least 0"),
         (lambda: sc.results(tmp_path, where=3), "where: 3 is not a condition"),
         (lambda: sc.sensitivity(SCENARIO, [("demand", 1)], tmp_path), "vary: .* is not a mapping"),
         (lambda: sc.optimize(SCENARIO, tmp_path, step_factor="x"), "step_factor: 'x' is not a number"),
@@ -205,6 +208,16 @@ def test_a_forecast_has_the_options_of_the_command(
     printed = json.loads(capsys.readouterr().out)
     zone = {"timezone": "Europe/Berlin", "unit_cost": 0.01}
     assert sc.forecast(file, horizon="2d", model="profile", width=1.5, **zone).document == printed
+
+
+def test_a_plan_may_be_a_mapping(tmp_path: Path) -> None:
+    plan = {"purchasing": "less", "prices": {"p5.48xlarge": "$40/h"}}
+    (tmp_path / "plan.yaml").write_text("purchasing: less\nprices: {p5.48xlarge: $40/h}\n")
+    given, filed = sc.bill(USAGE, plan).document, sc.bill(USAGE, tmp_path / "plan.yaml").document
+    assert "the plan" in given["provenance"]["inputs"]
+    assert {key: given[key] for key in given if key != "provenance"} == {
+        key: filed[key] for key in filed if key != "provenance"
+    }
 
 
 def test_a_frame_is_billed_as_its_file_and_as_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
