@@ -441,6 +441,22 @@ def test_upper_and_lower_case_of_an_sku_change_no_bill(tmp_path: Path, usage_sku
     assert billed(tmp_path, rows, commitments=(plan,)).total_usd == pytest.approx(5)
 
 
+@pytest.mark.parametrize(
+    ("start", "step_h", "told"),
+    [("start", 24.0, "24 h"), ("start", 1 / 12, "5 min"), ("start", 1.0, ""), ("hour", 24.0, "")],
+)
+def test_rows_without_an_end_that_are_not_an_hour_apart_are_told(
+    tmp_path: Path, start: str, step_h: float, told: str
+) -> None:
+    """An inventory of days costs a 24th, samples of five minutes twelve times as much."""
+    file = tmp_path / "usage.csv"
+    rows = [f"{at(step_h * i)},aws/g6.xlarge,2" for i in range(10)]
+    file.write_text("\n".join([f"{start},sku,quantity", *rows]) + "\n", encoding="utf-8")
+    messages = [one["message"] for one in read_usage(file).findings]
+    apart = f"no end: each row is taken as one hour, but they mostly begin {told} apart; give an `end` if a row is of"
+    assert [message.startswith(apart) for message in messages] == [True] * bool(told)
+
+
 def test_prices_of_nothing_that_is_used_are_told(tmp_path: Path) -> None:
     bill = billed(tmp_path, [run(0, 1)], prices={**OWN, "aws/y.large": 1.0}, spot={"z.large": 1.0})
     assert "the plan has prices of what this usage has nothing of: aws/y.large, z.large" in bill.notes

@@ -19,7 +19,7 @@ from simcost.tables.typed_batches import TypedBatches
 from simcost.trace.usage import token_columns
 from simcost.trace.usage.sums import UsageBatch, UsageSums
 from simcost.trace.usage.usage import HOURLY, KEY, VOLUMES, Floats, Ints, UsageRows
-from simcost.units import NS_PER_S, plural
+from simcost.units import NS_PER_S, format_seconds, plural
 
 _TAG = "tag:"
 _YES = token_columns.YES | {"provider": 1.0}
@@ -70,6 +70,7 @@ _IN_ALL = ("instance-hours", "hours")
 _UNITS = {"": HOURLY, "h": HOURLY, "hour": HOURLY, "instances": HOURLY} | dict.fromkeys(_IN_ALL, HOURLY)
 _OF_VOLUME = ("", "gb", "gb-month", "gb-months")
 _SPOT = frozenset({"spot", "dynamic", "preemptible"})
+_HOUR_S = 3600.0
 _SLACK_S = 1e-6
 _SHOWN = 8
 """Columns that a message names."""
@@ -119,6 +120,7 @@ def read_usage(
             *token_columns.told(otherwise),
             *_one_each(theirs, head.names, len(batches)),
             *_without_machine(found, sums.keys()),
+            *_an_hour_each(theirs, found, sums.keys()),
         ),
         path=path,
         place=lambda i: batches.place(int(found["first"][i])),
@@ -186,10 +188,26 @@ def _without_machine(found: Mapping[str, Any], keys: Sequence[tuple[str, ...]]) 
         yield {"kind": "no_resource", "count": count, "message": message}
 
 
+def _an_hour_each(
+    theirs: Mapping[str, str], found: Mapping[str, Any], keys: Sequence[tuple[str, ...]]
+) -> Iterator[dict[str, Any]]:
+    """Finding on rows without an end that mostly do not follow each other by the hour, as daily ones or samples."""
+    lasts = np.array([key[KEY - 1] == HOURLY or key[1] == "storage" for key in keys], np.bool_)[found["line"]]
+    if "end" in theirs or theirs["start"].lower() == "hour" or not lasts.any():
+        return
+    line, start_s = np.unique(np.column_stack([found["line"], found["start_s"]])[lasts], axis=0).T
+    gaps_s = np.diff(start_s)[np.diff(line) == 0]
+    usual_s = float(np.median(gaps_s)) if len(gaps_s) else _HOUR_S
+    if abs(usual_s - _HOUR_S) > _SLACK_S:
+        apart = f"they mostly begin {format_seconds(usual_s)} apart"
+        message = f"no end: each row is taken as one hour, but {apart}; give an `end` if a row is of another length"
+        yield {"kind": "hour_each", "count": int(lasts.sum()), "message": message}
+
+
 def _span_s(table: TypedTable) -> tuple[Floats, Floats]:
     """Start and end of each row; without ends it is an hour long."""
     start = table.times_ns["start"] / NS_PER_S
-    return start, table.times_ns["end"] / NS_PER_S if "end" in table else start + 3600.0
+    return start, table.times_ns["end"] / NS_PER_S if "end" in table else start + _HOUR_S
 
 
 def _numbers(table: TypedTable, ours: str, otherwise: float) -> Floats:
