@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from simcost.billing.api.tokens import rates
+from simcost.billing.api.tokens import ITEM_OF, ITEMS, SHORT_KEEP_S, rates
 from simcost.billing.bill import Charge, Place, Service, UnitPrice, volume_charge
 from simcost.billing.missing import MissingPrices
 from simcost.billing.purchasing import Purchasing
 from simcost.catalog.aliases import ANY_REGION
 from simcost.catalog.facts import TierPrice
 from simcost.errors import CatalogError
-from simcost.trace.usage.usage import KEY, TOKENS, Ints, UsageRows, is_counted, months_of_starts
+from simcost.trace.usage.usage import KEY, LONG_WRITE, TOKENS, Ints, UsageRows, is_counted, months_of_starts
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
@@ -318,8 +318,9 @@ def _unit_price(provider: str, sku: str, unit: str, purchase: Purchasing, catalo
     if not provider:
         raise _no_provider(sku, catalog)
     fact = catalog.token_price(name)
+    item, keep_s = ITEMS.index(ITEM_OF[unit]), SECONDS_PER_HOUR if unit == LONG_WRITE else SHORT_KEEP_S
     paid, listed = (
-        rates(fact, batch=batch).usd_per_m[0][TOKENS.index(unit)] / 1e6 for batch in (purchase.batch, False)
+        rates(fact, batch=batch, keep_s=keep_s).usd_per_m[0][item] / 1e6 for batch in (purchase.batch, False)
     )
     return UnitPrice(
         list_usd=float(listed),

@@ -65,6 +65,39 @@ def test_input_of_anthropic_leaves_cached_tokens_out(tmp_path: Path) -> None:
     assert whole.total_usd == pytest.approx(own.total_usd)
 
 
+REPORT = (
+    "starting_at,ending_at,model,uncached_input_tokens,cache_read_input_tokens,cache_creation.ephemeral_5m_input_tokens,"
+    "cache_creation.ephemeral_1h_input_tokens,cache_creation_input_tokens,output_tokens,service_tier"
+)
+
+
+@pytest.mark.parametrize("without", [(), (7,), (6,), (5,), (5, 6)])
+def test_export_of_anthropic_by_how_long_caches_are_kept(tmp_path: Path, without: tuple[int, ...]) -> None:
+    """Tokens counted in all and by their time are the same; without one of the times all are taken as short."""
+    cells = [DAY, "2026-04-02T00:00:00Z", "claude-haiku-4-5", 1000, 3000, 500, 400, 900, 200, "standard"]
+    names = REPORT.split(",")
+    kept = [i for i in range(len(names)) if i not in without]
+    text = "\n".join(",".join(str(row[i]) for i in kept) for row in (names, cells)) + "\n"
+    path = tmp_path / "usage.csv"
+    path.write_text(text)
+    bill = bill_usage(read_usage(path, provider="anthropic"), Purchasing(), CATALOG)
+    price = CATALOG.token_price(ANTHROPIC)
+    assert price.cache_write_1h_usd_per_m is not None
+    expected = usd(ANTHROPIC, 1000, 3000, 500, 200) + 400 * price.cache_write_1h_usd_per_m / 1e6
+    if set(without) & {5, 6}:
+        expected = usd(ANTHROPIC, 1000, 3000, 900, 200)
+    assert bill.total_usd == pytest.approx(expected)
+    table = focus_table(bill, Stamp(run_id="r"), CATALOG.facts.offers)
+    assert sum(table["EffectiveCost"].to_pylist()) == pytest.approx(expected)
+
+
+def test_batches_by_service_tier_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "usage.csv"
+    path.write_text(f"model,start,prompt_tokens,service_tier\nm,{DAY},10,batch\nm,{DAY},10,standard\n")
+    [told] = [one for one in read_usage(path).findings if one["kind"] == "priced_otherwise"]
+    assert told["message"].startswith("batch: 1 row: are of a batch")
+
+
 def test_input_that_is_declared_uncached_stays(tmp_path: Path) -> None:
     found = billed(tmp_path, rows(OPENAI, uncached_input_tokens=538, cached_tokens=2208, output_tokens=197))
     assert found.total_usd == pytest.approx(0.0005837, rel=1e-9)

@@ -10,7 +10,8 @@ from simcost.tables.faults import Faults
 from simcost.trace.usage.usage import KEY, PROMPT, TOKENS, Floats, UsageRows, months_of_starts
 
 _UNIT = KEY - 1
-_INPUT, _READ, _WRITE, _ = TOKENS
+_INPUT, _READ, _WRITE, _, _WRITE_1H = TOKENS
+_CACHED = (_READ, _WRITE, _WRITE_1H)
 
 
 def uncached(usage: UsageRows) -> tuple[UsageRows, tuple[str, ...]]:
@@ -34,7 +35,7 @@ def uncached(usage: UsageRows) -> tuple[UsageRows, tuple[str, ...]]:
     for i, key in enumerate(usage.keys):
         if key[_UNIT] != PROMPT:
             continue
-        beside = [place[one] for one in _beside(key, _READ, _WRITE) if one in place]
+        beside = [place[one] for one in _beside(key, *_CACHED) if one in place]
         cached = sum(total[one] for one in beside)
         quantity[usage.line == i] *= 1 - _cached_shares(usage, i, beside)
         keys[i] = _with_unit(key, _INPUT)
@@ -69,7 +70,7 @@ def _faults(usage: UsageRows, place: Mapping[tuple[str, ...], int], total: Float
         with_prompts = _with_unit(key, PROMPT) in place
         with_input = with_prompts or _with_unit(key, _INPUT) in place
         if key[_UNIT] == PROMPT:
-            cached = sum(total[place[one]] for one in _beside(key, _READ, _WRITE) if one in place)
+            cached = sum(total[place[one]] for one in _beside(key, *_CACHED) if one in place)
             if cached > total[i] * (1 + 1e-9):
                 found[i] = (
                     f"{cached:,.0f} cached tokens of {total[i]:,.0f} input tokens; if these leave cached ones out, "
@@ -77,7 +78,7 @@ def _faults(usage: UsageRows, place: Mapping[tuple[str, ...], int], total: Float
                 )
         elif key[_UNIT] == _INPUT and with_prompts:
             found[i] = "both whole prompts and uncached input of the same usage; give one of them"
-        elif key[_UNIT] in (_READ, _WRITE) and key[:2] in whole and total[i] and not with_input:
+        elif key[_UNIT] in _CACHED and key[:2] in whole and total[i] and not with_input:
             found[i] = (
                 "cached tokens, but no input tokens with the same region, account and tags; whole prompts count cached "
                 "tokens, too, and it is unknown off which to take these"

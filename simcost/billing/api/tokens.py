@@ -16,12 +16,15 @@ from annotated_types import Gt, Le
 
 from simcost.catalog.facts import TokenPrice
 from simcost.errors import CatalogError
+from simcost.trace.usage.usage import TOKENS
 from simcost.units import SECONDS, SECONDS_PER_HOUR, ByKind, Count, Share
 
 Floats = npt.NDArray[np.float64]
 Item = Literal["input", "cache read", "cache write", "output"]
 ITEMS: tuple[Item, ...] = ("input", "cache read", "cache write", "output")
 """Items counted separately; `input` without the cached tokens."""
+ITEM_OF: dict[str, Item] = dict(zip(TOKENS, (*ITEMS, "cache write"), strict=True))
+"""The item of each unit of tokens in usage."""
 SHORT_KEEP_S = 300.0
 """Time for which the cheaper of two kinds of cache write is kept."""
 

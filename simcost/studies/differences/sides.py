@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simcost.billing.api.pricing import MILLION
-from simcost.billing.api.tokens import ITEMS
+from simcost.billing.api.tokens import ITEM_OF, ITEMS
 from simcost.catalog import Catalog
 from simcost.catalog.facts import Offer
 from simcost.compare.bridge import BillItem, BillSide
@@ -19,7 +19,6 @@ from simcost.errors import InputError
 from simcost.scenario.files.other_documents import known_document
 from simcost.scenario.storage.results import costs_by_replication, finished_plan, plan_charges, runs_of_plan
 from simcost.tables.digests import sha256_of
-from simcost.trace.usage.usage import TOKENS
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
@@ -239,8 +238,8 @@ def _row_of_charge(charge: Row) -> Row:
     used, unit, sku, each = charge["charge_category"] == "Usage", charge["consumed_unit"], charge["sku"], 1.0
     if unit == MILLION:
         unit, each = "tokens", 1e6
-    elif unit in TOKENS:
-        unit, sku = "tokens", f"{sku} {ITEMS[TOKENS.index(unit)]}"
+    elif unit in ITEM_OF:
+        unit, sku = "tokens", f"{sku} {ITEM_OF[unit]}"
     return {
         "sku": f"{charge['provider']}/{sku}",
         "region": "" if charge["region"] == "any" else charge["region"],

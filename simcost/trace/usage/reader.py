@@ -35,12 +35,26 @@ USAGE = DeclaredTable(
         ),
         Column(
             name="start",
-            aliases=("hour", "timestamp", "time", "chargeperiodstart", "usage_start", "start_time", "from"),
+            aliases=(
+                "hour",
+                "timestamp",
+                "time",
+                "chargeperiodstart",
+                "usage_start",
+                "start_time",
+                "starting_at",
+                "from",
+            ),
             kind="time",
             required=True,
             filled=True,
         ),
-        Column(name="end", aliases=("chargeperiodend", "usage_end", "end_time", "to"), kind="time", filled=True),
+        Column(
+            name="end",
+            aliases=("chargeperiodend", "usage_end", "end_time", "ending_at", "to"),
+            kind="time",
+            filled=True,
+        ),
         Column(
             name="quantity",
             aliases=("instances", "count", "units", "gb"),

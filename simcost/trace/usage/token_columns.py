@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from simcost.tables.cells import Flags
 from simcost.tables.columns import Column
 from simcost.tables.typed import TypedTable
-from simcost.trace.usage.usage import PROMPT
+from simcost.trace.usage.usage import LONG_WRITE, PROMPT
 from simcost.units import plural
 
 UNCACHED, CACHE_READ, CACHE_WRITE, OUTPUT = (
@@ -29,6 +29,8 @@ WITHOUT_CACHED = ("anthropic", "aws")
 """Providers whose `input_tokens` leave out what was read from a cache or written to one."""
 _OWN = ("input_tokens", "inputtokens")
 """Counted as the provider does."""
+_WRITTEN_IN_ALL = (CACHE_WRITE, "cache_creation_input_tokens", "cache_write_input_tokens", "cachewriteinputtokens")
+"""Columns of tokens written to a cache, however long they are kept."""
 _DECLARED = {
     "uncached_input_tokens": UNCACHED,
     **dict.fromkeys((PROMPT, "total_input_tokens", "prompttokencount"), PROMPT),
@@ -44,9 +46,11 @@ _DECLARED = {
         ),
         CACHE_READ,
     ),
+    **dict.fromkeys(_WRITTEN_IN_ALL, CACHE_WRITE),
+    **dict.fromkeys(("cache_creation.ephemeral_5m_input_tokens", "ephemeral_5m_input_tokens"), CACHE_WRITE),
     **dict.fromkeys(
-        (CACHE_WRITE, "cache_creation_input_tokens", "cache_write_input_tokens", "cachewriteinputtokens"),
-        CACHE_WRITE,
+        (LONG_WRITE, "cache_creation.ephemeral_1h_input_tokens", "ephemeral_1h_input_tokens"),
+        LONG_WRITE,
     ),
     **dict.fromkeys((OUTPUT, "completion_tokens", "outputtokens", "candidatestokencount"), OUTPUT),
 }
@@ -55,7 +59,8 @@ COLUMN = "tokens:"
 """Before the name of a column that counts tokens."""
 YES = dict.fromkeys(("true", "1", "yes"), 1.0)
 _AUDIO = ("input_audio_tokens", "output_audio_tokens")
-_USUAL_TIERS = ("", "default", "standard", "auto", "batch")
+_BATCH = "batch"
+_USUAL_TIERS = ("", "default", "standard", "auto", _BATCH)
 PRICED_OTHERWISE = (
     Column(name="batch", kind="choice", words=YES, on_bad="empty"),
     Column(name="service_tier"),
@@ -87,17 +92,27 @@ def token_units(unit: pa.Array, provider: pa.Array) -> pa.Array:
 
 
 def token_columns(lower: Mapping[str, str]) -> dict[str, str]:
-    """Columns of a file that count tokens, one beside the other: ours -> the file's.
+    """Columns of a file that count tokens, one beside the other: ours -> the file's. Of all tokens written to a cache
+    and those by how long they are kept, which are the same, one is taken.
 
     Args:
         lower: the file's columns by their names in lower case.
     """
-    return {COLUMN + name: lower[name] for name in lower if name in _OWN or name in _DECLARED}
+    found = [name for name in lower if name in _OWN or name in _DECLARED]
+    kept = {_DECLARED[name] for name in found if "ephemeral" in name}
+    if kept:
+        whole = {CACHE_WRITE, LONG_WRITE} <= kept
+        total = any(name in _WRITTEN_IN_ALL for name in found)
+        found = [name for name in found if not (total and (name in _WRITTEN_IN_ALL if whole else "ephemeral" in name))]
+    return {COLUMN + name: lower[name] for name in found}
 
 
 def priced_otherwise(table: TypedTable) -> dict[str, int]:
     """Rows by the column that says that they cost other than standard tokens of text."""
-    return {column.name: int(_otherwise(table, column).sum()) for column in PRICED_OTHERWISE if column.name in table}
+    found = {column.name: int(_otherwise(table, column).sum()) for column in PRICED_OTHERWISE if column.name in table}
+    if "service_tier" in table and _BATCH not in table:
+        found[_BATCH] = int(table.where("service_tier", lambda tier: pc.equal(pc.utf8_lower(tier), _BATCH)).sum())
+    return found
 
 
 def told(rows: Mapping[str, int]) -> list[dict[str, Any]]:
