@@ -1,5 +1,6 @@
 """Tokens of usage files: whole prompts or uncached input, as the provider counts them or as the file declares."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,29 @@ def test_export_of_anthropic_by_how_long_caches_are_kept(tmp_path: Path, without
     assert bill.total_usd == pytest.approx(expected)
     table = focus_table(bill, Stamp(run_id="r"), CATALOG.facts.offers)
     assert sum(table["EffectiveCost"].to_pylist()) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("snake", [False, True])
+def test_thoughts_and_tools_of_gemini_are_beside_the_other_counts(tmp_path: Path, snake: bool) -> None:
+    """A model that thinks costs several times what its answers alone do."""
+    counts = {
+        "prompt_token_count": 1000,
+        "candidates_token_count": 100,
+        "thoughts_token_count": 400,
+        "cached_content_token_count": 200,
+        "tool_use_prompt_token_count": 50,
+        "total_token_count": 1550,
+        "image_tokens": 7,
+    }
+    names = [name if snake else re.sub("_([a-z])", lambda found: found[1].upper(), name) for name in counts]
+    path = tmp_path / "usage.csv"
+    cells = ",".join(map(str, counts.values()))
+    path.write_text(f"model,start,{','.join(names)}\ngemini-2.5-flash-lite,{DAY},{cells}\n")
+    usage = read_usage(path, provider="google")
+    bill = bill_usage(usage, Purchasing(), CATALOG)
+    assert bill.total_usd == pytest.approx(usd("google/gemini-2.5-flash-lite", 850, 200, 0, 500))
+    [told] = [one["message"] for one in usage.findings if one["kind"] == "uncounted_tokens"]
+    assert told.startswith(f"columns of tokens that are in no cost: {names[-1]};")
 
 
 def test_batches_by_service_tier_are_told(tmp_path: Path) -> None:

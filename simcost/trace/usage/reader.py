@@ -132,6 +132,7 @@ def read_usage(
         findings=(
             *({"kind": kind, "count": count, "message": text} for kind, count, text in batches.findings()),
             *token_columns.told(otherwise),
+            *_uncounted(theirs, head.names),
             *_one_each(theirs, head.names, len(batches)),
             *_without_machine(found, sums.keys()),
             *_an_hour_each(theirs, found, sums.keys()),
@@ -190,6 +191,13 @@ def _one_each(theirs: Mapping[str, str], names: Sequence[str], rows: int) -> Ite
     others = [name for name in names if name not in theirs.values()]
     counts = f"; where one of {', '.join(others[:_SHOWN])} counts them, pass --map quantity=COLUMN" if others else ""
     yield {"kind": "one_each", "count": rows, "message": f"no quantity: each row is taken as one instance{counts}"}
+
+
+def _uncounted(theirs: Mapping[str, str], names: Sequence[str]) -> list[dict[str, Any]]:
+    """Finding on columns of tokens beside those that are counted."""
+    if not any(ours.startswith(token_columns.COLUMN) for ours in theirs):
+        return []
+    return token_columns.left_out(names, theirs.values())
 
 
 def _without_machine(found: Mapping[str, Any], keys: Sequence[tuple[str, ...]]) -> Iterator[dict[str, Any]]:

@@ -6,7 +6,7 @@ OpenAI and Google, and those whose interfaces are like theirs, count cached toke
 Anthropic and Bedrock Converse interfaces, 2026.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,9 +31,17 @@ _OWN = ("input_tokens", "inputtokens")
 """Counted as the provider does."""
 _WRITTEN_IN_ALL = (CACHE_WRITE, "cache_creation_input_tokens", "cache_write_input_tokens", "cachewriteinputtokens")
 """Columns of tokens written to a cache, however long they are kept."""
+_GEMINI = {
+    "prompt_token_count": PROMPT,
+    "tool_use_prompt_token_count": PROMPT,
+    "cached_content_token_count": CACHE_READ,
+    "candidates_token_count": OUTPUT,
+    "thoughts_token_count": OUTPUT,
+}
+"""Counts of Gemini, whose thoughts and results of tools are in no other count."""
 _DECLARED = {
     "uncached_input_tokens": UNCACHED,
-    **dict.fromkeys((PROMPT, "total_input_tokens", "prompttokencount"), PROMPT),
+    **dict.fromkeys((PROMPT, "total_input_tokens"), PROMPT),
     **dict.fromkeys(
         (
             CACHE_READ,
@@ -42,7 +50,6 @@ _DECLARED = {
             "cached_input_tokens",
             "cache_read_input_tokens",
             "cachereadinputtokens",
-            "cachedcontenttokencount",
         ),
         CACHE_READ,
     ),
@@ -52,9 +59,13 @@ _DECLARED = {
         (LONG_WRITE, "cache_creation.ephemeral_1h_input_tokens", "ephemeral_1h_input_tokens"),
         LONG_WRITE,
     ),
-    **dict.fromkeys((OUTPUT, "completion_tokens", "outputtokens", "candidatestokencount"), OUTPUT),
+    **dict.fromkeys((OUTPUT, "completion_tokens", "outputtokens"), OUTPUT),
+    **_GEMINI,
+    **{name.replace("_", ""): unit for name, unit in _GEMINI.items()},
 }
 """Names of units and columns, in lower case, and what they count with any provider."""
+_PARTS = ("total", "reasoning", *_WRITTEN_IN_ALL, "ephemeral", "max", "limit", "per", "price", "cost")
+"""Words of columns whose tokens are in others, or that count none."""
 COLUMN = "tokens:"
 """Before the name of a column that counts tokens."""
 YES = dict.fromkeys(("true", "1", "yes"), 1.0)
@@ -105,6 +116,20 @@ def token_columns(lower: Mapping[str, str]) -> dict[str, str]:
         total = any(name in _WRITTEN_IN_ALL for name in found)
         found = [name for name in found if not (total and (name in _WRITTEN_IN_ALL if whole else "ephemeral" in name))]
     return {COLUMN + name: lower[name] for name in found}
+
+
+def left_out(names: Sequence[str], counted: Collection[str]) -> list[dict[str, Any]]:
+    """Finding on columns of tokens that count towards nothing; totals, and reasoning that is a part of the output, do
+    so in others.
+
+    Args:
+        names: columns of the file.
+        counted: those that are read.
+    """
+    others = [name for name in names if name not in counted and "token" in name.lower()]
+    told = [name for name in others if not any(word in name.lower() for word in _PARTS)]
+    message = f"columns of tokens that are in no cost: {', '.join(told)}; rename those that are no part of the others"
+    return [{"kind": "uncounted_tokens", "count": len(told), "message": message}] if told else []
 
 
 def priced_otherwise(table: TypedTable) -> dict[str, int]:
