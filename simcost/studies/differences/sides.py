@@ -19,6 +19,7 @@ from simcost.errors import InputError
 from simcost.scenario.files.other_documents import known_document
 from simcost.scenario.storage.results import costs_by_replication, finished_plan, plan_charges, runs_of_plan
 from simcost.tables.digests import sha256_of
+from simcost.trace.usage.usage import LONG_WRITE
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ _ACCEPTED = (
 _GIGABYTES = "GB"
 _TOKENS_OF = "tokens of "
 """Begin of the unit of tokens, which is that of one model."""
+_LONG = "cache write for 1 h"
+"""Item of tokens that are kept for an hour; they cost more than those of minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +99,7 @@ def has_tiers(unit: str) -> bool:
 
 
 def _model_of(name: str) -> str:
-    return next((name.removesuffix(f" {kind}") for kind in ITEMS if name.endswith(f" {kind}")), name)
+    return next((name.removesuffix(f" {kind}") for kind in (_LONG, *ITEMS) if name.endswith(f" {kind}")), name)
 
 
 def _one_item(same: Sequence[BillItem]) -> BillItem:
@@ -239,7 +242,7 @@ def _row_of_charge(charge: Row) -> Row:
     if unit == MILLION:
         unit, each = "tokens", 1e6
     elif unit in ITEM_OF:
-        unit, sku = "tokens", f"{sku} {ITEM_OF[unit]}"
+        unit, sku = "tokens", f"{sku} {_LONG if unit == LONG_WRITE else ITEM_OF[unit]}"
     return {
         "sku": f"{charge['provider']}/{sku}",
         "region": "" if charge["region"] == "any" else charge["region"],
