@@ -441,6 +441,15 @@ def test_upper_and_lower_case_of_an_sku_change_no_bill(tmp_path: Path, usage_sku
     assert billed(tmp_path, rows, commitments=(plan,)).total_usd == pytest.approx(5)
 
 
+def test_a_price_in_effect_in_another_currency_is_refused(tmp_path: Path) -> None:
+    """It was taken for USD."""
+    kind = {"pricing": "spot", "price": 0.9}
+    with pytest.raises(FaultsError, match=r"usage\.csv:3: currency: 'EUR' is not USD; write the `price` in USD"):
+        billed(tmp_path, [run(0, 1, **kind, currency="usd"), run(1, 2, **kind, currency="EUR")], prices=OWN)
+    free = [run(0, 1, **kind, currency="USD"), run(1, 2, currency="EUR")]
+    assert billed(tmp_path, free, prices=OWN).total_usd == pytest.approx(2.9)
+
+
 @pytest.mark.parametrize(
     ("start", "step_h", "told"),
     [("start", 24.0, "24 h"), ("start", 1 / 12, "5 min"), ("start", 1.0, ""), ("hour", 24.0, "")],

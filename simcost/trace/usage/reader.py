@@ -69,6 +69,7 @@ USAGE = DeclaredTable(
         Column(name="account", aliases=("subaccountid", "account_id")),
         Column(name="pricing", aliases=("pricingcategory", "market")),
         Column(name="price", aliases=("unit_price",), kind="number", low=0),
+        Column(name="currency", aliases=("billingcurrency", "pricingcurrency")),
         Column(name="unit", aliases=("consumedunit",)),
         Column(name="interrupted", kind="choice", words=_YES, on_bad="empty"),
         Column(name="resource", aliases=("resourceid", "instance_id", "node")),
@@ -249,6 +250,9 @@ def _check(table: TypedTable) -> None:
         volume = table.where("sku", lambda sku: pc.is_in(_without_provider(sku), pa.array(VOLUMES)))
         in_gb = table.where("unit", lambda unit: pc.is_in(pc.utf8_lower(unit), pa.array(_OF_VOLUME)))
         table.note("unit", volume & ~in_gb, "is not a unit of a volume; write it in GB")
+    if "price" in table and "currency" in table:
+        foreign = table.where("currency", lambda word: pc.invert(pc.is_in(pc.utf8_upper(word), pa.array(["", "USD"]))))
+        table.note("currency", foreign & ~np.isnan(table.numbers["price"]), "is not USD; write the `price` in USD")
     idle = _in_all(table) & (end_s <= start_s) & (_numbers(table, "quantity", 1.0) > 0)
     if "end" in table:
         table.note("end", known & idle, "leaves no time for the hours of its row")
