@@ -218,8 +218,10 @@ def _an_hour_each(
     lasts = np.array([key[KEY - 1] == HOURLY or key[1] == "storage" for key in keys], np.bool_)[found["line"]]
     if "end" in theirs or theirs["start"].lower() == "hour" or not lasts.any():
         return
-    line, start_s = np.unique(np.column_stack([found["line"], found["start_s"]])[lasts], axis=0).T
-    gaps_s = np.diff(start_s)[np.diff(line) == 0]
+    line, start_s = found["line"][lasts], found["start_s"][lasts]
+    order = np.lexsort((start_s, line))
+    gaps_s = np.diff(start_s[order])[np.diff(line[order]) == 0]
+    gaps_s = gaps_s[gaps_s > _SLACK_S]
     usual_s = float(np.median(gaps_s)) if len(gaps_s) else _HOUR_S
     if abs(usual_s - _HOUR_S) > _SLACK_S:
         apart = f"they mostly begin {format_seconds(usual_s)} apart"
