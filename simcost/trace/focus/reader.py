@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from simcost.errors import TraceError
 from simcost.tables.cells import Floats
 from simcost.tables.header import peek
-from simcost.tables.sources import Chunk, open_chunks
+from simcost.tables.sources import Chunk, open_chunks, row_of
 from simcost.trace.focus import export, lines
 from simcost.trace.focus.cells import FocusRows, clean
 from simcost.trace.focus.columns import COLUMNS, WHAT, Header, find_header
@@ -123,7 +123,7 @@ def _without_headers(chunk: Chunk, quality: Quality) -> tuple[Mapping[str, pa.Ar
     first = chunk.place(pc.index(flags, value=True).as_py())
     quality.count("repeated_header", says, "left out", len(flags) - len(number), first)
     kept = {ours: column.take(pa.array(number)) for ours, column in chunk.columns.items()}
-    return kept, lambda i: chunk.place(int(number[i]))
+    return kept, partial(row_of, chunk.place, number)
 
 
 def _is_decimal(ours: str) -> bool:
