@@ -28,7 +28,7 @@ BARS = 24
 """Places in a chart, at most."""
 
 
-def waste_bars(result: SampledWaste) -> Any:
+def waste_bars(result: SampledWaste, of: str = "") -> Any:
     """GPU-hours of each place, stacked by bucket; the places with the most idle GPU-hours first."""
     rows = [
         {"group": shown, "part": BUCKETS[name][0], "value": hours}
@@ -36,10 +36,10 @@ def waste_bars(result: SampledWaste) -> Any:
         for name, hours in place.gpu_hours.items()
     ]
     chart = stacked_bars(rows, dict(BUCKETS.values()), title="GPU-hours", step=20)
-    return finish(chart, "Where the GPU-hours went", _subtitle(result, len(_places(result))))
+    return finish(chart, f"{of}Where the GPU-hours went", _subtitle(result, len(_places(result))))
 
 
-def duty_heat(result: SampledWaste) -> Any:
+def duty_heat(result: SampledWaste, of: str = "") -> Any:
     """Duty of each place by hour of the day: the share of its GPUs that worked, or were allocated."""
     import altair as alt
 
@@ -76,7 +76,7 @@ def duty_heat(result: SampledWaste) -> Any:
         stroke=INK,
         strokeWidth=0.15,
     )
-    title = f"{what} by hour of the day"
+    title = f"{of}{what} by hour of the day"
     return finish(chart.properties(width=WIDTH - 60), title, _subtitle(result, len(shown)))
 
 

@@ -1,7 +1,6 @@
 """GPU-hours by use."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from math import fsum
 
 from simcost.present.format import count, share, shortened, usd, usd_between, usd_range
@@ -34,11 +33,7 @@ _WHERE = 18
 def parts(result: WasteResult | WasteByModel) -> list[Part]:
     """Parts below the verdict, on every screen."""
     if isinstance(result, WasteByModel):
-        of_each = [
-            replace(part, title=f"{model}: {part.title}")
-            for model, one in result.models.items()
-            for part in _parts(replace(one, findings=()))
-        ]
+        of_each = [part for model, one in result.models.items() for part in _parts(one, f"{model}: ")]
         return [Part(title="GPUs by model", rows=models(result)), *of_each, notes(result)]
     return [*_parts(result), notes(result)]
 
@@ -66,20 +61,20 @@ def models(result: WasteByModel) -> Table:
     return [*rows, {**dict.fromkeys(rows[0], ""), **total}]
 
 
-def _parts(result: WasteResult) -> list[Part]:
-    """Parts of a result but for the findings."""
+def _parts(result: WasteResult, of: str = "") -> list[Part]:
+    """Parts of a result but for the findings; `of` begins their titles."""
     drawn = []
     if isinstance(result, SampledWaste) and result.places:
         drawn = [
-            Part(title="Where the GPU-hours went", chart=lambda: charts.waste_bars(result)),
-            Part(title="How busy by hour", chart=lambda: charts.duty_heat(result)),
+            Part(title=f"{of}Where the GPU-hours went", chart=lambda: charts.waste_bars(result, of)),
+            Part(title=f"{of}How busy by hour", chart=lambda: charts.duty_heat(result, of)),
         ]
     said = [line for line in (capacity(result), blocked(result)) if line]
     return [
-        Part(title="GPU-hours", rows=buckets(result), said=said),
+        Part(title=f"{of}GPU-hours", rows=buckets(result), said=said),
         *drawn,
-        Part(title="The costliest waste", rows=ranked(result), said=_below(result), left=3),
-        Part(title="Measures", said=[MEASURES, *actions(result)] if result.actions else []),
+        Part(title=f"{of}The costliest waste", rows=ranked(result), said=_below(result), left=3),
+        Part(title=f"{of}Measures", said=[MEASURES, *actions(result)] if result.actions else []),
     ]
 
 
