@@ -39,6 +39,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     jobs = [f"{i},{i * 300},{600 + 97 * i % 3000},{1 + i % 4}" for i in range(120)]
     (traces / "jobs.csv").write_text("\n".join(["job_id,submit_s,duration_s,gpus", *jobs]), encoding="utf-8")
     (traces / "zone.csv").write_text("trace,gap_s,start_tick,ticks,nodes_available\na,600,0,500,1\na,600,500,500,0\n")
+    rows = [f"2026-03-02T00:{m:02d}:00Z,{gpu},{model},5" for m in (0, 5) for gpu, model in (("0", "H100"), ("1", "L4"))]
+    (traces / "gpus.csv").write_text("\n".join(["timestamp,gpu,modelName,DCGM_FI_DEV_GPU_UTIL", *rows]))
     return home
 
 
@@ -119,6 +121,14 @@ def test_waste_of_a_job_log(page: AppTest, home: Path) -> None:
     press(page)
     assert "GPU-hours did no work" in page.header[0].value
     assert not page.error
+
+
+def test_waste_of_gpus_of_two_models_at_two_prices(page: AppTest, home: Path) -> None:
+    ask(page, WASTE, "gpus.csv", home)
+    field(page, "Price of a GPU-hour").set_value("H100=2.50, L4=0.80")
+    press(page)
+    assert "most of it H100" in page.header[0].value
+    assert "H100: GPU-hours" in [title.value for title in page.subheader]
 
 
 @pytest.mark.parametrize(
