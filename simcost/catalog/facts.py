@@ -91,9 +91,11 @@ class Model(Provenance):
     """Layers whose attention sees the last window_tokens only."""
     window_tokens: Count = 0
     linear_layers: Count = 0
-    """Layers of linear attention: a state of constant size in place of a KV cache."""
+    """Layers of linear attention or state space: a state of constant size in place of a KV cache."""
     linear_parameters: Count = 0
     """Attention parameters of one such layer."""
+    linear_state_bytes: Count = 0
+    """State that one such layer keeps of a sequence, whatever its length; 0 = not known, and not counted."""
     gated_attention: bool = False
     """The output of attention has a gate: as many parameters again as the queries."""
     shape: str = ""

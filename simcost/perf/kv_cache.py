@@ -1,9 +1,11 @@
-"""KV cache of a token: by layers, heads, number format, and the windows of attention."""
+"""KV cache of a token: by layers, heads, number format, windows of attention and states of linear attention."""
 
+from functools import partial
 from math import ceil
 
 from simcost.catalog.facts import Model, Precision
 from simcost.errors import InputError
+from simcost.units import format_bytes
 
 _KV_BYTES: dict[Precision, float] = {"bf16": 2.0, "fp8": 1.0, "int8": 1.0, "fp4": 0.5 + 1 / 16}
 """Bytes of a cached number with its scales."""
@@ -36,24 +38,48 @@ def kv_bytes_per_token(
 
     2 * layers * ceil(kv_heads / tp) * head_dim * bytes: heads are replicated once tp exceeds them.
     Latent attention caches (kv_lora_rank + rope_head_dim) numbers per layer, on each device. A layer with a window
-    holds the window of each sequence. Linear attention caches no tokens.
+    holds the window of each sequence. Linear attention caches no tokens, but a state of each sequence, split over tp.
     """
     full = model.layers - model.linear_layers - model.window_layers
     layers = full + model.window_layers * min(1.0, model.window_tokens / sequence_tokens)
-    return kv_bytes_per_layer(model, tp, precision) * layers * ceil(model.layers / pp) / model.layers
+    state_bytes = model.linear_layers * model.linear_state_bytes / tp / sequence_tokens
+    bytes_of_all = kv_bytes_per_layer(model, tp, precision) * layers + state_bytes
+    return bytes_of_all * ceil(model.layers / pp) / model.layers
 
 
-def windows_in_words(model: Model, held_tokens: int | None) -> str:
-    """Length of the sequences for which the KV cache is counted where layers have a window; empty where it matters
-    little.
+def by_length(model: Model) -> bool:
+    """True if the room of a token depends on the length of its sequence."""
+    return bool(model.window_layers or model.linear_layers * model.linear_state_bytes)
+
+
+def lengths_in_words(model: Model, held_tokens: int | None) -> str:
+    """Length of the sequences for which the KV cache is counted, where the room of a token depends on it by more than
+    little, and states that are not known.
     """
-    most = kv_bytes_per_token(model, 1, "bf16", sequence_tokens=1) / kv_bytes_per_token(model, 1, "bf16")
-    if not model.window_layers or most < SEVERAL_PER_CENT:
+    return _counted_length(model, held_tokens) + _unknown_states(model)
+
+
+def _unknown_states(model: Model) -> str:
+    if not model.linear_layers or model.linear_state_bytes:
         return ""
-    window = f"of which a window holds {model.window_tokens:,}"
-    if held_tokens is not None:
-        return f"; KV cache as of sequences of {held_tokens:,} tokens, the mean of those held, {window}"
     return (
-        f"; KV cache as of sequences of {LONG_SEQUENCE:,} tokens, {window}: in "
-        f"shorter ones a token takes up to {most:.2g} times as much room, and fewer fit"
+        f"; the states of its {model.linear_layers} layers of linear attention are not known and take no room: give "
+        "linear_state_bytes in models.csv"
+    )
+
+
+def _counted_length(model: Model, held_tokens: int | None) -> str:
+    by_length_of = partial(kv_bytes_per_token, model, 1, "bf16")
+    if not by_length(model) or (most := by_length_of(sequence_tokens=1) / by_length_of()) < SEVERAL_PER_CENT:
+        return ""
+    states = model.linear_layers * model.linear_state_bytes
+    window = f"of which a window holds {model.window_tokens:,}" if model.window_layers else ""
+    state = f"each with {format_bytes(states)} of states of linear attention" if states else ""
+    kept = " and ".join(filter(None, (window, state)))
+    if held_tokens is not None:
+        return f"; KV cache as of sequences of {held_tokens:,} tokens, the mean of those held, {kept}"
+    room = "more room" if states else f"up to {most:.2g} times as much room"
+    return (
+        f"; KV cache as of sequences of {LONG_SEQUENCE:,} tokens, {kept}: in shorter ones a token takes {room}, and "
+        "fewer fit"
     )

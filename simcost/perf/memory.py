@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from simcost.catalog.facts import Accelerator, Model, Precision
 from simcost.errors import DoesNotFitError, InputError
 from simcost.perf.images import MOST_UNITS
-from simcost.perf.kv_cache import LONG_SEQUENCE, kv_bytes, kv_bytes_per_token, windows_in_words
+from simcost.perf.kv_cache import LONG_SEQUENCE, kv_bytes, kv_bytes_per_token, lengths_in_words
 from simcost.perf.model_shape import (
     block_parameters,
     embedding_matrices,
@@ -241,9 +241,9 @@ def fit_memory(
 
     tokens = dp * floor((memory * memory_utilisation - weights - adapters - drafter - overhead) / kv_bytes_per_token),
     in blocks; weights, adapters, drafter, overhead and KV cache of the fullest device. A drafter that is a model of its
-    own is looked up in `catalog`; None = the built-in facts. Layers with a window hold that of each sequence, so that
-    a token takes more room in short sequences: `held_tokens` is the mean length of those in the cache; None = unknown,
-    8,192.
+    own is looked up in `catalog`; None = the built-in facts. Layers with a window hold that of each sequence, those of
+    linear attention a state, so that a token takes more room in short sequences: `held_tokens` is the mean length of
+    those in the cache; None = unknown, 8,192.
 
     Raises:
         InputError: tp does not split the heads; a precision that the accelerator or the model lacks.
@@ -308,12 +308,12 @@ def _fit(
     if not per_token and spec.kv_tokens is None and not spec.images:
         raise InputError(
             f"{model.name} caches nothing, since all of its layers have linear attention, whose states are not "
-            "modelled; write `kv_tokens`: the tokens of as many sequences as fit"
+            "known; give linear_state_bytes in models.csv, or write `kv_tokens`: the tokens of as many sequences as fit"
         )
     tokens = int(left // per_token) // BLOCK_TOKENS * BLOCK_TOKENS * spec.dp if per_token else 0
     stated = MOST_UNITS if spec.images else spec.kv_tokens
     if stated is None:
-        source += windows_in_words(model, held_tokens)
+        source += lengths_in_words(model, held_tokens)
     elif weights < accelerator.memory_bytes:
         source = "no KV cache" if spec.images else _given(stated, tokens)
         tokens = stated // BLOCK_TOKENS * BLOCK_TOKENS

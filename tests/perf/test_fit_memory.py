@@ -160,4 +160,21 @@ def test_as_many_sequences_are_held_as_their_windows_and_full_layers_leave_room(
 def test_windows_and_linear_layers_cache_less() -> None:
     windowed = fit("gpt-oss-120b", "h100", tp=1, precision="fp4")
     assert windowed.kv_bytes_per_token == 2 * 8 * 64 * 2 * (18 + 18 * 128 / 8192)
-    assert fit("qwen3-next-80b-a3b", "h200", tp=2).kv_bytes_per_token == 2 * 12 * 1 * 256 * 2
+    states = 36 * (32 * 128 * 128 + 3 * 8192) * 2 / 2
+    assert fit("qwen3-next-80b-a3b", "h200", tp=2).kv_bytes_per_token == 2 * 12 * 1 * 256 * 2 + states / 8192
+
+
+def test_short_sequences_are_as_many_as_their_states_leave_room_for() -> None:
+    """States of linear attention took no room, so that 6 times as many sequences of 300 tokens seemed to fit."""
+    model, spec = CATALOG.model("qwen3-next-80b-a3b"), ReplicaSpec(accelerator="h100", tp=2, precision="fp8")
+    found = fit_memory(model, CATALOG.accelerator("h100"), spec, 8192)
+    each = 2 * 12 * 256 * 2 * 300 + 36 * 1_097_728 / 2
+    room = found.kv_capacity_tokens * found.kv_bytes_per_token
+    assert held_sequences(found, model, spec, 300) == pytest.approx(room / each, rel=1e-4)
+    assert "each with 37.69 MiB of states of linear attention" in found.provenance
+
+
+def test_unknown_states_are_told() -> None:
+    model = replace(CATALOG.model("qwen3-next-80b-a3b"), linear_state_bytes=0)
+    found = fit_memory(model, CATALOG.accelerator("h200"), ReplicaSpec(accelerator="h200", tp=2), 8192)
+    assert "the states of its 36 layers of linear attention are not known and take no room" in found.provenance

@@ -65,11 +65,14 @@ def test_layers_with_experts_keep_their_share() -> None:
     assert half.parameters == pytest.approx(whole.parameters / 2, rel=0.01)
 
 
-def test_a_model_of_linear_attention_alone_needs_its_capacity() -> None:
-    one = FewerLayers(layers=1)
+def test_a_model_of_linear_attention_alone_needs_its_capacity_or_its_states() -> None:
+    one = ReplicaSpec(accelerator="h100", pruning=FewerLayers(layers=1))
+    known, device = CATALOG.model("qwen3-next-80b-a3b"), CATALOG.accelerator("h100")
+    unknown = replace(known, linear_state_bytes=0)
     with pytest.raises(InputError, match="all of its layers have linear attention"):
-        served(model="qwen3-next-80b-a3b", pruning=one)
-    assert served(model="qwen3-next-80b-a3b", pruning=one, kv_tokens=4096)[0].kv_capacity_tokens == 4096
+        fit_memory(unknown, device, one, 8192)
+    assert fit_memory(unknown, device, replace(one, kv_tokens=4096), 8192).kv_capacity_tokens == 4096
+    assert fit_memory(known, device, one, 8192).kv_bytes_per_token == known.linear_state_bytes / 8192
 
 
 def test_half_of_the_layers_cache_half_of_the_bytes() -> None:

@@ -12,6 +12,7 @@ from simcost.catalog import Catalog, Model, replicas_on
 from simcost.errors import InputError
 from simcost.ledger.requests import LatencyLimits
 from simcost.perf import MemoryFit, ReplicaSpec, StepTime
+from simcost.perf.kv_cache import by_length
 from simcost.perf.model_shape import doubted_parameters
 from simcost.perf.precision_notes import precision_notes
 from simcost.plan import Startup
@@ -293,7 +294,7 @@ def _resolved_pool(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
     if source is None:
         raise InputError(f"plan {plan.name!r} has no requests to serve")
     model = catalog.model(served)
-    held_tokens = question.held_tokens if model.window_layers else None
+    held_tokens = question.held_tokens if by_length(model) else None
     hardware = placed_replica(plan.replica, plan, model, catalog, held_tokens)
     control = control_of(plan, question.loaded, source)
     plan, refused = within(plan, control.nodes, catalog)
