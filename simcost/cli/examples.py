@@ -101,6 +101,7 @@ EXAMPLES = {
     ),
     "catalog list": ("catalog list accelerators", "catalog list offers --where accelerator=h100 --where region=us-*"),
     "catalog show": ("catalog show h100", "catalog show llama-3.1-8b --json"),
+    "catalog import": ("catalog import my-model/config.json", "catalog import my-model --name my-model -o facts"),
     "perf": ("perf llama-3.1-8b --on l40s --precision fp8", "perf llama-3.1-70b --on h100 --tp 4 --json"),
     "prices import": (
         "prices import list.json --format aws -o facts",

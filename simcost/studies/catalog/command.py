@@ -5,6 +5,7 @@ from typing import Any
 
 from simcost.errors import InputError
 from simcost.studies.argument_types import condition, natural, positive
+from simcost.studies.catalog import model_command
 from simcost.studies.options import Arguments, own_catalog, print_json, show, verb
 
 
@@ -15,7 +16,7 @@ def add(verbs: Any) -> None:
 
 
 def _add_catalog(verbs: Any) -> None:
-    catalog = verbs.add_parser("catalog", help="list and show models, accelerators, prices")
+    catalog = verbs.add_parser("catalog", help="list and show models, accelerators, prices; import a model")
     actions = catalog.add_subparsers(title="actions", required=True, metavar="ACTION")
     listing = verb(actions, "list", _catalog_list, "the facts of one kind")
     listing.add_argument("kind", nargs="?", help="kind of fact; none lists the kinds")
@@ -32,6 +33,7 @@ def _add_catalog(verbs: Any) -> None:
     show.add_argument("name", help="accelerator, model, provider, provider/sku, provider/item or provider/model")
     for action in (listing, show):
         own_catalog(action)
+    model_command.add(actions)
 
 
 def _catalog_list(arguments: Arguments) -> None:

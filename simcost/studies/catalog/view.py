@@ -15,7 +15,15 @@ _PROVENANCE = ("source", "as_of", "quality", "notes")
 
 def parts(document: Mapping[str, Any]) -> list[Part]:
     """The facts of one kind in a table, or everything about one name."""
-    return [_list(document)] if "rows" in document else [_fact(fact) for fact in document["facts"]]
+    if "rows" in document:
+        return [_list(document)]
+    return [*map(_fact, document["facts"]), *(_imported(document) if "precision" in document else [])]
+
+
+def _imported(document: Mapping[str, Any]) -> list[Part]:
+    """Findings of `catalog import`."""
+    unwritten = [] if document["files"] else ["nothing written; give -o FOLDER"]
+    return [Part(title="Notes", said=[*document["findings"], *unwritten])]
 
 
 def _list(document: Mapping[str, Any]) -> Part:
