@@ -167,6 +167,7 @@ def _add_prices(group: Any) -> None:
             "--pue": "power of the data centre / of its devices",
             "--power-share": "mean power / nominal power (default 1)",
             "--power-w": "nominal power of an accelerator (default: the catalog's)",
+            "--g-per-kwh": "grams of CO2e of a kilowatt-hour (default: the catalog's, of the region of the offer)",
         },
     )
     _add(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import inf
+from typing import NamedTuple
 
 from simcost.billing.storage_transfer import Item, gb_months, month_usd, run_usd
 from simcost.catalog import Catalog
@@ -77,6 +78,32 @@ def chosen_offer(catalog: Catalog, run: TrainingSetup, way: str = "on_demand") -
             f"`simcost catalog list offers` with {accelerator.name}"
         )
     return offer
+
+
+class Grid(NamedTuple):
+    """Emissions of a kilowatt-hour, None where they are not known, and a sentence on them."""
+
+    g_per_kwh: float | None
+    said: str
+
+
+def grid_of(catalog: Catalog, run: TrainingSetup) -> Grid:
+    """The grid that the run is on: as given, else where the offer stands that is taken on demand."""
+    given = run.energy.g_per_kwh
+    if given is not None:
+        return Grid(given, f"carbon: {given:g} g CO2e/kWh, given; of energy alone")
+    try:
+        offer = chosen_offer(catalog, run)
+        if offer is None or offer.region == ANY_REGION:
+            whose = f"{offer.name}, which has one price everywhere," if offer else "the run"
+            return Grid(
+                None, f"carbon: not known, since {whose} may stand anywhere; give an offer and region, or g_per_kwh"
+            )
+        row = catalog.grid(offer.provider, offer.region)
+    except CatalogError as error:
+        return Grid(None, f"carbon: {error}; or give g_per_kwh")
+    place = f"{offer.provider}/{offer.region}"
+    return Grid(row.g_per_kwh, f"carbon: {row.g_per_kwh:g} g CO2e/kWh in {place}, {row.source}; of energy alone")
 
 
 def _check_region(catalog: Catalog, region: str | None) -> None:

@@ -15,7 +15,7 @@ from simcost.perf.training.methods import BF16_BYTES
 from simcost.perf.training.utilization import Mfu, measured_mfu, published_mfu
 from simcost.perf.training.whole_runs import WholeRuns, over_whole_runs, whole_runs
 from simcost.studies.training_cost.assumptions import assumptions
-from simcost.studies.training_cost.costs import Quantities, old_price, price_of, purchase_cost
+from simcost.studies.training_cost.costs import Quantities, grid_of, old_price, price_of, purchase_cost
 from simcost.studies.training_cost.inputs import TrainingSetup, ValueRange
 from simcost.studies.training_cost.result import (
     CheckpointPlan,
@@ -52,6 +52,7 @@ def estimate(catalog: Catalog, run: TrainingSetup) -> TrainingEstimate:
     memory = fit_training(run.model, run.accelerator, run.method, run.layout)
     mfu, whole = _mfu(catalog, run)
     ran = timed(catalog, run, mfu, 0.0)
+    energy_kwh, grid = _energy(run, ran.time_s), grid_of(catalog, run)
     costs, missing, old = _costs(catalog, run, mfu, ran)
     found = TrainingEstimate(
         verdict="",
@@ -80,8 +81,9 @@ def estimate(catalog: Catalog, run: TrainingSetup) -> TrainingEstimate:
         not_priced=missing,
         prices=tuple(_price(way, cost) for way, cost in costs.items()),
         offer=costs["on_demand"].offer if "on_demand" in costs else None,
-        energy_kwh=_energy(run, ran.time_s),
-        assumptions=(*assumptions(run, mfu, memory, whole), *old),
+        energy_kwh=energy_kwh,
+        carbon_kg=None if energy_kwh is None or grid.g_per_kwh is None else energy_kwh.times(grid.g_per_kwh / 1e3),
+        assumptions=(*assumptions(run, mfu, memory, whole), grid.said, *old),
         catalog_date=catalog.as_of,
     )
     return replace(found, verdict=verdict(found))

@@ -49,6 +49,8 @@ class Energy:
     """Mean power while training / power_w; 1 is the upper end."""
     pue: Annotated[float, Ge(1)] | None = None
     """Power of the whole data centre / power of its devices. None = accelerators only are counted."""
+    g_per_kwh: Annotated[float, Ge(0)] | None = None
+    """Grams of CO2e per kWh; None = of the grid where the offer stands."""
 
     def __post_init__(self) -> None:
         check_limits(self)

@@ -198,6 +198,8 @@ class TrainingEstimate:
     prices: tuple[GpuHourPrice, ...]
     offer: str | None
     energy_kwh: ValueRange | None
+    carbon_kg: ValueRange | None
+    """CO2e of the energy, location-based; None = power or grid are not known."""
     assumptions: tuple[str, ...]
     catalog_date: str
 

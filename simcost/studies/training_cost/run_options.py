@@ -142,7 +142,14 @@ def _owned(arguments: Arguments) -> Any:
 def _energy(arguments: Arguments) -> Any:
     from simcost.studies.training_cost.inputs import Energy
 
-    return Energy(**_given(power_w=arguments.power_w, power_share=arguments.power_share, pue=arguments.pue))
+    return Energy(
+        **_given(
+            power_w=arguments.power_w,
+            power_share=arguments.power_share,
+            pue=arguments.pue,
+            g_per_kwh=arguments.g_per_kwh,
+        )
+    )
 
 
 def _losses(arguments: Arguments) -> Any:

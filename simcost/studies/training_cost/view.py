@@ -60,7 +60,7 @@ def reliability(result: TrainingEstimate) -> list[str]:
 
 
 def speed(result: TrainingEstimate) -> Table:
-    """Time, GPU-hours, utilisation and energy with their ranges."""
+    """Time, GPU-hours, utilisation, energy and carbon with their ranges."""
     rows: list[tuple[str, ValueRange | Mfu, Show]] = [
         ("time", result.time_s, seconds),
         ("compute time", result.compute_s, seconds),
@@ -71,6 +71,8 @@ def speed(result: TrainingEstimate) -> Table:
     ]
     if result.energy_kwh is not None:
         rows.append(("energy, kWh", result.energy_kwh, count))
+    if result.carbon_kg is not None:
+        rows.append(("carbon, kg CO2e", result.carbon_kg, count))
     middle = "measured" if result.whole_runs is None else "benchmark"
     return [_ends(middle, *row) for row in rows]
 

@@ -189,12 +189,22 @@ def test_spot_is_slower_by_its_interruptions_and_not_priced_without_them() -> No
     assert "interruptions per node and day" in reasons[0]
 
 
+def test_carbon_is_the_energy_times_the_grid() -> None:
+    """There was energy, but no carbon."""
+    there = estimate(CATALOG, run(prices=Prices(offer="aws/p5.48xlarge", region="us-east-1")))
+    assert there.carbon_kg.mid == pytest.approx(there.energy_kwh.mid * 0.379)
+    given = estimate(CATALOG, run(prices=OWN, energy=Energy(g_per_kwh=30)))
+    assert given.carbon_kg.high == pytest.approx(given.energy_kwh.high * 0.03)
+
+
 def test_owned_hardware_costs_what_a_year_of_it_costs() -> None:
     owned = Owned(capex=8 * 35_040.0, accelerators=8, life_years=4, pue=1.25, electricity=0.1, power=5.6)
     prices = Prices(owned=owned, used_share=0.5, storage_usd_per_gb_month=0, egress_usd_per_gb=0)
     found = estimate(CATALOG, run(prices=prices, energy=Energy(pue=1.25)))
     assert found.cost_usd["owned"].usd_per_gpu_h == pytest.approx((1.0 + 0.7 * 1.25 * 0.1) / 0.5)
     assert found.energy_kwh.mid == pytest.approx(found.gpu_hours.mid * 0.7 * 1.25)
+    assert found.carbon_kg is None
+    assert "may stand anywhere; give an offer and region" in " ".join(found.assumptions)
     few = estimate(CATALOG, run(layout=ParallelLayout(gpus=16), prices=Prices(owned=replace(owned, nodes=1))))
     assert "only 1 are owned" in few.not_priced[-1].reason
     with pytest.raises(InputError, match="give one"):
