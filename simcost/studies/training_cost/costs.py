@@ -95,9 +95,9 @@ def grid_of(catalog: Catalog, run: TrainingSetup) -> Grid:
     try:
         offer = chosen_offer(catalog, run)
         if offer is None or offer.region == ANY_REGION:
-            whose = f"{offer.name}, which has one price everywhere," if offer else "the run"
+            where = f"{offer.name}, which has one price everywhere," if offer else "the run"
             return Grid(
-                None, f"carbon: not known, since {whose} may stand anywhere; give an offer and region, or g_per_kwh"
+                None, f"carbon: not known, since {where} may stand anywhere; give offer and region, or g_per_kwh"
             )
         row = catalog.grid(offer.provider, offer.region)
     except CatalogError as error:

@@ -204,7 +204,7 @@ def test_owned_hardware_costs_what_a_year_of_it_costs() -> None:
     assert found.cost_usd["owned"].usd_per_gpu_h == pytest.approx((1.0 + 0.7 * 1.25 * 0.1) / 0.5)
     assert found.energy_kwh.mid == pytest.approx(found.gpu_hours.mid * 0.7 * 1.25)
     assert found.carbon_kg is None
-    assert "may stand anywhere; give an offer and region" in " ".join(found.assumptions)
+    assert "may stand anywhere; give offer and region" in " ".join(found.assumptions)
     few = estimate(CATALOG, run(layout=ParallelLayout(gpus=16), prices=Prices(owned=replace(owned, nodes=1))))
     assert "only 1 are owned" in few.not_priced[-1].reason
     with pytest.raises(InputError, match="give one"):
