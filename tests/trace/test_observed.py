@@ -262,6 +262,69 @@ def test_aiperf_takes_the_phase_that_counts(tmp_path: Path) -> None:
         read_observation([written(tmp_path / "profile.json", strange)])
 
 
+def of_llmperf(name: str, mean: float) -> dict[str, float]:
+    quantiles = {f"results_{name}_quantiles_p{level}": mean for level in (25, 50, 75, 90, 95, 99)}
+    return {f"results_{name}_mean": mean, f"results_{name}_min": mean, f"results_{name}_max": mean} | quantiles
+
+
+def test_llmperf_counts_the_first_token_as_one_of_the_others(tmp_path: Path) -> None:
+    """Its inter-token latency is E2E over the tokens, so that TPOT is taken from E2E and TTFT."""
+    document = {
+        "model": "meta-llama/Llama-3.1-8B-Instruct",
+        "num_concurrent_requests": 5,
+        "results_num_completed_requests": 40,
+        "results_number_errors": 1,
+        **of_llmperf("ttft_s", 0.1),
+        **of_llmperf("end_to_end_latency_s", 1.1),
+        **of_llmperf("inter_token_latency_s", 1.1 / 101),
+        **of_llmperf("number_input_tokens", 300),
+        **of_llmperf("number_output_tokens", 101),
+    }
+    written(tmp_path / "m_300_101_summary.json", document)
+    written(tmp_path / "m_300_101_individual_responses.json", [{"ttft_s": 0.1}])
+    found = read_observation([tmp_path])
+    (point,) = found.points
+    assert (found.kind, point.concurrency, point.requests, point.failed) == ("llmperf", 5, 40, 1)
+    assert point.latencies["ttft"]["mean"] == 0.1
+    assert point.latencies["e2e"]["p99"] == 1.1
+    assert point.latencies.get("tpot", {}).get("mean", 0.01) == pytest.approx(0.01)
+    assert found.configuration.model == "meta-llama/Llama-3.1-8B-Instruct"
+    with pytest.raises(TraceError, match="no request was completed"):
+        read_observation([written(tmp_path / "one.json", document | {"results_num_completed_requests": 0})])
+
+
+PRINTED = """\
+Maximum request concurrency: {clients}
+100%|##########| 32/32 [02:30<00:00,  4.71s/it]
+============ Serving Benchmark Result ============
+Successful requests:                     32
+Benchmark duration (s):                  150.87
+Total input tokens:                      65536
+Total generated tokens:                  4096
+Request throughput (req/s):              0.21
+Output token throughput (tok/s):         434.40
+---------------Time to First Token----------------
+Mean TTFT (ms):                          279.56
+Median TTFT (ms):                        {ttft}
+P99 TTFT (ms):                           999.46
+-----Time per Output Token (excl. 1st token)------
+Mean TPOT (ms):                          70.14
+Median TPOT (ms):                        70.23
+==================================================
+"""
+
+
+def test_what_a_benchmark_printed_is_read_as_what_it_saves(tmp_path: Path) -> None:
+    text = PRINTED.format(clients=8, ttft=250) + PRINTED.format(clients=32, ttft=300)
+    first, second = read_observation([written(tmp_path / "bench.log", text)]).points
+    assert (first.concurrency, second.concurrency) == (8, 32)
+    assert (first.requests, first.prompt_tokens, first.output_tokens) == (32, {0.5: 2048}, {0.5: 128})
+    assert first.latencies["ttft"] == pytest.approx({"mean": 0.27956, "p50": 0.25, "p99": 0.99946})
+    assert second.latencies["tpot"] == pytest.approx({"mean": 0.07014, "p50": 0.07023})
+    with pytest.raises(TraceError, match="is not JSON"):
+        read_observation([written(tmp_path / "cut.log", text[:300])])
+
+
 SCRAPE = """\
 # HELP vllm:time_to_first_token_seconds Histogram of TTFT.
 vllm:time_to_first_token_seconds_sum{model_name="m",engine="0"} 60.0

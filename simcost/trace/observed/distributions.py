@@ -57,7 +57,7 @@ def inference_perf_point(document: Any, path: Path, load: Load) -> ObservedPoint
         )
     latency = successes["latency"]
     names = {"ttft": "time_to_first_token", "tpot": "time_per_output_token", "e2e": "request_latency"}
-    latencies = {ours: _plain(latency.get(theirs)) for ours, theirs in names.items() if latency.get(theirs)}
+    latencies = {ours: plain(latency.get(theirs)) for ours, theirs in names.items() if latency.get(theirs)}
     through = number(member(successes, "throughput", "requests_per_sec"))
     mean_s = latencies.get("e2e", {}).get("mean")
     limited = reached < (1 - _KEPT_UP) * wanted and through is not None and mean_s is not None
@@ -67,8 +67,8 @@ def inference_perf_point(document: Any, path: Path, load: Load) -> ObservedPoint
         concurrency=max(round(through * mean_s), 1) if limited and through and mean_s else None,
         rate_per_s=None if limited else reached,
         even=True,
-        prompt_tokens=_levels(successes.get("prompt_len"), path, "prompt_len"),
-        output_tokens=_levels(successes.get("output_len"), path, "output_len"),
+        prompt_tokens=levels(successes.get("prompt_len"), path, "prompt_len"),
+        output_tokens=levels(successes.get("output_len"), path, "output_len"),
         latencies=latencies,
         failed=count(member(document, "failures", "count")) or 0,
     )
@@ -117,15 +117,15 @@ def _guidellm_point(each: Any, path: Path, load: Load, index: int) -> ObservedPo
         "tpot": (metrics.get("inter_token_latency_ms"), 1e-3),
         "e2e": (metrics.get("request_latency"), 1.0),
     }
-    latencies = {name: found for name, (metric, scale) in scaled.items() if (found := _plain(_guidellm(metric), scale))}
+    latencies = {name: found for name, (metric, scale) in scaled.items() if (found := plain(_guidellm(metric), scale))}
     return ObservedPoint(
         name=f"{path.name}, benchmark {index + 1}",
         requests=served,
         concurrency=clients,
         rate_per_s=rate if clients is None else None,
         even=kind == "constant",
-        prompt_tokens=_levels(_guidellm(metrics.get("prompt_token_count")), place, "prompt_token_count"),
-        output_tokens=_levels(_guidellm(metrics.get("output_token_count")), place, "output_token_count"),
+        prompt_tokens=levels(_guidellm(metrics.get("prompt_token_count")), place, "prompt_token_count"),
+        output_tokens=levels(_guidellm(metrics.get("output_token_count")), place, "output_token_count"),
         latencies=latencies,
         failed=count(member(each, "scheduler_metrics", "requests_made", "errored")) or 0,
     )
@@ -175,7 +175,7 @@ def aiperf_point(document: Any, path: Path, load: Load) -> ObservedPoint:
         prompt_tokens=_aiperf_lengths(document, "input_sequence_length", load.prompt_tokens, path, "--input-len"),
         output_tokens=_aiperf_lengths(document, "output_sequence_length", load.output_tokens, path, "--output-len"),
         latencies={
-            ours: _plain(document[theirs], _unit(document[theirs], path), mean="avg")
+            ours: plain(document[theirs], _unit(document[theirs], path), mean="avg")
             for ours, theirs in names.items()
             if isinstance(document.get(theirs), dict)
         },
@@ -199,7 +199,7 @@ def _aiperf_lengths(document: Any, name: str, given: int | None, path: Path, opt
         return {0.5: float(given)}
     if not isinstance(document.get(name), dict):
         raise TraceError(f"{path}: has no {name}, so that the lengths are unknown; pass {option} N")
-    return _levels(document[name], path, name, mean="avg")
+    return levels(document[name], path, name, mean="avg")
 
 
 def _unit(metric: Mapping[str, Any], path: Path) -> float:
@@ -209,7 +209,7 @@ def _unit(metric: Mapping[str, Any], path: Path) -> float:
     return _UNITS[unit]
 
 
-def _plain(metric: Any, scale: float = 1.0, mean: str = "mean") -> dict[str, float]:
+def plain(metric: Any, scale: float = 1.0, mean: str = "mean") -> dict[str, float]:
     """Mean and quantiles in seconds."""
     keys = {"mean": mean} | {name: name for name in _STATISTICS[1:]}
     values = {ours: number(member(metric, theirs)) for ours, theirs in keys.items()}
@@ -218,7 +218,7 @@ def _plain(metric: Any, scale: float = 1.0, mean: str = "mean") -> dict[str, flo
     return {name: value * scale for name, value in values.items() if value is not None and value > 0}
 
 
-def _levels(metric: Any, place: Path | str, name: str, mean: str = "mean") -> Mapping[float, float]:
+def levels(metric: Any, place: Path | str, name: str, mean: str = "mean") -> Mapping[float, float]:
     """Quantiles of a length, at least 1 token; the mean where there are none.
 
     Raises:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from simcost.errors import TraceError
-from simcost.trace.observed import distributions, prometheus, vllm_bench
+from simcost.trace.observed import distributions, llmperf, prometheus, vllm_bench, vllm_bench_log
 from simcost.trace.observed.load import Load
 from simcost.trace.observed.observation import (
     Configuration,
@@ -27,8 +27,8 @@ from simcost.trace.observed.stored_trace import is_trace, read_stored
 
 KNOWN = (
     "a folder with requests.jsonl and meta.json; a trace of `simcost trace import` with ttft_s and e2e_s; JSON of "
-    "vllm bench serve, vllm bench latency, SGLang, GuideLLM, inference-perf, AIPerf or GenAI-Perf; metrics of vLLM or "
-    "SGLang in the text form of Prometheus"
+    "vllm bench serve, vllm bench latency, SGLang, GuideLLM, inference-perf, AIPerf, GenAI-Perf or LLMPerf; what vllm "
+    "bench serve or SGLang print; metrics of vLLM or SGLang in the text form of Prometheus"
 )
 
 
@@ -80,6 +80,7 @@ def _files(path: Path) -> list[Path]:
     if not path.is_dir() or (path / REQUESTS).is_file():
         return [path]
     files = [file for file in sorted(path.iterdir()) if file.suffix in (".json", ".jsonl", ".prom") and file.is_file()]
+    files = [file for file in files if not file.name.endswith("_individual_responses.json")]  # beside LLMPerf's summary
     stages = [file for file in files if file.name.startswith("stage_") and "lifecycle" in file.name]
     if not files:
         raise TraceError(f"{path}: holds neither {REQUESTS} nor outputs of benchmarks; known are {KNOWN}")
@@ -98,6 +99,8 @@ def _read(path: Path, load: Load) -> ObservedEngine:
     if prometheus.is_prometheus(text):
         point, configuration = prometheus.prometheus_point(text, path, load)
         return _sound("prometheus", path, [point], configuration)
+    if vllm_bench_log.is_log(text) and (printed := vllm_bench_log.printed_results(text)):
+        return _serve(printed, path, load)
     if text.startswith("{") and '"input_toks"' in text.partition("\n")[0]:
         return read_log(path)
     return _of_json(_documents(path, text), path, load)
@@ -125,6 +128,7 @@ def _of_json(documents: list[Any], path: Path, load: Load) -> ObservedEngine:
         "inference-perf": distributions.is_inference_perf(first),
         "guidellm": distributions.is_guidellm(first),
         "aiperf": distributions.is_aiperf(first),
+        "llmperf": llmperf.is_llmperf(first),
     }
     named = [kind for kind, holds in kinds.items() if holds]
     if len(named) != 1:
@@ -137,6 +141,8 @@ def _of_json(documents: list[Any], path: Path, load: Load) -> ObservedEngine:
         return _sound(kind, path, [vllm_bench.latency_point(first, path, load)], nothing)
     if kind == "inference-perf":
         return _sound(kind, path, [distributions.inference_perf_point(first, path, load)], nothing)
+    if kind == "llmperf":
+        return _sound(kind, path, [llmperf.llmperf_point(first, path, load)], llmperf.llmperf_configuration(first))
     if kind == "guidellm":
         points = distributions.guidellm_points(first, path, load)
         return _sound(kind, path, points, distributions.guidellm_configuration(first))
