@@ -80,30 +80,32 @@ def chosen_offer(catalog: Catalog, run: TrainingSetup, way: str = "on_demand") -
     return offer
 
 
-class Grid(NamedTuple):
+class GridEmissions(NamedTuple):
     """Emissions of a kilowatt-hour, None where they are not known, and a sentence on them."""
 
     g_per_kwh: float | None
     said: str
 
 
-def grid_of(catalog: Catalog, run: TrainingSetup) -> Grid:
+def grid_of(catalog: Catalog, run: TrainingSetup) -> GridEmissions:
     """The grid that the run is on: as given, else where the offer stands that is taken on demand."""
     given = run.energy.g_per_kwh
     if given is not None:
-        return Grid(given, f"carbon: {given:g} g CO2e/kWh, given; of energy alone")
+        return GridEmissions(given, f"carbon: {given:g} g CO2e/kWh, given; of energy alone")
     try:
         offer = chosen_offer(catalog, run)
         if offer is None or offer.region == ANY_REGION:
             where = f"{offer.name}, which has one price everywhere," if offer else "the run"
-            return Grid(
+            return GridEmissions(
                 None, f"carbon: not known, since {where} may stand anywhere; give offer and region, or g_per_kwh"
             )
         row = catalog.grid(offer.provider, offer.region)
     except CatalogError as error:
-        return Grid(None, f"carbon: {error}; or give g_per_kwh")
+        return GridEmissions(None, f"carbon: {error}; or give g_per_kwh")
     place = f"{offer.provider}/{offer.region}"
-    return Grid(row.g_per_kwh, f"carbon: {row.g_per_kwh:g} g CO2e/kWh in {place}, {row.source}; of energy alone")
+    return GridEmissions(
+        row.g_per_kwh, f"carbon: {row.g_per_kwh:g} g CO2e/kWh in {place}, {row.source}; of energy alone"
+    )
 
 
 def _check_region(catalog: Catalog, region: str | None) -> None:
