@@ -1,4 +1,5 @@
-"""Plans of a race that cost the same: of those that hold, the one that serves best wins.
+"""Plans of a race that cost the same: of those that hold, the one that serves best wins, of equal ones the one whose
+weights have most bits.
 
 The race is for the least cost, and stops there. Two plans cost the same where no replication tells them apart by more
 than is negligible: the same nodes under another precision, or more replicas on nodes that are paid anyway.
@@ -45,7 +46,8 @@ class EqualCost:
         self._race = race
 
     def plans(self, without: str | None = None) -> list[str]:
-        """Plans that hold and cost the least, the one that serves best first, equal ones in the order of the race.
+        """Plans that hold and cost the least, the one that serves best first, of equal ones that with the most bytes of
+        weights, then in the order of the race.
 
         Args:
             without: a plan that is left out, so that those of the next cost are told.
@@ -55,7 +57,10 @@ class EqualCost:
             return []
         least = self._scores(holding[0])
         alike = [name for name in holding if same_cost(self._scores(name), least)]
-        return sorted(alike, key=lambda name: budgets_used(self._scores(name), self._race.level))
+        return sorted(
+            alike,
+            key=lambda name: (budgets_used(self._scores(name), self._race.level), -self._weights_bytes(name)),
+        )
 
     def untried(self) -> list[str]:
         """Plans not simulated to the end that may cost the same and serve better than the first, those first that are
@@ -73,6 +78,9 @@ class EqualCost:
         ]
         strongest = [one for one in found if not any(_is_weaker(one, other) for other in found)]
         return [one.name for one in sorted(strongest, key=lambda one: not is_no_stronger(first, one))]
+
+    def _weights_bytes(self, name: str) -> float:
+        return self._race.entrant(name).weights_bytes
 
     def _scores(self, name: str) -> list[RunScore]:
         return [score for _, score in sorted(self._race.scores(name).items())]

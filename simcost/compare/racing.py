@@ -58,6 +58,9 @@ class Entrant:
     """Relative standard deviation of its cost over replications that is assumed before any is known."""
     order: tuple[int, ...] = ()
     """Replications, the most telling first."""
+    weights_bytes: float = 0.0
+    """Of plans that cost the same and serve as well the one with more wins: fewer bits, or a smaller model, may cost
+    quality."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

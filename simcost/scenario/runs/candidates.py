@@ -270,6 +270,7 @@ class Candidates:
             kind=pool.scaling.kind,
             spread=_FIXED_SPREAD if isinstance(pool.scaling, Fixed) else _SCALED_SPREAD,
             order=(slowest, *others[::-1]),
+            weights_bytes=plan.memory.weights_bytes,
         )
 
     def _least_replicas(self, plan: ResolvedPlan, bounds: Sequence[MixBounds], replicas: float) -> float:

@@ -44,6 +44,12 @@ def raced(*plans: tuple[Entrant, list[RunScore]]) -> tuple[ConfirmedRace, Race, 
     return ConfirmedRace(race, runs, lambda _: True), race, runs
 
 
+def test_of_plans_alike_the_one_with_more_bits_wins() -> None:
+    """int4 won before bf16 at the same cost and service, since it came first in the race."""
+    plans = [fixed(name, 100.0, 1.0, weights_bytes=size) for name, size in (("int4", 0.5), ("bf16", 2.0), ("fp8", 1.0))]
+    assert raced(*plans)[0].first_two()[0] == "bf16"
+
+
 attainments = st.lists(st.sampled_from([0.5, 0.9, 0.93, 0.97, 1.0]), min_size=SEEDS, max_size=SEEDS)
 levels_of_cost = st.lists(st.lists(attainments, min_size=1, max_size=1 + TIES), min_size=1, max_size=3)
 
