@@ -257,7 +257,7 @@ def fit_memory(
     drafter = _drafter(model, spec, catalog, held_tokens)
     fit = _fit(model, accelerator, spec, max_num_batched_tokens, drafter, held_tokens)
     if fit.kv_capacity_tokens < BLOCK_TOKENS:
-        raise DoesNotFitError(_what_is_missing(model, accelerator, spec, max_num_batched_tokens, fit, drafter))
+        raise DoesNotFitError(_what_is_missing(model, accelerator, spec, max_num_batched_tokens, fit, catalog))
     return fit
 
 
@@ -338,7 +338,7 @@ def _given(stated: int, estimate: int) -> str:
 
 
 def _what_is_missing(
-    model: Model, accelerator: Accelerator, spec: ReplicaSpec, tokens: int, fit: MemoryFit, drafter: _Drafter
+    model: Model, accelerator: Accelerator, spec: ReplicaSpec, tokens: int, fit: MemoryFit, catalog: Catalog | None
 ) -> str:
     usable = accelerator.memory_bytes * spec.memory_utilisation
     held = fit.weights_bytes_per_device + fit.adapters_bytes_per_device + fit.drafter_bytes_per_device
@@ -348,7 +348,7 @@ def _what_is_missing(
             f"weights are {held / GIB:.1f} GiB; write a larger `memory`, or a smaller precision"
         )
     needed = held + fit.overhead_bytes + BLOCK_TOKENS * fit.kv_bytes_per_token
-    advice = list(_what_would_fit(model, accelerator, spec, tokens, drafter))
+    advice = list(_what_would_fit(model, accelerator, spec, tokens, fit, catalog))
     return (
         f"{model.name} in {spec.precision} does not fit on {spec.accelerators} x {accelerator.name}: per device "
         f"{held / GIB:.1f} GiB of weights and {fit.overhead_bytes / GIB:.1f} GiB of "
@@ -358,12 +358,12 @@ def _what_is_missing(
 
 
 def _what_would_fit(
-    model: Model, accelerator: Accelerator, spec: ReplicaSpec, tokens: int, drafter: _Drafter
+    model: Model, accelerator: Accelerator, spec: ReplicaSpec, tokens: int, fit: MemoryFit, catalog: Catalog | None
 ) -> Iterator[str]:
     """No drafter, more devices, smaller weights, a larger slice or another device, with the KV tokens it leaves."""
     from simcost.catalog import load_catalog
 
-    if drafter.weights and (kv := _capacity(model, accelerator, spec, tokens)):
+    if fit.drafter_bytes_per_device and (kv := _capacity(model, accelerator, spec, tokens)):
         yield f"no speculation ({kv:,} KV tokens)"
     for tp in possible_tp(model):
         if (
@@ -382,7 +382,7 @@ def _what_would_fit(
     if spec.slice is not None:
         yield "a larger slice, or a whole accelerator"
         return
-    others = [o for o in load_catalog().facts.accelerators if o.vendor == accelerator.vendor]
+    others = [o for o in (catalog or load_catalog()).facts.accelerators if o.vendor == accelerator.vendor]
     others.sort(key=lambda other: other.memory_bytes)
     fitting = [f"{o.name} ({kv:,})" for o in others if (kv := _capacity(model, o, spec, tokens))]
     if fitting:

@@ -174,6 +174,16 @@ def test_short_sequences_are_as_many_as_their_states_leave_room_for() -> None:
     assert "each with 37.69 MiB of states of linear attention" in found.provenance
 
 
+def test_what_would_fit_is_of_the_catalog_in_use() -> None:
+    large = replace(CATALOG.accelerator("h100"), name="ours", memory_bytes=1.6e11)
+    facts = replace(CATALOG.facts, accelerators=(large, *CATALOG.facts.accelerators))
+    spec = ReplicaSpec(accelerator="h100")
+    with pytest.raises(DoesNotFitError, match=r"another accelerator at tp 1: ours \("):
+        fit_memory(
+            CATALOG.model("llama-3.1-70b"), CATALOG.accelerator("h100"), spec, 8192, replace(CATALOG, facts=facts)
+        )
+
+
 def test_unknown_states_are_told() -> None:
     model = replace(CATALOG.model("qwen3-next-80b-a3b"), linear_state_bytes=0)
     found = fit_memory(model, CATALOG.accelerator("h200"), ReplicaSpec(accelerator="h200", tp=2), 8192)
