@@ -22,6 +22,9 @@ _TIED = ("gemma", "gpt2", "gpt_bigcode", "opt", "bloom", "cohere", "falcon", "mp
 _TWO_MATRICES = ("gpt", "bloom", "opt", "falcon", "mpt", "phi", "starcoder2", "bert", "roberta", "xlm-", "nemotron")
 """Beginnings of model types whose MLP has no gate."""
 _GATED = ("phi3", "phimoe", "gpt_oss", "nemotron-nas", "modernbert")
+_KV_HEADS = ("num_key_value_heads", "num_kv_heads", "n_head_kv", "multi_query_group_num")
+_OWN_HEAD_DIM = ("gemma", "qwen3")
+"""Beginnings of model types whose heads are not the hidden size over their number where the file is silent."""
 _ENCODERS = ("bert", "roberta", "xlm-roberta", "modernbert", "distilbert", "deberta", "electra", "nomic_bert")
 _UNTOLD = 1e18
 """Stands for the parameters until they are counted."""
@@ -92,13 +95,18 @@ def model_of_config(
 
 def _assumed(text: Config, part: str) -> Iterator[str]:
     """Sentences on what was read otherwise than it stands, or not at all."""
-    if part:
-        yield f"only {part} is read: encoders of images or audio have no parameters and take no time"
+    if part or "vision_config" in text or "audio_config" in text:
+        yield f"only {part or 'the language model'} is read: encoders of images or audio weigh nothing and take no time"
     if _two_matrices(text):
         yield "its MLP has two matrices and is written as three of two thirds of its width"
     if text.get("tie_word_embeddings") is None:
         taken = str(_tied(text)).lower()
         yield f"tie_word_embeddings is not stated and taken as {taken}, the default of such models"
+    grouped = text.get("kv_lora_rank") or text.get("multi_query") or any(text.get(name) for name in _KV_HEADS)
+    if not grouped and not _two_matrices(text):
+        yield "num_key_value_heads is not stated: as many as num_attention_heads are taken"
+    if text.get("head_dim") is None and _begins(text, _OWN_HEAD_DIM):
+        yield "head_dim is not stated and taken as hidden_size / num_attention_heads, as few such models have it"
     if text.get("index_topk"):
         yield "its sparse attention is counted as full attention, and its indexer not at all"
     if text.get("num_nextn_predict_layers") or text.get("mtp_num_hidden_layers"):
@@ -123,7 +131,7 @@ class _Sizes:
             "max_position_embeddings", "n_positions", "seq_length", "max_seq_len", "model_max_length", "n_ctx"
         )
         names = ("intermediate_size", "ffn_hidden_size", "ffn_dim", "n_inner", "d_ff")
-        usual = 4 * self.hidden if _two_matrices(text) else None
+        usual = 4 * self.hidden if _two_matrices(text) else text.get("moe_intermediate_size")
         self.ffn = self.of(*(["intermediate_size_mlp"] if "intermediate_size_mlp" in text else names), otherwise=usual)
 
     def of(self, *names: str, otherwise: int | None = None) -> int:
@@ -188,10 +196,9 @@ def _attention(text: Config, sizes: _Sizes) -> dict[str, Any]:
             "rope_head_dim": sizes.of("qk_rope_head_dim"),
             "value_head_dim": 0 if value_dim == head_dim else value_dim,
         }
-    every = 1 if text.get("multi_query") and not text.get("new_decoder_architecture") else sizes.heads
-    grouped = ("num_key_value_heads", "num_kv_heads", "n_head_kv", "multi_query_group_num")
+    one = text.get("multi_query") and not text.get("new_decoder_architecture")
     return {
-        "kv_heads": sizes.of(*grouped, otherwise=every),
+        "kv_heads": 1 if one else sizes.of(*_KV_HEADS, otherwise=sizes.heads),
         "head_dim": sizes.of("head_dim", "kv_channels", "attention_head_dim", otherwise=sizes.hidden // sizes.heads),
         "gated_attention": bool(text.get("attn_output_gate")) or _begins(text, ("qwen3_next",)),
     }

@@ -192,6 +192,10 @@ def test_missing_keys_are_reported_together() -> None:
 def test_what_is_assumed_is_told() -> None:
     silent = {name: value for name, value in LLAMA.items() if name != "tie_word_embeddings"}
     assert "tie_word_embeddings is not stated and taken as false" in read(silent).findings[0]
+    few = {name: value for name, value in LLAMA.items() if name != "num_key_value_heads"} | {
+        "model_type": "gemma3_text"
+    }
+    assert [one.split()[0] for one in read(few).findings] == ["num_key_value_heads", "head_dim"]
     assert "only text_config is read" in read(PUBLISHED["llama-4-maverick"]).findings[0]
 
 
