@@ -72,7 +72,8 @@ def coefficients(document: Document) -> Table:
 def spread(document: Document) -> str:
     """Spread that is left, the factor, and the KV cache."""
     factor, tokens = document["engine_factor"], document["kv_tokens"]
-    ratio = "" if factor is None else f"; the engine takes {amount(factor)} times as long as the catalog expects"
+    whose = "a step takes" if document["points"] else "a token takes, under this load,"
+    ratio = "" if factor is None else f"; {whose} {amount(factor)} times as long as the catalog expects"
     cache = "" if tokens is None else f"; KV cache {count(tokens)} tokens"
     return f"spread left: log-normal, sigma {amount(document['sigma'])}{ratio}{cache}"
 
