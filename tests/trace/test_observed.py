@@ -262,6 +262,19 @@ def test_aiperf_takes_the_phase_that_counts(tmp_path: Path) -> None:
         read_observation([written(tmp_path / "profile.json", strange)])
 
 
+def test_outputs_of_several_engines_are_told(tmp_path: Path) -> None:
+    """One replica was fitted to both, without a word."""
+    document = {"model_id": "m", "request_throughput": 1.0, "duration": 60, "completed": 8, "max_concurrency": 8}
+    document |= {"total_input_tokens": 4096, "total_output_tokens": 1024, "mean_ttft_ms": 90, "mean_tpot_ms": 9}
+    one = written(tmp_path / "one.json", document | {"backend": "vllm"})
+    other = written(tmp_path / "other.json", document | {"backend": "sglang"})
+    lines = f"{one.read_text()}\n{other.read_text()}\n"
+    for paths in ([one, other], [written(tmp_path / "both.jsonl", lines)]):
+        (found,) = [each for each in read_observation(paths).findings if each["kind"] == "several_engines"]
+        assert "(vllm, sglang)" in found["message"]
+    assert not [each for each in read_observation([one, one]).findings if each["kind"] == "several_engines"]
+
+
 def of_llmperf(name: str, mean: float) -> dict[str, float]:
     quantiles = {f"results_{name}_quantiles_p{level}": mean for level in (25, 50, 75, 90, 95, 99)}
     return {f"results_{name}_mean": mean, f"results_{name}_min": mean, f"results_{name}_max": mean} | quantiles

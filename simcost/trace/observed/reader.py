@@ -156,7 +156,9 @@ def _serve(documents: list[Any], path: Path, load: Load) -> ObservedEngine:
     run = vllm_bench.serve_run(documents[0], path) if len(documents) == 1 else None
     if run is None:
         points = [vllm_bench.serve_point(document, path, load) for document in documents]
-        return _sound("vllm-bench-serve", path, points, configuration)
+        found = _sound("vllm-bench-serve", path, points, configuration)
+        mixed = _several_engines([vllm_bench.serve_configuration(document).engine for document in documents])
+        return replace(found, findings=(*found.findings, *mixed))
     return _sound_run("vllm-bench-serve", path, run, configuration)
 
 
@@ -182,6 +184,7 @@ def _joined(found: list[ObservedEngine]) -> ObservedEngine:
     first = found[0]
     _check_models((str(each.files[0]), each.configuration.model) for each in found)
     findings: list[Finding] = [one for each in found for one in each.findings]
+    findings += _several_engines([each.configuration.engine for each in found])
     points = tuple(point for each in found for point in each.points)
     findings += unstated(points)
     return replace(
@@ -190,6 +193,18 @@ def _joined(found: list[ObservedEngine]) -> ObservedEngine:
         points=points,
         findings=tuple(findings),
     )
+
+
+def _several_engines(stated: Sequence[str | None]) -> list[Finding]:
+    """A finding where outputs name different engines."""
+    named = list(dict.fromkeys(filter(None, stated)))
+    if len(named) < 2:
+        return []
+    message = (
+        f"the outputs name several engines ({', '.join(named)}), and one replica is fitted to all: calibrate each "
+        "alone, unless these are names of one"
+    )
+    return [finding("several_engines", message, len(named))]
 
 
 def _check_models(stated: Iterable[tuple[str, str | None]]) -> None:
