@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from dataclasses import fields as fields_of
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from simcost.catalog import Catalog
+from simcost.catalog.facts import Precision
 from simcost.errors import InputError
 from simcost.perf import ReplicaSpec, StepTime, fit_memory, step_time
 from simcost.plan import Batching
@@ -33,6 +35,20 @@ _START = StepTime(
 )
 _LEAST = {"b_s_per_token": 1e-2 / 2048, "c_s_per_sequence": 1e-2 / 128, "d_s_per_token": 1e-2 / 100_000}
 """Smallest start of a coefficient, relative to an empty step: a fit multiplies, and 0 stays 0."""
+_PRECISIONS: Mapping[str, Precision] = {
+    "fp8": "fp8",
+    "w8a8": "int8",
+    "int8": "int8",
+    "w4a16": "int4",
+    "int4": "int4",
+    "4bit": "int4",
+    "awq": "int4",
+    "gptq": "int4",
+    "fp4": "fp4",
+    "nvfp4": "fp4",
+    "mxfp4": "fp4",
+}
+"""Words in the names of quantised checkpoints, and the precision of their weights."""
 _KNOTS = 48
 """Of the base by tokens: as many as say its form, and few enough to write into a file."""
 
@@ -77,6 +93,7 @@ def engine_of(stated: Configuration, given: Configuration, catalog: Catalog, spe
     if stated.model and given.model and not is_same_model(given.model, stated.model):
         message = f"the output is of {stated.model}, and its times are fitted as those of {given.model}, as asked"
         findings.append(finding("other_model", message))
+    findings += _of_name(stated.model, str(spec.get("precision", _DEFAULTS["precision"])))
     if known.accelerator is None:
         message = (
             "the accelerator is not stated: nothing is expected of the step time, and each coefficient rests on the "
@@ -97,6 +114,19 @@ def engine_of(stated: Configuration, given: Configuration, catalog: Catalog, spe
     if known.model is None:
         raise InputError("the output does not state the model; pass --model MODEL")
     return _expected(known, known.accelerator, known.model, batching, catalog, spec, findings)
+
+
+def _of_name(model: str | None, precision: str) -> list[Finding]:
+    """A finding where the name of the model that was served says another precision than is taken."""
+    words = [] if model is None else re.split(r"[-_./ ]", model.lower())
+    named = next((_PRECISIONS[word] for word in words if word in _PRECISIONS), precision)
+    if named == precision:
+        return []
+    message = (
+        f"the output is of {model}, whose name says {named}, and its weights are taken in {precision}: pass "
+        f"--precision {named} if they were"
+    )
+    return [finding("other_precision", message)]
 
 
 def _expected(

@@ -222,6 +222,23 @@ def test_times_of_another_model_are_told(stated: str | None, given: str | None, 
     assert ["other_model" in str(said) for said in found.findings if "is of" in str(said)] == ([True] if told else [])
 
 
+@pytest.mark.parametrize(
+    ("stated", "precision", "named"),
+    [
+        ("neuralmagic/Meta-Llama-3.1-8B-Instruct-FP8", "bf16", "fp8"),
+        ("neuralmagic/Meta-Llama-3.1-8B-Instruct-FP8", "fp8", None),
+        ("hugging-quants/Meta-Llama-3.1-8B-Instruct-AWQ-INT4", "bf16", "int4"),
+        ("meta-llama/Llama-3.1-8B-Instruct", "fp8", None),
+    ],
+)
+def test_a_precision_that_the_name_of_the_model_says_is_told(stated: str, precision: str, named: str | None) -> None:
+    """Times of a checkpoint in fp8 were fitted as those of bf16 weights, with their memory, without a word."""
+    asked = Configuration(model="llama-3.1-8b", accelerator="h100")
+    found = engine_of(Configuration(model=stated), asked, load_catalog(), {"precision": precision})
+    told = [said["message"] for said in found.findings if said["kind"] == "other_precision"]
+    assert [f"pass --precision {named}" in message for message in told] == [True] * (named is not None)
+
+
 @pytest.mark.parametrize(("device", "ttft_s", "off"), [("h100", 0.06, False), (None, 20.0, True)])
 def test_a_ttft_that_no_step_time_makes_is_told(tmp_path: Path, device: str | None, ttft_s: float, off: bool) -> None:
     """Two clients and 20 ms a token: without an accelerator only the factor of the whole step is fitted to one point,
