@@ -390,7 +390,8 @@ def _miss(what: str, table: str, name: str, known: Sequence[str]) -> CatalogErro
     begin = max((one for one in known if plain.startswith(f"{one}-")), key=len, default=None)
     near = f"; did you mean {begin!r}?" if begin else did_you_mean(name.lower(), known)
     hint = near or did_you_mean(plain, known) or ";"
+    by = ", as `simcost catalog import config.json -o FOLDER` does" if table == "models" else ""
     return CatalogError(
         f"the catalog has no {what} {name!r}{hint} `simcost catalog list {table}` shows what it has; "
-        f"add your own to {table.replace('-', '_')}.csv in your catalog folder"
+        f"add your own to {table.replace('-', '_')}.csv in your catalog folder{by}"
     )
