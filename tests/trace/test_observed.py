@@ -275,6 +275,11 @@ def test_outputs_of_several_engines_are_told(tmp_path: Path) -> None:
     assert not [each for each in read_observation([one, one]).findings if each["kind"] == "several_engines"]
 
 
+def test_a_table_is_pointed_to_the_import(tmp_path: Path) -> None:
+    with pytest.raises(TraceError, match="`simcost trace import` makes of it"):
+        read_observation([written(tmp_path / "genai_perf.csv", "Metric,avg\nTime To First Token (ms),20\n")])
+
+
 def of_llmperf(name: str, mean: float) -> dict[str, float]:
     quantiles = {f"results_{name}_quantiles_p{level}": mean for level in (25, 50, 75, 90, 95, 99)}
     return {f"results_{name}_mean": mean, f"results_{name}_min": mean, f"results_{name}_max": mean} | quantiles

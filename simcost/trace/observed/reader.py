@@ -32,6 +32,9 @@ KNOWN = (
 )
 
 
+_TABLES = (".csv", ".tsv", ".xlsx")
+
+
 def read_observation(paths: Sequence[Path], load: Load | None = None) -> ObservedEngine:
     """Observations of one engine, in one run or in several files of benchmark points.
 
@@ -117,6 +120,11 @@ def _documents(path: Path, text: str) -> list[Any]:
     try:
         return [json.loads(text)]
     except (ValueError, RecursionError) as error:
+        if path.suffix.lower() in _TABLES:
+            raise TraceError(
+                f"{path}: is a table; of a log of requests give what `simcost trace import` makes of it, of a benchmark "
+                f"the JSON that it writes beside; known are {KNOWN}"
+            ) from error
         raise TraceError(f"{path}: is not JSON ({error}); known are {KNOWN}") from error
 
 
