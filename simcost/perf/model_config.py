@@ -64,6 +64,8 @@ def model_of_config(
     sizes.check()
     counted = parameters is None
     notes = ["parameters as counted from the shape"] * counted + ["text part"] * bool(part)
+    precision = _precision(text.get("quantization_config"))
+    notes += [f"checkpoint in {precision}"] * (precision != "bf16")
     try:
         model = Model(
             name=name,
@@ -85,7 +87,6 @@ def model_of_config(
         )
     except ValueError as error:
         raise InputError(f"has sizes that do not fit each other: {error}") from error
-    precision = _precision(text.get("quantization_config"))
     return ReadModel(
         model=replace(model, parameters=counted_parameters(model)) if counted else model,
         precision=precision,

@@ -178,6 +178,7 @@ def test_the_precision_of_a_checkpoint_is_told() -> None:
     for precision, stated in quantised.items():
         found = read(LLAMA | {"quantization_config": stated})
         assert found.precision == precision
+        assert found.model.notes.endswith(f"checkpoint in {precision}")
         assert f"write `precision: {precision}`" in found.findings[-1]
     with pytest.raises(InputError, match="3 bits"):
         read(LLAMA | {"quantization_config": {"quant_method": "gptq", "bits": 3}})

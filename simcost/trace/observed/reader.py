@@ -122,8 +122,8 @@ def _documents(path: Path, text: str) -> list[Any]:
     except (ValueError, RecursionError) as error:
         if path.suffix.lower() in _TABLES:
             raise TraceError(
-                f"{path}: is a table; of a log of requests give what `simcost trace import` makes of it, of a benchmark "
-                f"the JSON that it writes beside; known are {KNOWN}"
+                f"{path}: is a table; of a log of requests give what `simcost trace import` makes of it, of a "
+                f"benchmark the JSON that it writes beside; known are {KNOWN}"
             ) from error
         raise TraceError(f"{path}: is not JSON ({error}); known are {KNOWN}") from error
 
