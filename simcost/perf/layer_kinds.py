@@ -11,6 +11,8 @@ Config: TypeAlias = Mapping[str, Any]
 
 _WINDOWED = ("sliding_attention", "chunked_attention", "local_attention")
 _LINEAR = ("linear_attention", "mamba", "mamba2")
+MOST, MOST_LAYERS = 1_000_000_000, 10_000
+"""Largest size of a model that is believed."""
 _OTHERWISE = ("hybrid_override_pattern", "linear_attn_config", "mamba_d_ssm", "ssm_cfg", "state_size", "block_types")
 """Keys of models with layers that are not read here."""
 
@@ -25,8 +27,8 @@ def whole_number(text: Config, *names: str, otherwise: int | None = None) -> int
     if found is None and otherwise is None:
         raise InputError(f"the config has no {names[0]}; write its value into a copy of the file")
     value = otherwise if found is None else text[found]
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise InputError(f"{found} is {value!r}; it must be a whole number of 0 or more")
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST:
+        raise InputError(f"{found} is {value!r}; it must be a whole number from 0 to {MOST:,}")
     return value
 
 
@@ -54,6 +56,8 @@ def kinds_of_layers(text: Config, layers: int) -> KindsOfLayers:
     Raises:
         InputError: layers of a kind that has no place in the catalog.
     """
+    if layers > MOST_LAYERS:
+        raise InputError(f"{layers:,} layers are more than the {MOST_LAYERS:,} that a model may have")
     linear = _linear(text, layers)
     windowed = _windowed(text, layers - linear.layers)
     return KindsOfLayers(
@@ -79,7 +83,8 @@ def _with_experts(text: Config, layers: int) -> int:
     steps = ("interleave_moe_layer_step", "decoder_sparse_step", "moe_layer_interval", "expert_layer_period")
     every = max(whole_number(text, *steps, otherwise=1), 1)
     offset = whole_number(text, "expert_layer_offset", otherwise=every - 1)
-    dense = text.get("mlp_only_layers") or ()
+    listed = text.get("mlp_only_layers")
+    dense = listed if isinstance(listed, list) else []
     return sum(layer >= start and layer % every == offset and layer not in dense for layer in range(layers))
 
 

@@ -62,6 +62,8 @@ def model_of_config(
     kinds = kinds_of_layers(text, sizes.layers)
     heads, experts = _attention(text, sizes), _experts(text, sizes, kinds)
     sizes.check()
+    if not heads["kv_heads"] or not heads["head_dim"]:
+        raise InputError("has heads of no size: num_key_value_heads, head_dim or hidden_size is too small")
     counted = parameters is None
     notes = ["parameters as counted from the shape"] * counted + ["text part"] * bool(part)
     precision = _precision(text.get("quantization_config"))

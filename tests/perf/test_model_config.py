@@ -251,6 +251,8 @@ def test_hybrids_have_their_states() -> None:
         ({"is_encoder_decoder": True}, "encoder and decoder"),
         ({"hybrid_override_pattern": "M-M*-"}, "layers that are not read"),
         ({"layer_types": ["linear_attention"] * 32}, "linear attention of unknown sizes"),
+        ({"num_hidden_layers": 10**8}, "100,000,000 layers are more than"),
+        ({"num_key_value_heads": 0}, "heads of no size"),
         ({"num_hidden_layers": "32"}, "num_hidden_layers is '32'; it must be a whole number"),
     ],
 )
