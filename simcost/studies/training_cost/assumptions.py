@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
+from simcost.perf.model_shape import doubted_parameters
 from simcost.perf.training.memory import TrainingMemory
+from simcost.perf.training.methods import Lora
 from simcost.perf.training.utilization import Mfu
 from simcost.perf.training.whole_runs import WholeRuns
 from simcost.studies.training_cost.inputs import TrainingSetup
@@ -21,11 +23,15 @@ def assumptions(run: TrainingSetup, mfu: Mfu, memory: TrainingMemory, whole: Who
     yield from _range(whole)
     if run.precision == "fp8":
         yield "memory: weights, gradients and optimizer as in 16-bit mixed precision, though matrices multiply in fp8"
+    if isinstance(run.method, Lora) and run.model.experts:
+        yield "adapters are on the attention of each layer, none on its experts"
     if run.method.kind == "qlora":
         yield "unpacking 4-bit weights at each use is not counted: measure tokens_per_s_per_gpu"
     if memory.gathered and run.model.experts:
         yield "ZeRO 3 gathers all experts of a layer; expert parallelism is not modelled"
     yield _energy(run)
+    yield from doubted_parameters(run.model)
+    yield from (f"{fact.name} in the catalog: {fact.notes}" for fact in (run.model, run.accelerator) if fact.notes)
 
 
 def _layout(run: TrainingSetup) -> Iterator[str]:

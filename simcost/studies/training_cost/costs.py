@@ -92,6 +92,10 @@ def grid_of(catalog: Catalog, run: TrainingSetup) -> GridEmissions:
     given = run.energy.g_per_kwh
     if given is not None:
         return GridEmissions(given, f"carbon: {given:g} g CO2e/kWh, given; of energy alone")
+    if run.prices.on_demand_usd_per_gpu_h is not None and not (run.prices.offer or run.prices.region):
+        return GridEmissions(
+            None, "carbon: unknown, since your price says no place; give offer and region, or g_per_kwh"
+        )
     try:
         offer = chosen_offer(catalog, run)
         if offer is None or offer.region == ANY_REGION:

@@ -189,6 +189,24 @@ def test_spot_is_slower_by_its_interruptions_and_not_priced_without_them() -> No
     assert "interruptions per node and day" in reasons[0]
 
 
+def test_notes_of_the_facts_are_told() -> None:
+    """`simcost perf` told them, estimates did not: a T4 without bf16, parameters that are not those of the shape."""
+    many = ParallelLayout(gpus=256)
+    told = " ".join(
+        estimate(CATALOG, run("glm-5", accelerator="h200", mfu=0.3, method=Lora(), layout=many)).assumptions
+    )
+    assert "without the indexer of its sparse attention" in told
+    assert "adapters are on the attention of each layer, none on its experts" in told
+    doubted = replace(run(), model=replace(CATALOG.model("llama-3.1-8b"), parameters=5e9))
+    assert "8.03e+09 by its layers, heads and sizes" in " ".join(estimate(CATALOG, doubted).assumptions)
+
+
+def test_an_own_price_says_no_grid() -> None:
+    found = estimate(CATALOG, run(prices=Prices(on_demand_usd_per_gpu_h=2.0)))
+    assert found.carbon_kg is None
+    assert "your price says no place" in " ".join(found.assumptions)
+
+
 def test_carbon_is_the_energy_times_the_grid() -> None:
     """There was energy, but no carbon."""
     there = estimate(CATALOG, run(prices=Prices(offer="aws/p5.48xlarge", region="us-east-1")))
