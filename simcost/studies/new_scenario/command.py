@@ -8,7 +8,7 @@ from typing import Any
 
 from simcost.errors import InputError
 from simcost.progress import tell
-from simcost.studies.options import Arguments, output, show, verb
+from simcost.studies.options import Arguments, output, own_catalog, show, verb
 
 _QUESTIONS = {
     "model": ("Model that you serve", "llama-3.1-8b"),
@@ -34,6 +34,7 @@ def add(verbs: Any) -> None:
     init.add_argument("--model", help="name of a model in the catalog")
     init.add_argument("--on", metavar="A,B", help="accelerators to compare")
     init.add_argument("--provider", metavar="P", help="of the offers, e.g. aws; any = the cheapest of all")
+    own_catalog(init)
     init.add_argument("--trace", type=Path, metavar="PARQUET", help="replay a trace of `simcost trace import`")
     init.add_argument("--rate", metavar="PER_S", help="requests per second, mean of a day; without --trace")
     init.add_argument("--prompt-tokens", metavar="TOKENS", help="tokens of a prompt, median")
@@ -66,6 +67,7 @@ def _init(arguments: Arguments) -> None:
             ttft=answered["ttft"],
             tpot=answered["tpot"],
             attainment=answered["attainment"],
+            catalog=arguments.catalog,
         ),
         file,
     )

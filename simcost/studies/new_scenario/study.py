@@ -35,6 +35,8 @@ class ScenarioAnswers:
     ttft: str
     tpot: str
     attainment: str
+    catalog: Path | None = None
+    """Folder of the user's own facts; None = those of simcost alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +64,13 @@ def write_scenario(answers: ScenarioAnswers, file: Path, *, replace: bool = Fals
     """Write the scenario file; one that exists only with `replace`.
 
     Raises:
-        InputError: the file exists, a trace outside of its folder, a model or accelerator that is not known, or answers
-            that make no sound scenario; nothing is written then.
+        InputError: the file exists, a trace or facts outside of its folder, a model or accelerator that is not known,
+            or answers that make no sound scenario; nothing is written then.
     """
     if file.exists() and not replace:
         raise InputError(f"{file}: exists; name another file")
     check_outputs([file], [answers.trace] if answers.trace else [])
-    catalog = load_catalog()
+    catalog = load_catalog(answers.catalog)
     load = _load(answers)
     plans = [guess_plan(catalog, answers.model, name, answers.provider, load) for name in answers.accelerators]
     text = scenario_text(answers, plans, file.parent)
@@ -95,7 +97,7 @@ def write_scenario(answers: ScenarioAnswers, file: Path, *, replace: bool = Fals
 
 def scenario_text(answers: ScenarioAnswers, plans: Sequence[GuessedPlan], folder: Path) -> str:
     """The YAML of the scenario in a folder."""
-    return "\n".join([_head(answers), _workload(answers, folder), _slo(answers), _plans(plans)])
+    return "\n".join([_head(answers, folder), _workload(answers, folder), _slo(answers), _plans(plans)])
 
 
 def _load(answers: ScenarioAnswers) -> MeanLoad:
@@ -110,7 +112,8 @@ def _load(answers: ScenarioAnswers) -> MeanLoad:
     return MeanLoad(rate_per_s=seen["rate_per_s"], prompt_tokens=tokens[0], output_tokens=tokens[1])
 
 
-def _head(answers: ScenarioAnswers) -> str:
+def _head(answers: ScenarioAnswers, folder: Path) -> str:
+    own = "" if answers.catalog is None else f"catalog: {_inside(answers.catalog, folder)}     # your own facts\n"
     horizon = (
         "" if answers.trace else "horizon: 1d               # length of the run; costs are also given for a month\n"
     )
@@ -118,7 +121,7 @@ def _head(answers: ScenarioAnswers) -> str:
 scenario: {answers.name}
 question: Which GPU, and how many, for {answers.model}?
 model: {answers.model}     # `simcost catalog list models` shows those that are known
-{horizon}seeds: 5                  # replications: each number gets its interval from them
+{own}{horizon}seeds: 5                  # replications: each number gets its interval from them
 """
 
 
@@ -130,16 +133,18 @@ def _workload(answers: ScenarioAnswers, folder: Path) -> str:
   burst_cv: 0.3           # how much the level moves from one 10 s to the next
   lengths: {{prompt_median: {answers.prompt_tokens}, output_median: {answers.output_tokens}}}  # means: 1.65, 1.38 times
 """
-    try:
-        path = answers.trace.resolve().relative_to(folder.resolve())
-    except ValueError:
-        raise InputError(
-            f"{answers.trace}: lies outside of {folder}, the folder of the scenario; copy it there"
-        ) from None
     return f"""workload:
   kind: trace
-  path: {_value(path.as_posix())}
+  path: {_inside(answers.trace, folder)}
 """
+
+
+def _inside(path: Path, folder: Path) -> str:
+    """A path from the folder of the scenario on. Raises InputError where it lies outside."""
+    try:
+        return _value(path.resolve().relative_to(folder.resolve()).as_posix())
+    except ValueError:
+        raise InputError(f"{path}: lies outside of {folder}, the folder of the scenario; copy it there") from None
 
 
 def _slo(answers: ScenarioAnswers) -> str:

@@ -30,6 +30,20 @@ def test_what_is_written_is_a_sound_scenario(tmp_path: Path, options: tuple[str,
     assert len(scenario.plans) == 2 * len(accelerators)
 
 
+def test_a_model_of_the_user_is_known_by_its_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`init` knew the models of simcost alone."""
+    (tmp_path / "config.json").write_text(
+        '{"model_type": "llama", "hidden_size": 2048, "intermediate_size": 8192, "num_hidden_layers": 16, '
+        '"num_attention_heads": 32, "num_key_value_heads": 8, "vocab_size": 128256, "max_position_embeddings": 8192}'
+    )
+    facts = tmp_path / "facts"
+    assert main(["catalog", "import", str(tmp_path), "--name", "mine", "-o", str(facts), "--quiet"]) == 0
+    file = answered(tmp_path, "--model", "mine", "--catalog", str(facts))
+    assert load(file).scenario.catalog == "facts"
+    assert main(["init", str(tmp_path / "other" / "x.yaml"), "--model", "mine", "--catalog", str(facts)]) == 2
+    assert "lies outside of" in capsys.readouterr().err
+
+
 def test_more_load_takes_more_replicas(tmp_path: Path) -> None:
     counts = []
     for rate in ("2", "200"):
