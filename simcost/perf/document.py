@@ -7,6 +7,7 @@ from math import log
 from typing import Any, TypeAlias
 
 from simcost.catalog import Catalog, Model
+from simcost.perf.kv_cache import states_in_steps
 from simcost.perf.memory import MemoryFit, fit_memory, held_sequences
 from simcost.perf.model_shape import doubted_parameters
 from simcost.perf.precision_notes import precision_notes
@@ -90,6 +91,7 @@ def _assumptions(catalog: Catalog, model: Model, spec: ReplicaSpec, context_toke
         *spec.assumptions,
         *of_precision,
         *doubted_parameters(model),
+        *(states_in_steps(model) if spec.step is None else ()),
         *(f"{fact.name} in the catalog: {fact.notes}." for fact in (model, accelerator) if fact.notes),
         *_beyond_context(model, context_tokens),
     ]

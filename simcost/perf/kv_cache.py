@@ -59,6 +59,18 @@ def lengths_in_words(model: Model, held_tokens: int | None) -> str:
     return _counted_length(model, held_tokens) + _unknown_states(model)
 
 
+def states_in_steps(model: Model) -> tuple[str, ...]:
+    """A sentence on what steps do with states of linear attention, which no coefficient counts."""
+    states = model.linear_layers * model.linear_state_bytes
+    if not states:
+        return ()
+    said = (
+        f"Each step reads and writes the states of linear attention, {format_bytes(states)} of each sequence: its time "
+        f"counts that only as far as engines were measured with {model.name} or models like it."
+    )
+    return (said,)
+
+
 def _unknown_states(model: Model) -> str:
     if not model.linear_layers or model.linear_state_bytes:
         return ""

@@ -110,6 +110,12 @@ def test_parameters_that_the_shape_does_not_have_are_told(tmp_path: Path) -> Non
     assert said["72e9"][0].startswith("7b has 7.2e+10 parameters in models.csv, and 7.24e+09 by its layers")
 
 
+def test_states_that_no_coefficient_counts_are_told() -> None:
+    said = document("qwen3-next-80b-a3b", "h200", tp=2)["assumptions"]
+    assert any("reads and writes the states of linear attention, 37.69 MiB of each sequence" in one for one in said)
+    assert not any("states" in one for one in document("llama-3.1-8b", "h100")["assumptions"])
+
+
 def test_unknown_names_are_named() -> None:
     with pytest.raises(CatalogError, match="h101"):
         document("llama-3.1-8b", "h101")

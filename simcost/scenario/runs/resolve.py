@@ -12,7 +12,7 @@ from simcost.catalog import Catalog, Model, replicas_on
 from simcost.errors import InputError
 from simcost.ledger.requests import LatencyLimits
 from simcost.perf import MemoryFit, ReplicaSpec, StepTime
-from simcost.perf.kv_cache import by_length
+from simcost.perf.kv_cache import by_length, states_in_steps
 from simcost.perf.model_shape import doubted_parameters
 from simcost.perf.precision_notes import precision_notes
 from simcost.plan import Startup
@@ -324,7 +324,7 @@ def _resolved_pool(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
                 [f"{model.name} has the shape of {model.shape}: its times and memory are those of it."]
                 * bool(model.shape)
             ),
-            *([] if measured else doubted_parameters(model)),
+            *([] if measured else (*doubted_parameters(model), *states_in_steps(model))),
             *precision_notes(catalog, model, catalog.accelerator(hardware.accelerator), hardware.replica),
             *cache_notes(plan, window_layers=model.window_layers + model.linear_layers),
             *unusual_measurements(plan, model, catalog),
