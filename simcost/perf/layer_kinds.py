@@ -10,6 +10,7 @@ from simcost.errors import InputError
 Config: TypeAlias = Mapping[str, Any]
 
 _WINDOWED = ("sliding_attention", "chunked_attention", "local_attention")
+_FULL = ("full_attention", "attention", "global_attention")
 _LINEAR = ("linear_attention", "mamba", "mamba2")
 MOST, MOST_LAYERS = 1_000_000_000, 10_000
 """Largest size of a model that is believed."""
@@ -124,19 +125,27 @@ def _linear(text: Config, layers: int) -> _Linear:
         InputError: of a kind that is not read.
     """
     count = _linear_layers(text, layers)
-    if count and "linear_num_value_heads" in text:
-        return _Linear(count, *_delta_net(text))
-    if count and "mamba_n_heads" in text:
-        return _Linear(count, *_mamba2(text))
-    if count and "mamba_d_state" in text:
-        return _Linear(count, *_mamba(text))
-    unread = [name for name in _OTHERWISE if text.get(name) is not None]
+    kinds = {"linear_num_value_heads": _delta_net, "mamba_n_heads": _mamba2, "mamba_d_state": _mamba}
+    read = next((sizes for key, sizes in kinds.items() if key in text), None)
+    unknown = _unknown_kinds(text)
+    if count and read and not unknown:
+        return _Linear(count, *read(text))
+    unread = [*(name for name in _OTHERWISE if text.get(name) is not None), *unknown]
     if count or unread:
         raise InputError(
             f"has layers that are not read ({', '.join(unread) or 'linear attention of unknown sizes'}); write its row "
             "of models.csv by hand: linear_layers, linear_parameters and linear_state_bytes are of one such layer"
         )
     return _Linear()
+
+
+def _unknown_kinds(text: Config) -> list[str]:
+    """Names of lists of layers with kinds that are neither attention nor read as linear."""
+    known = {*_FULL, *_WINDOWED, *_LINEAR}
+    lists = {name: text.get(name) for name in ("layer_types", "layers_block_type")}
+    unknown = [name for name, kinds in lists.items() if isinstance(kinds, list) and not set(map(str, kinds)) <= known]
+    lightning = text.get("attn_type_list")
+    return unknown + ["attn_type_list"] * (isinstance(lightning, list) and 0 in lightning)
 
 
 def _linear_layers(text: Config, layers: int) -> int:

@@ -250,6 +250,8 @@ def test_hybrids_have_their_states() -> None:
     [
         ({"is_encoder_decoder": True}, "encoder and decoder"),
         ({"hybrid_override_pattern": "M-M*-"}, "layers that are not read"),
+        ({"layer_types": ["conv", "full_attention"] * 16}, "layers that are not read \\(layer_types\\)"),
+        ({"attn_type_list": [0, 1] * 16}, "layers that are not read \\(attn_type_list\\)"),
         ({"layer_types": ["linear_attention"] * 32}, "linear attention of unknown sizes"),
         ({"num_hidden_layers": 10**8}, "100,000,000 layers are more than"),
         ({"num_key_value_heads": 0}, "heads of no size"),
