@@ -14,7 +14,7 @@ from simcost.forecast.models.base import CleanedHistory, ForecastModel
 from simcost.forecast.models.combination import Picked
 from simcost.forecast.models.intermittent import Intermittent
 from simcost.forecast.models.level_shift import idle_at_the_end
-from simcost.forecast.models.long_horizon import Planning
+from simcost.forecast.models.long_horizon import Planning, weeks_idle
 from simcost.forecast.models.members import Flat, SeasonalNaive
 from simcost.forecast.models.registry import remarks
 from simcost.forecast.models.selection import ModelSelection
@@ -35,7 +35,7 @@ LEAST_OF_A_WHOLE, STEADY, CHANGES = 0.5, 0.75, 3.0
 """Share of the least of its neighbours below which a step at an end may be recorded in part, and the share where they
 are steady: where it is away from them by so many times their largest change, by its logarithm."""
 LEAST_IDLE = 3
-"""Steps of nothing at the end, of a series without a season, that are worth a word."""
+"""Steps of nothing at the end that are worth a word; of hours a quarter of the day."""
 NEIGHBOURS = 6
 """Steps, or days of the same weekday, that an end is compared with, at most."""
 FEW_HORIZONS = 5
@@ -78,17 +78,17 @@ def of_history(
         yield _finding("constant", "the history is constant: so are the forecast and its levels")
     elif zeros > 0.5:
         yield _finding("intermittent", f"{100 * zeros:.0f} % of the history is 0: relative errors say little")
-    stopped = 0 if isinstance(model, Planning | Intermittent) else idle_at_the_end(history.raw, max(season, LEAST_IDLE))
-    if stopped:
+    stopped = 0 if isinstance(model, Intermittent) else idle_at_the_end(history.raw, max(season // 4, LEAST_IDLE))
+    if stopped and not (isinstance(model, Planning) and weeks_idle(seen)):
         yield _finding(
             "stopped",
             f"the last {plural(stopped, 'step')} are 0, more than ever before: if that is an outage, leave their rows "
-            "out; if the service has ended, state it as churn, for the forecast holds both for possible",
+            "out; if the service has ended, state it as churn, for the forecast may be of neither",
         )
-    yield from _of_ends(history, grid)
+    yield from _of_ends(history, grid, stopped=stopped > 0)
 
 
-def _of_ends(history: History, grid: Grid) -> Iterator[Finding]:
+def _of_ends(history: History, grid: Grid, *, stopped: bool) -> Iterator[Finding]:
     """That the first or the last step, a day or longer, looks as if it was recorded in part.
 
     An export in the middle of a month ends in a small number that no model can tell from demand that fell.
@@ -97,7 +97,7 @@ def _of_ends(history: History, grid: Grid) -> Iterator[Finding]:
         return
     weekly = history.season.short == 7 and len(history) > 3 * 7
     values = history.raw[:: -7 if weekly else -1]
-    if (low := _low(values)) is not None:
+    if not stopped and (low := _low(values)) is not None:
         yield _finding("partial_end", _of_an_end("last", low, grid.times(1, history.idle + len(history) - 1)[0]))
     values = history.raw[:: 7 if weekly else 1]
     if not history.idle and values[0] > 0 and (low := _low(values)) is not None:

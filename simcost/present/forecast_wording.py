@@ -16,6 +16,11 @@ _UNITS = {
 }
 
 
+_FEW_EDITS = 5
+"""Edits of one kind, at most, that have a sentence each."""
+_STEPS = re.compile(r"^[\d,]+ steps? ")
+
+
 def unit(entry: Document, step: str) -> str:
     """The unit of a step: `requests per hour`."""
     return (
@@ -136,10 +141,21 @@ def against_naive(entry: Document) -> str:
 
 
 def cleaning(entry: Document) -> list[str]:
-    """Changes of the history, an edit a sentence."""
-    return [
-        f"{moment(entry, edit['from'])} to {moment(entry, edit['to'])}: {edit['message']}" for edit in entry["cleaning"]
-    ]
+    """Changes of the history, an edit a sentence; those of one kind in one sentence where they are many."""
+    kinds: dict[tuple[str, str], list[Document]] = {}
+    for edit in entry["cleaning"]:
+        kinds.setdefault((edit["rule"], _STEPS.sub("", edit["message"])), []).append(edit)
+    told = []
+    for (_, message), alike in kinds.items():
+        if len(alike) > _FEW_EDITS:
+            told.append(_edited(entry, alike[0], alike[-1], f", in {len(alike)} places steps {message}"))
+        else:
+            told += [_edited(entry, edit, edit, f": {edit['message']}") for edit in alike]
+    return told
+
+
+def _edited(entry: Document, first: Document, last: Document, what: str) -> str:
+    return f"{moment(entry, first['from'])} to {moment(entry, last['to'])}{what}"
 
 
 def findings(entry: Document) -> list[str]:

@@ -16,6 +16,9 @@ from simcost.tables.cells import LARGEST, Flags, Ints
 FAULTS_SHOWN = 10
 _LINE = re.compile(r"line (\d+)")
 _LONGEST = 40
+_PLAIN = r"[-+]?\d+(\.\d+)?"
+_DRESSED = r"[$€£¥]? ?[-+]?(\d{1,3}([,.' ]\d{3})+|\d+)([.,]\d+)? ?([$€£¥%]|[A-Za-z]{1,4})?"
+"""A number, without and with a currency, a unit or marks between thousands."""
 _LAST_DAY = "2116-02-20"
 """Its nanoseconds since 1970 reach 2**62, so that differences stay within 64 bits."""
 
@@ -76,6 +79,15 @@ def first_rows(flags: Flags) -> list[int]:
     """The rows flagged of which a message may be shown."""
     rows: list[int] = np.flatnonzero(flags)[:FAULTS_SHOWN].tolist()
     return rows
+
+
+def dressed(cell: str) -> bool:
+    """True if a cell is a number with something around it or within: a unit, a currency, marks between thousands.
+
+    >>> [dressed(cell) for cell in ("12,345", "$7", "1.5k", "60 %", "-5", "1e9", "inf", "gpu-7")]
+    [True, True, True, True, False, False, False, False]
+    """
+    return re.fullmatch(_PLAIN, cell) is None and re.fullmatch(_DRESSED, cell) is not None
 
 
 def beyond(cell: str) -> str:

@@ -13,7 +13,8 @@ from simcost.tables.sources import Container, csv_head, reading
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _MARKED_NUMBER = re.compile(r"[-+]?[\d.,' \u00a0\u202f]*\d[.,]?([eE][-+]?\d+)?")
 """Also with a decimal comma and marks between thousands."""
-_DATE = re.compile(r"\d{4}-\d\d(-\d\d.*)?")
+_DATE = re.compile(r"\d{4}-\d\d(-\d\d.*)?|\d{1,2}([./-])\d{1,2}\2(\d\d|\d{4})([ ,T].*)?")
+"""Also with the day or the month first."""
 _SAMPLE = 200
 
 
@@ -54,7 +55,8 @@ def peek(path: Path, what: str) -> Head:
         delimiter, (names, *rows) = csv_head(path, _SAMPLE)
         _check_header(names, path)
         number = _NUMBER if delimiter == "," else _MARKED_NUMBER
-        return Head("csv", names, _filled(names, rows, number), _filled(names, rows, _DATE))
+        dates = _filled(names, rows, _DATE)
+        return Head("csv", names, _filled(names, rows, number) - dates, dates)
 
 
 def _container(path: Path, what: str) -> Container:

@@ -29,7 +29,7 @@ from simcost.tables.cells import (
     without_zone,
 )
 from simcost.tables.columns import Column, DeclaredTable
-from simcost.tables.faults import Faults, beyond, first_rows, quoted, written
+from simcost.tables.faults import Faults, beyond, dressed, first_rows, quoted, written
 from simcost.tables.header import Head, peek
 from simcost.tables.sources import Chunk, open_chunks, row_of
 from simcost.units import NS_PER_S, how_many, plural
@@ -387,5 +387,7 @@ def message(declared: Column, cell: str) -> str:
     """Message for a bad cell, with what to write instead."""
     usual = {"time": "write ISO time, as 2026-01-05T08:00:00Z, or epoch seconds"}
     remedy = declared.remedy or usual.get(declared.kind, "")
+    if declared.kind in ("number", "whole") and dressed(cell):
+        remedy = "write the number in digits alone, without a unit, a currency or marks between thousands"
     said = f"{quoted(cell)} is not {declared.expected}{beyond(cell)}" if cell else "the cell is empty"
     return f"{said}; {remedy}" if remedy else said

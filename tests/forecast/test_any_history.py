@@ -189,3 +189,15 @@ def test_a_quiet_weekend_is_no_outage() -> None:
     found = forecast(Series(name="x", quantity="requests", grid=Grid(start_s=0, step_s=3600), values=values), 168)
     assert "stopped" not in [note["kind"] for note in found.findings]
     assert found.paths.sum(axis=1).mean() == pytest.approx(100 * 120, rel=0.05)
+
+
+@pytest.mark.parametrize(("idle", "horizon"), [(5, 14), (5, 30), (10, 30), (13, 30)])
+def test_days_of_nothing_at_the_end_are_told_whatever_the_horizon(idle: int, horizon: int) -> None:
+    """A month after 13 days of a failed export was forecast at a hundredth of its usual size, without a word."""
+    days = np.arange(190)
+    values = np.where(days < 190 - idle, np.where(days % 7 > 4, 25e3, 55e3), 0) * stream(0, "days").normal(1, 0.05, 190)
+    grid = Grid(start_s=4 * 86400, step_s=86400)
+    found = forecast(Series(name="x", quantity="requests", grid=grid, values=values), horizon)
+    told = [note["message"] for note in found.findings if note["kind"] in ("stopped", "partial_end")]
+    assert len(told) == 1
+    assert told[0].startswith(f"the last {idle} steps are 0, more than ever before")

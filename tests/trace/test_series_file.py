@@ -500,6 +500,53 @@ def test_a_series_that_ends_before_the_others_is_told(tmp_path: Path) -> None:
     assert told["message"].startswith("ends at 2026-09-06, others at 2026-09-11: its forecast begins where it ends")
 
 
+def test_a_series_of_totals_is_told(tmp_path: Path) -> None:
+    """A bill of all series together counted everything twice."""
+    days = np.datetime64("2026-09-01") + np.arange(30)
+
+    def read(*named: tuple[str, int]) -> list[str]:
+        rows = [f"{name},{day},{times * (i + 10)}" for i, day in enumerate(days) for name, times in named]
+        notes = read_series(table(tmp_path, "\n".join(["series,timestamp,value", *rows])))[1]
+        return [note["series"] for note in notes if note["kind"] == "total_of_others"]
+
+    assert read(("a", 1), ("b", 2), ("All", 3)) == ["All"]
+    assert read(("a", 1), ("b", 2), ("c", 4)) == []
+    assert read(("a", 1), ("b", 1)) == []
+    assert read(("a", 1), ("b", 0), ("c", 1)) == []
+
+
+def test_days_of_another_clock_are_told(tmp_path: Path) -> None:
+    """Midnights of Berlin are the evenings before of UTC: each day had the date and the holidays of the day before."""
+    days = np.datetime64("2026-06-01") + np.arange(200)
+    summer = table(tmp_path, "\n".join(["timestamp,requests", *(f"{day}T00:00:00+02:00,5" for day in days[:60])]))
+    series, notes = read_series(summer)
+    [told] = [note["message"] for note in notes if note["kind"] == "day_starts"]
+    assert told.startswith("its days begin at 22:00 by the clock of UTC")
+    assert str(series[0].grid.times(1)[0]) == "2026-05-31T22:00:00"
+    assert kinds(summer, timezone="Europe/Berlin") == {}
+    offset = np.where(days < np.datetime64("2026-10-26"), "+02:00", "+01:00")
+    year = [f"{day}T00:00:00{shift},5" for day, shift in zip(days, offset, strict=True)]
+    both = table(tmp_path, "\n".join(["timestamp,requests", *year]))
+    with pytest.raises(FaultsError, match=r"if its days are those of a local clock, pass --timezone"):
+        read_series(both)
+    assert kinds(both, timezone="Europe/Berlin") == {}
+
+
+def test_numbers_with_something_around_say_to_write_digits(tmp_path: Path) -> None:
+    for cell in ('"60,908"', "$7.50", "1.5k"):
+        file = table(tmp_path, hourly([cell, 5, 6]))
+        with pytest.raises(FaultsError, match=r"is not a number .*write the number in digits alone, without a unit"):
+            read_series(file)
+    with pytest.raises(FaultsError, match=r"'-5' is not a number .*leave the cell empty if it is unknown"):
+        read_series(table(tmp_path, hourly([-5, 5, 6])))
+
+
+def test_dates_with_the_day_first_are_no_values(tmp_path: Path) -> None:
+    rows = [f"{day:02}.09.2026;{day}" for day in range(1, 30)]
+    with pytest.raises(TraceError, match=r"did you mean --map timestamp=Datum\?; its columns are"):
+        read_series(table(tmp_path, "\n".join(["Datum;Anfragen", *rows])))
+
+
 def test_dates_that_a_spreadsheet_writes_as_numbers_are_told(tmp_path: Path) -> None:
     days = table(tmp_path, "\n".join(["date,requests", *(f"{45901 + day},5" for day in range(30))]))
     assert kinds(days) == {"clock_unknown": 1, "serial_dates": 30}

@@ -71,7 +71,7 @@ class Planning(Fitting):
         """Level, growth and seasons."""
         if not seen.floor or not seen.values.any():
             return _without_logarithm(seen).fit(seen, horizon)
-        if _idle(seen):
+        if weeks_idle(seen):
             return Around(point=np.zeros(horizon), errors=np.zeros(1), block=1, floor=True)
         return _fit(seen, horizon, growth=self.growth)
 
@@ -79,7 +79,7 @@ class Planning(Fitting):
         """Notes: another model stands in where a logarithm is impossible; the history shows no random walk."""
         if not seen.floor or not seen.values.any():
             return [f"planning: no logarithm of values at or below 0: {_without_logarithm(seen).name} in its place"]
-        if idle := _idle(seen):
+        if idle := weeks_idle(seen):
             ended = f"the last {plural(idle, _unit_name(seen.season))} are 0, more than ever before"
             more = "so are the forecast and all its levels, for no history says whether demand comes back"
             return [f"planning: {ended}: {more}; state a launch if it does"]
@@ -105,7 +105,7 @@ def _unit_name(season: Season) -> str:
     return "month" if season == MONTHLY else "step" if season.short == 1 else "week"
 
 
-def _idle(seen: CleanedHistory) -> int:
+def weeks_idle(seen: CleanedHistory) -> int:
     """Weeks (months) of nothing with which a service has ended: two weeks, or three steps of weeks or months."""
     unit = _unit(seen.season)
     if unit == 1 and seen.season not in (WEEKLY, MONTHLY):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -37,6 +37,7 @@ from simcost.tables.digests import sha256_of
 from simcost.tables.object_stores import source_name
 from simcost.trace.series.reader import is_counted, read_series
 from simcost.trace.series.series import Floats, Series
+from simcost.trace.series.totals import KIND as TOTAL_OF_OTHERS
 from simcost.units import ByKind
 
 
@@ -204,8 +205,7 @@ def forecast_file(
     """
     check_outputs(filter(None, (out, paths_out, page)), filter(None, (path, events)))
     stated = load_events(events) if events else StatedEvents(events=(), timezone=None, places={})
-    zones = (reading.timezone, stated.timezone, asked.zone)
-    asked = replace(asked, zone=next(zone for zone in zones if zone is not None))
+    asked = replace(asked, zone=_zone(reading.timezone, stated.timezone, asked.zone, events))
     series, notes = reading.series(path, asked.zone)
     stated.check(series)
     outlooks = look_ahead(
@@ -217,10 +217,25 @@ def forecast_file(
     _tell(document["series"], notes, stated)
     for entry in document["series"].values():
         entry["bill_usd"] = _bill(entry, unit_usd)
-    document["bill_usd"] = _bill_of_all(outlooks, unit_usd)
+    totals = {note["series"] for note in notes if note["kind"] == TOTAL_OF_OTHERS}
+    document["bill_usd"] = _bill_of_all(outlooks, unit_usd, {TOTAL, *totals})
     document["provenance"] = _provenance(asked.seed, inputs)
     document["files"] = _write(outlooks, asked.zone, document["provenance"], out, paths_out)
     return {"verdict": headline(document), **document}, outlooks
+
+
+def _zone(given: str | None, stated: str | None, usual: str, events: Path | None) -> str:
+    """The time zone that is given or that the events state, else the usual one.
+
+    Raises:
+        InputError: they are two, of which the events would be laid at the times of the wrong one.
+    """
+    if None not in (given, stated) and given != stated:
+        raise InputError(
+            f"{events}: timezone {stated} is that of the events, and {given} was asked for: days and events have one "
+            "clock; leave one of them out, or write times with their offset, as 2026-12-24T18:00+01:00"
+        )
+    return next(zone for zone in (given, stated, usual) if zone is not None)
 
 
 def pictures(document: Mapping[str, Any], outlooks: Sequence[Projection]) -> list[dict[str, Any]]:
@@ -278,15 +293,15 @@ def _bill(entry: Document, unit_usd: float | None) -> Document | None:
     return {"unit": unit_usd, **spread}
 
 
-def _bill_of_all(outlooks: Sequence[Projection], unit_usd: float | None) -> Document | None:
-    """Bill of all series together, future by future; of series that add up to others those without parts. None
-    without a price, and of one series.
+def _bill_of_all(outlooks: Sequence[Projection], unit_usd: float | None, totals: Collection[str]) -> Document | None:
+    """Bill of all series together, future by future; of series that add up to others those without parts, and none
+    of the `totals`. None without a price, and of one series.
     """
     names = [outlook.forecast.series.name for outlook in outlooks]
     leaves = [
         outlook
         for outlook, name in zip(outlooks, names, strict=True)
-        if name != TOTAL and not any(other.startswith(f"{name}/") for other in names)
+        if name not in totals and not any(other.startswith(f"{name}/") for other in names)
     ]
     if unit_usd is None or len(leaves) < 2:
         return None

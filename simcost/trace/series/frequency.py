@@ -39,6 +39,8 @@ _USUAL_S = (
 )
 _JITTER = 0.1
 """Share of a step by which rows may lie off their grid, where most do."""
+_LOCAL_DAYS = "pass --timezone, as Europe/Berlin"
+_HOUR_S = 3600
 LOG = "; if each row is one request or job, this is a log, not a series: see `simcost trace import`"
 
 
@@ -131,6 +133,14 @@ def _on_dates(points: Points, zone: str, notes: Notes) -> Points:
     if len(np.unique(local_s % DAY_S)) > 1 and len(np.unique(points.time_s % DAY_S)) == 1:
         notes.found("utc_days", points, 1, f"its days begin by UTC, not by the clock of {zone}")
         return points
+    if local_s[0] % DAY_S:
+        notes.found(
+            "day_starts",
+            points,
+            1,
+            f"its days begin at {iso(local_s[0])[11:]} by the clock of {zone}, whose dates they have: if that is "
+            f"midnight of another clock, {_LOCAL_DAYS}",
+        )
     return replace(points, time_s=local_s)
 
 
@@ -200,6 +210,8 @@ def _on_grid(points: Points, step_s: int, notes: Notes) -> bool:
     usual = commonest(phase)
     off = np.flatnonzero(phase != usual)
     start, log = iso(points.time_s[np.argmax(phase == usual)]), LOG if 4 * len(off) > len(phase) else ""
+    if step_s >= DAY_S and np.isin((phase[off] - usual) % DAY_S, (_HOUR_S, DAY_S - _HOUR_S)).all():
+        log = f"; if its days are those of a local clock, {_LOCAL_DAYS}"
     notes.wrong(
         points,
         off,

@@ -23,6 +23,7 @@ from simcost.trace.series.points import Notes, Points, iso
 from simcost.trace.series.resample import coarsen, finding
 from simcost.trace.series.rows import SeriesRows, read_rows
 from simcost.trace.series.series import Series
+from simcost.trace.series.totals import totals_of_others
 from simcost.units import NS_PER_S, how_many
 
 _NONE: Mapping[str, str] = {}
@@ -75,13 +76,18 @@ def read_series(
     columns = find_series_columns(head, mapping, by, regressors, path)
     rows = read_rows(path, head, columns, time_format)
     notes = Notes(Faults(path), rows.place, [*rows.findings, *_zones_unread(head.names, columns, timezone)])
-    named = columns[VALUE].lower() if columns[VALUE].lower() not in GENERIC else "value"
+    named = columns[VALUE] if columns[VALUE].lower() not in GENERIC else "value"
     read = [gridded(points, timezone, asked_s, notes) for points in _points(rows, timezone, quantity, named, notes)]
     notes.faults.check()
     steps = [(series, series.grid.step_s if asked_s is None else asked_s) for series in read if series is not None]
     coarse = [coarsen(series, step_s, timezone) for series, step_s in steps]
     found = [series for series, _ in coarse]
-    findings = [*notes.findings, *(said for _, more in coarse for said in more), *_early_ends(found)]
+    findings = [
+        *notes.findings,
+        *(said for _, more in coarse for said in more),
+        *_early_ends(found),
+        *totals_of_others(found),
+    ]
     return found, _folded(findings, len(coarse))
 
 
@@ -134,7 +140,7 @@ def _points(rows: SeriesRows, zone: str, quantity: str | None, named: str, notes
         points.append(
             Points(
                 name=name,
-                quantity=what,
+                quantity=what if quantity or unit else what.lower(),
                 time_s=time_s[row],
                 values=rows.values[row] * factor,
                 regressors=rows.regressors[row],

@@ -70,6 +70,20 @@ def test_the_text_tells_days_backtest_coverage_cleaning_and_findings() -> None:
     assert "launch" in text(document(STATED))
 
 
+def test_many_edits_of_one_kind_are_one_sentence() -> None:
+    """A month of hours with a gap now and then filled ten screens."""
+    entry = document(PLAIN)["series"]["chat"]
+    hours = [f"2024-03-{day:02}T0{hour}:00:00Z" for day in range(1, 8) for hour in (4, 5)]
+    filled = [
+        {"rule": "missing", "from": start, "to": end, "message": "1 step missing: filled with the median"}
+        for start, end in zip(hours[::2], hours[1::2], strict=True)
+    ]
+    few, many = (forecast_wording.cleaning(entry | {"cleaning": edits}) for edits in (filled[:3], filled))
+    assert few[0] == "2024-03-01 04:00 UTC to 2024-03-01 05:00 UTC: 1 step missing: filled with the median"
+    assert len(few) == 3
+    assert many == ["2024-03-01 04:00 UTC to 2024-03-07 05:00 UTC, in 7 places steps missing: filled with the median"]
+
+
 def test_many_series_are_one_table() -> None:
     told = text(document(*many(9)))
     assert sum(line.startswith("tenant-") for line in told.splitlines()) == 9

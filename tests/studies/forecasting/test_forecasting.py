@@ -79,6 +79,39 @@ def test_the_bill_of_several_series_is_that_of_each_future(tmp_path: Path) -> No
         assert "; bill of 2 together: $" in said
 
 
+def test_the_bill_of_several_series_leaves_out_a_series_of_totals(tmp_path: Path) -> None:
+    """The rows of an export that hold the total of all models doubled the bill."""
+    path, start = tmp_path / "models.csv", datetime(2026, 1, 5, tzinfo=UTC)
+    rows = [
+        f"{name},{(start + timedelta(hours=hour)).isoformat()},{times * (20 + hour % 24)}"
+        for name, times in (("a", 1), ("b", 2), ("All", 3))
+        for hour in range(240)
+    ]
+    path.write_text("series,timestamp,requests\n" + "\n".join(rows) + "\n")
+    found = made(path, unit_usd=0.5)
+    parts = [found["series"][name]["bill_usd"]["mean"] for name in ("a", "b")]
+    assert found["bill_usd"]["series"] == 2
+    assert found["bill_usd"]["mean"] == pytest.approx(sum(parts), rel=1e-4)
+    assert ["total_of_others" in {note["kind"] for note in one["findings"]} for one in found["series"].values()] == [
+        False,
+        False,
+        True,
+    ]
+
+
+def test_events_of_another_clock_than_the_days_are_refused(history: Path, tmp_path: Path) -> None:
+    """Their time zone was passed over: a promotion began six hours late."""
+    events = tmp_path / "events.yaml"
+    sale = "  - {kind: promotion, name: sale, start: 2026-01-16, end: 2026-01-17, factor: 2}\n"
+    events.write_text(f"timezone: Europe/Berlin\nevents:\n{sale}")
+    with pytest.raises(InputError, match=r"events\.yaml: timezone Europe/Berlin is .* America/New_York was asked for"):
+        made(history, events=events, reading=SeriesOptions(timezone="America/New_York"))
+    for zone in (None, "Europe/Berlin"):
+        found = made(history, events=events, reading=SeriesOptions(timezone=zone))
+        first = np.flatnonzero(found["series"]["demand"]["stated"][1]["effect"])[0]
+        assert found["series"]["demand"]["timestamps"][first] == "2026-01-15T23:00:00Z"
+
+
 def test_measured_growth_is_in_the_document_where_the_model_tells_it(history: Path) -> None:
     assert made(history)["series"]["demand"]["growth"] is None
     asked = ProjectionOptions(seed=1, paths=20, growth="none")
