@@ -14,18 +14,20 @@ from zoneinfo import available_timezones
 
 import streamlit as st
 
+from simcost.cli.main import parsed
 from simcost.errors import InputError, SimcostError
 from simcost.forecast.names import GrowthMode, ModelName
 from simcost.present.parts import page
 from simcost.studies.forecasting import view
-from simcost.units import parse_seconds
 from views import background
-from views.files import beside, titled
+from views.files import COLUMNS, beside, renamed, titled
 from views.result import body
 from views.text import headline, on_page, plain, same_command
 
 WORK = "forecast"
 KINDS = ("csv", "gz", "parquet")
+FIELDS = {"--by": "Columns that name a series"}
+"""Fields of this page alone, by the options that mean the same."""
 LONGEST = 50_000  # characters of events
 EXAMPLE = """\
 events:
@@ -58,7 +60,7 @@ def show(scenarios: Path, lock: threading.Lock) -> None:
     if finished is not None:
         st.session_state["forecast"] = finished.result
         for line in finished.error.splitlines():
-            st.error(plain(on_page(line)))
+            st.error(plain(on_page(line, COLUMNS, FIELDS)))
     if WORK in background.works():
         background.watch(WORK)
     elif st.session_state.get("forecast"):
@@ -86,28 +88,31 @@ def choose(scenarios: Path) -> Path | None:
 
 
 def ask() -> dict[str, Any]:
-    """Options of the forecast."""
-    horizon = st.text_input("Horizon", placeholder="by the history, e.g. 28d")
-    freq = st.text_input("Step", placeholder="that of the file, e.g. 1h")
-    dates = st.text_input("Time format", placeholder="found, e.g. %d/%m/%Y %H:%M")
-    zones = sorted(available_timezones())
-    zone = st.selectbox("Time zone", zones, index=zones.index("UTC"))
-    model = st.selectbox("Model", get_args(ModelName))
-    growth = st.selectbox(
-        "Growth",
-        get_args(GrowthMode),
-        index=None,
-        placeholder="measured, unless stated",
-        help="From weeks ahead on: as measured on the history and damped, none, or as events state it in its place",
-    )
-    return {
-        "horizon": horizon.strip(),
-        "freq": freq.strip() or None,
-        "time_format": dates.strip() or None,
-        "timezone": zone,
-        "model": model,
-        "growth": growth,
+    """Options of the forecast, as words of its command; those that are left open are not among them."""
+    asked = {
+        "--horizon": st.text_input("Horizon", placeholder="by the history, e.g. 28d or 3mo"),
+        "--freq": st.text_input("Step", placeholder="that of the file, e.g. 1h"),
     }
+    columns = renamed("value=requests", "series")
+    asked |= {
+        "--by": st.text_input(FIELDS["--by"], placeholder="none, e.g. model"),
+        "--quantity": st.text_input("Quantity", placeholder="of a trace, e.g. output_tokens"),
+        "--time-format": st.text_input("Time format", placeholder="found, e.g. %d/%m/%Y %H:%M"),
+        "--timezone": st.selectbox(
+            "Time zone", sorted(available_timezones()), index=None, placeholder="UTC, or that of what you know"
+        ),
+        "--model": st.selectbox("Model", get_args(ModelName)),
+        "--growth": st.selectbox(
+            "Growth",
+            get_args(GrowthMode),
+            index=None,
+            placeholder="measured, unless stated",
+            help="From weeks ahead on: as measured on the history and damped, none, or as events state it in its place",
+        ),
+        "--unit-cost": st.text_input("Price of one", placeholder="none, e.g. $0.002"),
+    }
+    given = {name: (value or "").strip() for name, value in asked.items()}
+    return {"options": [*(f"{name}={value}" for name, value in given.items() if value), *columns]}
 
 
 @contextmanager
@@ -151,13 +156,22 @@ def forecast(series: Path, events: Path | None, folder: Path, asked: dict[str, A
     from simcost.studies.forecasting.study import SeriesOptions, forecast_file, pictures
 
     kept = folder / "forecast.parquet"
+    stated = parsed(["forecast", str(series), *asked["options"]])
     document, outlooks = forecast_file(
         series,
-        ProjectionOptions(seed=1, model=asked["model"], growth=asked["growth"]),
-        horizon_s=horizon_s(asked["horizon"]),
-        reading=SeriesOptions(**{name: asked[name] for name in ("freq", "time_format", "timezone")}),
+        ProjectionOptions(seed=1, model=stated.model, growth=stated.growth),
+        horizon_s=stated.horizon,
+        reading=SeriesOptions(
+            freq=stated.freq,
+            timezone=stated.timezone,
+            by=stated.by,
+            quantity=stated.quantity,
+            mapping=dict(stated.map),
+            time_format=stated.time_format,
+        ),
         events=events,
         out=kept,
+        unit_usd=stated.unit_cost,
         progress=progress,
     )
     inputs = document["provenance"]["inputs"]
@@ -169,7 +183,7 @@ def forecast(series: Path, events: Path | None, folder: Path, asked: dict[str, A
     document["provenance"]["inputs"] = {Path(file).name: digest for file, digest in inputs.items()}
     drawn = pictures(document, outlooks[: view.DRAWN])
     html = page("forecast", document, view.parts(document, drawn))
-    stated = {"events.yaml": (events.read_bytes(), "application/yaml")} if events else {}
+    known = {"events.yaml": (events.read_bytes(), "application/yaml")} if events else {}
     return {
         "document": document,
         "pictures": drawn,
@@ -177,32 +191,15 @@ def forecast(series: Path, events: Path | None, folder: Path, asked: dict[str, A
             "forecast.json": (json.dumps(document, allow_nan=False, indent=1).encode(), "application/json"),
             "forecast.parquet": (kept.read_bytes(), "application/vnd.apache.parquet"),
             "forecast.html": (html.encode(), "text/html"),
-            **stated,
+            **known,
         },
     }
 
 
-def horizon_s(text: str) -> float | None:
-    """Seconds ahead; None where nothing is said."""
-    try:
-        return parse_seconds(text) if text else None
-    except ValueError as error:
-        raise InputError(f"Horizon: {error}") from error
-
-
 def command(asked: dict[str, Any]) -> str:
     """The command that gives the same; events lie in `events.yaml`."""
-    options = {
-        "--horizon": asked["horizon"],
-        "--freq": asked["freq"],
-        "--time-format": asked["time_format"],
-        "--timezone": asked["timezone"],
-        "--model": asked["model"],
-        "--growth": asked["growth"],
-        "--events": "events.yaml" if asked["events"].strip() else "",
-    }
-    words = ["simcost", "forecast", Path(asked["series"]).name]
-    return shlex.join([*words, *(f"{name}={value}" for name, value in options.items() if value)])
+    events = ["--events=events.yaml"] if asked["events"].strip() else []
+    return shlex.join(["simcost", "forecast", Path(asked["series"]).name, *asked["options"], *events])
 
 
 def result(found: dict[str, Any]) -> None:
@@ -211,10 +208,10 @@ def result(found: dict[str, Any]) -> None:
     name, *others = pictures
     headline(document["verdict"])
     if len(document["series"]) > 1:
-        body([view.several(document)])
+        body([view.several(document)], COLUMNS)
         left = len(document["series"]) - len(pictures)
         name = st.selectbox(f"Look at (the first {len(pictures)})" if left else "Look at", [name, *others])
-    body(view.of_series(document, name, pictures[name]))
+    body(view.of_series(document, name, pictures[name]), COLUMNS)
     same_command(command(found["asked"]))
     with st.container(horizontal=True):
         for file, (content, kind) in found["files"].items():

@@ -1,9 +1,11 @@
 """Text for a page of Streamlit."""
 
 import re
+from collections.abc import Mapping
 
 import streamlit as st
 
+_NONE: Mapping[str, str] = {}
 RENAME = r"call the column \1 in the file"
 """Words of a page without a field for names of columns in the place of `--map`."""
 _MAP = re.compile(r"(?:(?:pass|write|did you mean) )?'?--map '?(\w+)=([^\s;,?']+)'?\??")
@@ -27,6 +29,7 @@ _FIELDS = {
     "--time-format": "Time format",
     "--time-unit": "Time unit",
     "--timezone": "Time zone",
+    "--unit-cost": "Price of one",
     "--vary": "Value",
     "--where": "Rows with",
 }
@@ -38,12 +41,13 @@ def plain(text: str) -> str:
     return re.sub(r"([\\`*_\[\]<>#~$:|])", r"\\\1", text)
 
 
-def on_page(message: str, columns: str = RENAME) -> str:
+def on_page(message: str, columns: str = RENAME, fields: Mapping[str, str] = _NONE) -> str:
     """A message of the command line for a page: fields in the place of options, commands between backticks as they are.
 
     Args:
         message: with options, as `pass --freq 1h`.
         columns: what the page says for `--map`, with the groups 1, our name, and 2, that of the file.
+        fields: those that this page alone has, by their options.
 
     >>> on_page("no time; pass --map timestamp=COLUMN, or --by A as in `simcost forecast --by A`")
     'no time; call the column timestamp in the file, or --by (on the command line) A as in `simcost forecast --by A`'
@@ -52,7 +56,7 @@ def on_page(message: str, columns: str = RENAME) -> str:
     """
 
     def field(found: re.Match[str]) -> str:
-        if name := _FIELDS.get(found[2]):
+        if name := fields.get(found[2]) or _FIELDS.get(found[2]):
             value = f" '{found[3].strip()}'" if found[3] else ""
             return f"set {name}{value}" if found[1] else f"{name}{value}"
         return f"{found[1] or ''}{found[2]} (on the command line){found[3] or ''}"

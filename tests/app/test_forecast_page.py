@@ -84,6 +84,43 @@ def test_the_command_reads_dates_as_the_page_does(page: AppTest, home: Path) -> 
     assert "--time-format=%d/%m/%Y %H:%M" in shlex.split(page.code[0].value)
 
 
+def test_an_export_of_a_gateway_is_forecast_by_model_with_its_bill(page: AppTest) -> None:
+    """It was refused for a second column of numbers, and told to rename one; its bill was on the command line alone."""
+    days = np.datetime64("2026-03-02") + np.arange(56)
+    rows = [
+        f"{day},{model},{size + i % 7},{900 * size}"
+        for i, day in enumerate(days)
+        for model, size in (("a", 50), ("b", 9))
+    ]
+    text = "\n".join(["date,model,requests,prompt_tokens", *rows])
+    page.file_uploader[0].set_value(("gateway.csv", text.encode(), "text/csv")).run()
+    settle(page.button[0].click().run())
+    assert "write value=COLUMN under Columns of other names" in page.error[0].value
+    for label, value in (
+        ("Horizon", "1mo"),
+        ("Columns of other names", "value=requests"),
+        ("Columns that name a series", "model"),
+        ("Price of one", "$0.002"),
+    ):
+        field(page, label).set_value(value)
+    settle(page.button[0].click().run())
+    assert not page.error
+    assert "in the next 30 days: 2 series; bill of 2 together: " in page.header[0].value.replace("\\", "")
+    words = shlex.split(page.code[0].value)
+    assert {"--horizon=1mo", "--by=model", "--unit-cost=$0.002", "--map=value=requests"} <= set(words)
+
+
+def test_events_may_state_the_time_zone(page: AppTest) -> None:
+    """The page asked for UTC, whatever the events stated."""
+    field(page, "Horizon").set_value("2d")
+    sale = "  - {kind: promotion, name: sale, start: 2024-03-17, end: 2024-03-18, factor: 2}\n"
+    page.text_area[0].set_value(f"timezone: Asia/Kolkata\nevents:\n{sale}")
+    settle(page.button[0].click().run())
+    assert not page.error
+    assert page.session_state["forecast"]["document"]["timezone"] == "Asia/Kolkata"
+    assert "--timezone" not in page.code[0].value
+
+
 def test_another_series_of_the_same_name_is_not_that_which_was_forecast(page: AppTest, home: Path) -> None:
     text = (home / "scenarios" / "chat.csv").read_bytes()
     field(page, "Horizon").set_value("3h")
