@@ -26,8 +26,8 @@ from views.text import headline, on_page, plain, same_command
 
 WORK = "forecast"
 KINDS = ("csv", "gz", "parquet")
-FIELDS = {"--by": "Columns that name a series"}
-"""Fields of this page alone, by the options that mean the same."""
+FIELDS = {"--by": "Columns that name a series", "--json": "forecast.json"}
+"""Fields and files of this page alone, by the options that mean the same."""
 LONGEST = 50_000  # characters of events
 EXAMPLE = """\
 events:
@@ -89,7 +89,7 @@ def choose(scenarios: Path) -> Path | None:
 
 def ask() -> dict[str, Any]:
     """Options of the forecast, as words of its command; those that are left open are not among them."""
-    asked = {
+    asked: dict[str, str | None] = {
         "--horizon": st.text_input("Horizon", placeholder="by the history, e.g. 28d or 3mo"),
         "--freq": st.text_input("Step", placeholder="that of the file, e.g. 1h"),
     }
@@ -208,10 +208,10 @@ def result(found: dict[str, Any]) -> None:
     name, *others = pictures
     headline(document["verdict"])
     if len(document["series"]) > 1:
-        body([view.several(document)], COLUMNS)
+        body([view.several(document)], COLUMNS, FIELDS)
         left = len(document["series"]) - len(pictures)
         name = st.selectbox(f"Look at (the first {len(pictures)})" if left else "Look at", [name, *others])
-    body(view.of_series(document, name, pictures[name]), COLUMNS)
+    body(view.of_series(document, name, pictures[name]), COLUMNS, FIELDS)
     same_command(command(found["asked"]))
     with st.container(horizontal=True):
         for file, (content, kind) in found["files"].items():

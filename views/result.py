@@ -17,7 +17,7 @@ from simcost.studies.plans import sections
 from simcost.studies.plans.key_figures import KeyFigure, key_figures
 from views.charts import draw, drawn_once
 from views.table import table
-from views.text import RENAME, on_page, plain, same_command
+from views.text import NO_FIELDS, RENAME, on_page, plain, same_command
 
 TABS: Mapping[str, tuple[str, ...]] = {
     "Summary": (),
@@ -178,20 +178,20 @@ def _ordered(parts: Sequence[Part]) -> list[Part]:
     return [*first, *(part for part in parts if part not in first)]
 
 
-def body(parts: Sequence[Part], columns: str = RENAME) -> None:
+def body(parts: Sequence[Part], columns: str = RENAME, fields: Mapping[str, str] = NO_FIELDS) -> None:
     """Each part under its heading; a chart has its own. Two charts that belong together share a row."""
     rest = list(parts)
     pair = [part for part in parts[:2] if part.title in SIDE_BY_SIDE]
     if len(pair) == 2:
         for column, part in zip(st.columns([6, 5]), pair, strict=True):
             with column:
-                _part(part, columns, width_px=440)
+                _part(part, columns, fields, width_px=440)
         rest = rest[2:]
     for part in rest:
-        _part(part, columns)
+        _part(part, columns, fields)
 
 
-def _part(part: Part, columns: str, width_px: int = 900) -> None:
+def _part(part: Part, columns: str, fields: Mapping[str, str], width_px: int = 900) -> None:
     if part.rows and part.closed:
         with st.expander(plain(part.title)):
             table(part.rows)
@@ -200,7 +200,7 @@ def _part(part: Part, columns: str, width_px: int = 900) -> None:
         st.subheader(plain(part.title))
     if part.rows:
         table(part.rows)
-    said = [on_page(line, columns) for line in part.said]
+    said = [on_page(line, columns, fields) for line in part.said]
     if len(said) == 1:
         (st.caption if part.rows else st.markdown)(footnote(said[0]))
     elif said:

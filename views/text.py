@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-_NONE: Mapping[str, str] = {}
+NO_FIELDS: Mapping[str, str] = {}
 RENAME = r"call the column \1 in the file"
 """Words of a page without a field for names of columns in the place of `--map`."""
 _MAP = re.compile(r"(?:(?:pass|write|did you mean) )?'?--map '?(\w+)=([^\s;,?']+)'?\??")
@@ -41,7 +41,7 @@ def plain(text: str) -> str:
     return re.sub(r"([\\`*_\[\]<>#~$:|])", r"\\\1", text)
 
 
-def on_page(message: str, columns: str = RENAME, fields: Mapping[str, str] = _NONE) -> str:
+def on_page(message: str, columns: str = RENAME, fields: Mapping[str, str] = NO_FIELDS) -> str:
     """A message of the command line for a page: fields in the place of options, commands between backticks as they are.
 
     Args:
