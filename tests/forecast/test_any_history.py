@@ -201,3 +201,20 @@ def test_days_of_nothing_at_the_end_are_told_whatever_the_horizon(idle: int, hor
     told = [note["message"] for note in found.findings if note["kind"] in ("stopped", "partial_end")]
     assert len(told) == 1
     assert told[0].startswith(f"the last {idle} steps are 0, more than ever before")
+
+
+@pytest.mark.parametrize(
+    ("steps", "step_s", "horizon"), [(14, 86400, 7), (17, 86400, 7), (48, 3600, 24), (60, 3600, 24)]
+)
+def test_two_seasons_have_levels_that_hold_what_comes(steps: int, step_s: int, horizon: int) -> None:
+    """Two weeks of days had 80 % levels without any width, and of three hardly wider: all paths moved as the last did."""
+    held = []
+    for seed in range(40):
+        rng = stream(seed, "two seasons")
+        values = np.resize(np.where(np.arange(7) > 4, 500.0, 1150.0), steps + horizon) * np.exp(
+            rng.normal(0, 0.1, steps + horizon) + np.cumsum(rng.normal(0, 0.02, steps + horizon))
+        )
+        found = forecast(series(values[:steps], step_s), horizon, paths=200, seed=seed)
+        lo, hi = np.quantile(found.paths.sum(axis=1), (0.1, 0.9))
+        held.append(lo <= values[steps:].sum() <= hi)
+    assert 0.65 <= np.mean(held) <= 0.97

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from simcost.errors import InputError
+from simcost.forecast.forecast import forecast
 from simcost.forecast.models.base import CleanedHistory
 from simcost.forecast.models.intermittent import Intermittent, is_intermittent
 from simcost.forecast.season import Season
 from simcost.rng import stream
+from simcost.trace.series.series import Grid, Series
 
 
 def seen(values):
@@ -83,3 +85,34 @@ def test_on_rarely_used_clusters_the_daily_rate_is_nearer_than_that_of_the_last_
             errors.append((abs(ours - actual), abs(past[-24:].mean() - actual)))
     ours, last_day = np.mean(errors, axis=0)
     assert ours < 0.75 * last_day
+
+
+BURSTY = np.array([92, 34, 3, 0.3, 0.3, 0.3, 1.3, 304, 6, 3.5, 83, 1.6, 4, 4])
+"""Days of a client of ServeGen, in thousands."""
+
+
+def test_the_paths_of_a_few_bursty_days_have_the_mean_of_the_forecast():
+    """Two days after these were 286,000 requests in the mean of the paths and 82,000 in the forecast: the largest day
+    was in most blocks, and the level error, cut at 0, multiplied that.
+    """
+    hours = np.zeros((len(BURSTY), 24))
+    hours[:, 9:13] = BURSTY[:, None] / 4
+    grid = Grid(start_s=0, step_s=3600)
+    found = forecast(Series(name="x", quantity="requests", grid=grid, values=hours.ravel()), 48, paths=2000)
+    assert found.model == "intermittent"
+    assert found.mean.sum() == pytest.approx(2 * BURSTY.mean(), rel=0.2)
+    assert found.paths.sum(axis=1).mean() == pytest.approx(found.mean.sum(), rel=0.1)
+
+
+def test_a_burst_in_the_last_days_may_come_again():
+    """No block of days began there, so that all paths of a client with one burst were 0."""
+    days = np.zeros((14, 24))
+    days[9, 9:13] = 5
+    paths = Intermittent().paths(seen(days.ravel()), 48, 2000, stream(2))
+    assert paths.sum(axis=1).mean() == pytest.approx(Intermittent().point(seen(days.ravel()), 48).sum(), rel=0.15)
+
+
+def test_a_large_first_day_is_not_the_size_of_all():
+    values = np.zeros((len(BURSTY), 24))
+    values[:, 9:13] = BURSTY[:, None] / 4
+    assert Intermittent().point(seen(values.ravel()), 24).sum() == pytest.approx(BURSTY.mean(), rel=0.3)

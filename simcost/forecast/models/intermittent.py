@@ -1,5 +1,6 @@
 """Rarely used models: demand that is 0 in most steps and comes in bursts."""
 
+import math
 from dataclasses import dataclass
 from itertools import product
 
@@ -37,16 +38,20 @@ class Bursts:
         """Weeks of whole days at a rate drawn per path, shape (count, horizon): zeros and bursts stay.
 
         A path's rate is the forecast times what another week of the history was relative to all: how long a
-        lively or a quiet time lasts is unknown.
+        lively or a quiet time lasts is unknown. Few weeks lie nearer to their own mean than to that of all time:
+        distances are those of one more week from the mean of so many.
         """
         totals = self.days.sum(axis=1)
         mean = float(totals.mean())
         if mean == 0:
             return np.zeros((count, self.horizon))
         seasons = -(-self.horizon // self.days.shape[1])
-        numbers = np.arange(len(self.days), dtype=np.float64)
+        numbers = np.resize(np.arange(len(self.days), dtype=np.float64), len(self.days) + WEEK - 1)  # all days alike
         drawn = base.draw_blocks(numbers, WEEK, WEEK + seasons, count, rng).astype(np.intp)
-        factor = self.rate / mean * totals[drawn[:, :WEEK]].mean(axis=1) / mean
+        weeks = max(len(self.days) / WEEK, 2.0)
+        apart = totals[drawn[:, :WEEK]].mean(axis=1) / mean - 1
+        lively = np.maximum(1 + math.sqrt((weeks + 1) / (weeks - 1)) * apart, 0.0)
+        factor = self.rate / mean * lively / max(float(lively.mean()), 1.0)
         found: Floats = self.days[drawn[:, WEEK:]].reshape(count, -1)[:, : self.horizon] * factor[:, None]
         return found
 
@@ -120,13 +125,15 @@ def _constants(totals: Floats) -> tuple[float, float]:
 def _tsb(totals: Floats, probability_constant: float, size_constant: float) -> Floats:
     """The rate forecast before each period and after the last, length len(totals) + 1.
 
-    The probability starts at its share of the first ten periods, the size at the first demand.
+    The probability starts at its share of the first ten periods, the size at its mean in them, or at the first demand
+    where that comes later.
     """
     some = totals > 0
     if not some.any():
         return np.zeros(len(totals) + 1)
     probability = float(some[:10].mean())
-    size = float(totals[some.argmax()])
+    first = totals[: max(10, int(some.argmax()) + 1)]
+    size = float(first[first > 0].mean())
     rates = [probability * size]
     for total in totals.tolist():
         probability += probability_constant * ((total > 0) - probability)

@@ -27,11 +27,17 @@ class Around:
     errors: Floats
     block: int
     floor: bool
+    either_sign: bool = False
+    """Blocks of errors come with both signs, equally often."""
 
     def draw(self, count: int, rng: np.random.Generator) -> Floats:
         """The forecast plus blocks of errors."""
-        block = min(self.block, len(self.errors))
-        found = self.point + base.draw_blocks(self.errors, block, len(self.point), count, rng)
+        block, steps = min(self.block, len(self.errors)), len(self.point)
+        noise = base.draw_blocks(self.errors, block, steps, count, rng)
+        if self.either_sign:
+            signs = rng.choice((-1.0, 1.0), (count, -(-steps // block)))
+            noise = noise * np.repeat(signs, block, axis=1)[:, :steps]
+        found: Floats = self.point + noise
         return np.maximum(found, 0.0) if self.floor else found
 
 
@@ -98,7 +104,20 @@ class SeasonalNaive(Fitting):
         back = lag if len(y) >= lag + season.short else min(lag, season.short)
         if len(y) < back + min(lag, season.short):
             return Scaled(point=point)
-        return Around(point=point, errors=y[back:] - y[:-back], block=season.short, floor=seen.floor)
+        errors = y[back:] - y[:-back]
+        if len(errors) < 2 * season.short:
+            return _around_few(point, errors, season.short, floor=seen.floor)
+        return Around(point=point, errors=errors, block=season.short, floor=seen.floor)
+
+
+def _around_few(point: Floats, errors: Floats, season: int, *, floor: bool) -> Around:
+    """The forecast with the differences of hardly more than one season, which nearly all blocks of a season share.
+
+    Blocks of half a season, around the end too, of either sign: else all paths move as the last season did.
+    """
+    block = max(season // 2, 1)
+    around = np.concatenate([errors, errors[: block - 1]])
+    return Around(point=point, errors=around, block=block, floor=floor, either_sign=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
