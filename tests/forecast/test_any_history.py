@@ -207,7 +207,7 @@ def test_days_of_nothing_at_the_end_are_told_whatever_the_horizon(idle: int, hor
     ("steps", "step_s", "horizon"), [(14, 86400, 7), (17, 86400, 7), (48, 3600, 24), (60, 3600, 24)]
 )
 def test_two_seasons_have_levels_that_hold_what_comes(steps: int, step_s: int, horizon: int) -> None:
-    """Two weeks of days had 80 % levels without any width, and of three hardly wider: all paths moved as the last did."""
+    """Two weeks of days had 80 % levels without any width: all paths moved as the last week had."""
     held = []
     for seed in range(40):
         rng = stream(seed, "two seasons")

@@ -250,3 +250,12 @@ def rewritten(file: Path, name: str) -> None:
     """The same rows under another name of the value."""
     text = file.read_text(encoding="utf-8")
     file.write_text(text.replace("timestamp,requests", f"timestamp,{name}"), encoding="utf-8")
+
+
+def test_a_horizon_of_months_is_that_of_the_calendar(tmp_path: Path) -> None:
+    """`3mo`, which `simcost forecast` takes, was refused: the next quarter had to be counted in days."""
+    zone = ("  budget: $900", "  budget: $900\n  timezone: Europe/Berlin")
+    question = settle(load(home(tmp_path, ("horizon: 6h", "horizon: 3mo"), zone)), seed=None, seeds=None)
+    assert question.source.horizon_s == (90 * 24 - 1) * 3600  # of February to April; the clocks go forward
+    with pytest.raises(FaultsError, match="'3mt' has the unknown unit 'mt'; .* e.g. 28d or 3mo"):
+        load(home(tmp_path, ("horizon: 6h", "horizon: 3mt")))

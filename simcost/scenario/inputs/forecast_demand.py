@@ -77,7 +77,9 @@ class ForecastDemand:
             width=ahead.width,
             growth=ahead.growth,
         )
-        [outlook] = look_ahead([series], lambda one: steps_ahead(one, ahead.horizon), asked, events=demand.events)
+        [outlook] = look_ahead(
+            [series], lambda one: steps_ahead(one, ahead.horizon, demand.timezone), asked, events=demand.events
+        )
         paths = outlook.futures if shapes is None else hourly(outlook.futures, shapes, demand.timezone, seed)
         read = [demand.history, *filter(None, [demand.hours]), *(name for one in streams for name in traces(one))]
         return cls(
