@@ -257,5 +257,5 @@ def test_a_horizon_of_months_is_that_of_the_calendar(tmp_path: Path) -> None:
     zone = ("  budget: $900", "  budget: $900\n  timezone: Europe/Berlin")
     question = settle(load(home(tmp_path, ("horizon: 6h", "horizon: 3mo"), zone)), seed=None, seeds=None)
     assert question.source.horizon_s == (90 * 24 - 1) * 3600  # of February to April; the clocks go forward
-    with pytest.raises(FaultsError, match="'3mt' has the unknown unit 'mt'; .* e.g. 28d or 3mo"):
+    with pytest.raises(FaultsError, match=r"'3mt' has the unknown unit 'mt'; .* e.g. 28d or 3mo"):
         load(home(tmp_path, ("horizon: 6h", "horizon: 3mt")))

@@ -20,7 +20,7 @@ class Ahead:
     """Horizon of a forecast, and its options."""
 
     horizon: HorizonSeconds
-    """Length of the run, which begins where the history ends; whole months (`3mo`) and years are those of the calendar."""
+    """Length of the run, which begins where the history ends; whole months (`3mo`) and years are of the calendar."""
     paths: Annotated[PositiveCount, Ge(2), Le(10_000)] = 200
     """Futures drawn; `seeds` of them are simulated, chosen so that they stand for all."""
     freq: str | None = None
