@@ -26,7 +26,7 @@ from views.text import headline, on_page, plain, same_command
 
 WORK = "forecast"
 KINDS = ("csv", "gz", "parquet")
-FIELDS = {"--by": "Columns that name a series", "--json": "forecast.json"}
+FIELDS = {"--by": "Columns that name a series", "--json": "forecast.json", "--model": "Model"}
 """Fields and files of this page alone, by the options that mean the same."""
 LONGEST = 50_000  # characters of events
 EXAMPLE = """\

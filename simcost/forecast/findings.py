@@ -11,13 +11,13 @@ from simcost.forecast.cleaning import History
 from simcost.forecast.growth import MeasuredGrowth
 from simcost.forecast.level_error import Levels
 from simcost.forecast.models.base import CleanedHistory, ForecastModel
-from simcost.forecast.models.combination import Picked
+from simcost.forecast.models.combination import RECENT_DAYS, Combination, Picked
 from simcost.forecast.models.intermittent import Intermittent
 from simcost.forecast.models.level_shift import idle_at_the_end
 from simcost.forecast.models.long_horizon import Planning, weeks_idle
 from simcost.forecast.models.members import Flat, SeasonalNaive
 from simcost.forecast.models.registry import remarks
-from simcost.forecast.models.selection import ModelSelection
+from simcost.forecast.models.selection import FEW_DAYS, ModelSelection
 from simcost.forecast.names import GrowthMode
 from simcost.forecast.quantiles import quantiles
 from simcost.forecast.season import Season
@@ -40,6 +40,8 @@ NEIGHBOURS = 6
 """Steps, or days of the same weekday, that an end is compared with, at most."""
 FEW_HORIZONS = 5
 """Horizons one after the other in a backtest, below which the coverage of totals weeks ahead cannot be told."""
+APART = 0.15
+"""Share by which a total is above that of the last week, or below it as much, that is worth a word."""
 SKEWED = 0.1
 """Relative distance of the point forecast's total from the median total worth a word."""
 
@@ -276,6 +278,24 @@ def of_total(mean: Floats, paths: Floats, factor: float) -> Iterator[Finding]:
             "skewed",
             f"the steps of the point forecast add up to {total:.4g}, outside the middle 80 % of the paths' totals "
             f"({lo:.4g} to {hi:.4g}): demand comes in bursts; take totals and peaks from the paths",
+        )
+
+
+def of_last_week(history: History, paths: Floats, model: ForecastModel) -> Iterator[Finding]:
+    """That a history too short to know the week goes on from its last days, far from the same days of a week before."""
+    day, week = history.season.short, history.season.long
+    if week is None or not week <= len(history) < RECENT_DAYS * day:
+        return
+    if paths.shape[1] < FEW_DAYS * day or not isinstance(model, Combination | Picked):
+        return
+    repeated = np.resize(np.nan_to_num(history.raw[-week:]), paths.shape[1]).mean()
+    ratio = float(paths.mean() / repeated) if repeated > 0 else 1.0
+    if not 1 / (1 + APART) <= ratio <= 1 + APART:
+        yield _finding(
+            "week",
+            f"the total is {ratio:.2f} times that of the same days of the last week: a history of "
+            f"{plural(len(history) // day, 'day')} does not tell weekdays from weekends, and the forecast goes on from "
+            f"its last days; from {RECENT_DAYS} days on it knows the week; --model seasonal-naive-week repeats it",
         )
 
 

@@ -14,6 +14,7 @@ from simcost.forecast.findings import (
     of_backtest,
     of_growth,
     of_history,
+    of_last_week,
     of_levels,
     of_model,
     of_paths,
@@ -171,6 +172,7 @@ def _futures(series: Series, refits: Refits, model: ForecastModel, ahead: Fitted
         *of_backtest(history, tested, model, asked.growth, stated=stated),
         *of_levels(factors, asked.width, asked.adapt_days, learnt),
         *of_paths(asked.paths, asked.levels),
+        *of_last_week(history, samples, model),
     ]
     if asked.paths > 1:
         notes += of_width(bands, seen, model)

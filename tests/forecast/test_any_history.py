@@ -218,3 +218,17 @@ def test_two_seasons_have_levels_that_hold_what_comes(steps: int, step_s: int, h
         lo, hi = np.quantile(found.paths.sum(axis=1), (0.1, 0.9))
         held.append(lo <= values[steps:].sum() <= hi)
     assert 0.65 <= np.mean(held) <= 0.97
+
+
+@pytest.mark.parametrize(
+    ("days", "horizon", "told"), [(7, 168, True), (14, 48, True), (7, 24, False), (21, 168, False)]
+)
+def test_a_week_that_a_short_history_does_not_know_is_told(days: int, horizon: int, told: bool) -> None:
+    """The week after seven days that end on a Sunday was forecast at 0.6 times them, without a word."""
+    hours = np.arange(days * 24)
+    rate = 1000 * (1 + 0.6 * np.sin(hours * 2 * np.pi / 24)) * np.where(hours // 24 % 7 > 4, 0.5, 1.0)
+    found = forecast(series(rate * np.exp(stream(1, "week").normal(0, 0.1, len(hours)))), horizon)
+    said = [note["message"] for note in found.findings if note["kind"] == "week"]
+    assert [f"times that of the same days of the last week: a history of {days} days" in one for one in said] == (
+        [True] if told else []
+    )
