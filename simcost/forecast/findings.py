@@ -215,7 +215,7 @@ def of_backtest(
         )
     elif found.best == "seasonal-naive":
         yield _finding("naive", f"nothing beats repeating the last season over {len(found.origins)} origins")
-    yield from _of_coverage(found, _untested(model, growth))
+    yield from _of_coverage(found, history.season.word, _untested(model, growth))
 
 
 def _untested(model: ForecastModel, growth: GrowthMode) -> str:
@@ -227,12 +227,12 @@ def _untested(model: ForecastModel, growth: GrowthMode) -> str:
     )
 
 
-def _of_coverage(found: Backtest, untested: str) -> Iterator[Finding]:
+def _of_coverage(found: Backtest, season: str, untested: str) -> Iterator[Finding]:
     """Coverage that the lowest level reached, where sums or peaks were missed clearly more often than it promises."""
     kept = min(found.coverage, key=lambda one: one.level, default=None)
     if kept is None:
         return
-    shares = (("day totals", kept.days), ("totals", kept.totals), ("peaks", kept.peaks))
+    shares = ((f"{season} totals", kept.days), ("totals", kept.totals), ("peaks", kept.peaks))
     reached = [(what, 100 * share) for what, share in shares if share is not None]
     low = [f"{share:.0f} % of the {what}" for what, share in reached if share < kept.level - SHORT_OF]
     if low:

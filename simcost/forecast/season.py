@@ -19,6 +19,11 @@ class Season:
         """Steps between the origins of a backtest: a day; a week of days; a month of weeks or months."""
         return self.short if self.long or self.short == 7 else max(1, self.short // 12)
 
+    @property
+    def word(self) -> str:
+        """Length of the short season in words."""
+        return "day" if self.long else "week" if self.short == 7 else "year"
+
 
 def season_of(grid: Grid) -> Season:
     """The seasons that demand has by nature on a grid of this step.

@@ -57,6 +57,15 @@ def step_word(step: str) -> str:
     return span(1, step).removeprefix("1 ")
 
 
+def seasons(step: str) -> str:
+    """Seasons whose totals a backtest compares.
+
+    >>> seasons("1h"), seasons("1d"), seasons("1mo")
+    ('days', 'weeks', 'years')
+    """
+    return {"1d": "weeks", "1w": "years", "1mo": "years"}.get(step, "days")
+
+
 def moment(entry: Document, timestamp: str) -> str:
     """`2024-05-12T08:00:00Z` as `2024-05-12 08:00 UTC`; where steps are days or longer, the date."""
     if entry["history"]["step"].endswith(("d", "w", "mo")):

@@ -196,8 +196,10 @@ def backtest(entry: Document) -> Table:
 
 
 def coverage(entry: Document) -> Table:
-    """Shares of the actual values inside the levels."""
+    """Shares of the actual values inside the levels; `days` are seasons, and shown as what they are."""
+    seasons = forecast_wording.seasons(entry["history"]["step"])
+    columns = {"of steps": "steps", f"of {seasons}": "days", "of totals": "totals", "of peaks": "peaks"}
     return [
-        {"level": f"{level} %", **{f"of {what}": share(kept[what]) for what in ("steps", "days", "totals", "peaks")}}
+        {"level": f"{level} %", **{column: share(kept[what]) for column, what in columns.items()}}
         for level, kept in (entry["backtest"] or {"coverage": {}})["coverage"].items()
     ]
