@@ -77,7 +77,10 @@ def of_history(
     known = history.raw[np.isfinite(history.raw)]
     zeros = float(np.mean(known == 0))
     if float(np.ptp(seen.values)) == 0:
-        yield _finding("constant", "the history is constant: so are the forecast and its levels")
+        levels = "so are the forecast and its levels"
+        if isinstance(model, Planning):
+            levels = "so is the forecast, and its levels rest on usual changes alone"
+        yield _finding("constant", f"the history is constant: {levels}")
     elif zeros > 0.5:
         yield _finding("intermittent", f"{100 * zeros:.0f} % of the history is 0: relative errors say little")
     stopped = 0 if isinstance(model, Intermittent) else idle_at_the_end(history.raw, max(season // 4, LEAST_IDLE))

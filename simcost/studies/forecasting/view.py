@@ -21,6 +21,10 @@ GROWTH = (
     "Goes on: the share of it in the point forecast, less where it is doubtful; it halves in 3 years. What is stated "
     "comes in its place, never on top."
 )
+STATED = (
+    "Adds in total: to the point forecast, with all ranges at their medians. The total above is the mean of the paths, "
+    "which is larger where ranges reach farther up than down."
+)
 NAIVE = "against naive: error over that of repeating the last season, in the backtest; below 1 is better"
 _DAYS = 31
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -86,7 +90,7 @@ def of_series(document: Document, name: str, picture: Document | None) -> list[P
         Part(title=f"Forecast of {name}", titled=False, said=said, chart=fan, sketch=sketch(entry)),
         Part(title=f"Stated for {name}", chart=effects),
         Part(title=f"{of}Growth", titled=False, rows=growth(entry), said=[GROWTH] if growth(entry) else []),
-        Part(title=f"{of}Stated", titled=False, rows=stated(entry)),
+        Part(title=f"{of}Stated", titled=False, rows=stated(entry), said=[STATED] if stated(entry) else []),
         Part(title=f"{of}Backtest", titled=False, rows=backtest(entry), said=naive),
         Part(title=f"{of}Coverage", titled=False, rows=inside, said=[COVERAGE] if inside else []),
         Part(title=f"{of}Cleaning", said=forecast_wording.cleaning(entry)),
