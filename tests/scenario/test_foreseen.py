@@ -130,6 +130,7 @@ def test_all_futures_are_simulated_where_seeds_allow_it(tmp_path: Path) -> None:
             ("events: [", "events: [{kind: growth, name: new, factor: 2, per: year}, "),
             "'new' is the name of the event in line 7 too",
         ),
+        (("paths: 40}", "paths: 40, growth: stated}"), "stated, but no event of kind growth is in demand.events"),
         (("start: +2h", "start: soon"), "soon"),
         (("gaps: poisson", "gaps: {kind: bootstrap, trace: none.parquet}"), "no file 'none.parquet'"),
     ],
@@ -138,6 +139,16 @@ def test_a_fault_is_located(tmp_path: Path, change: tuple[str, str], fault: str)
     found = [str(fault) for fault in find_faults(home(tmp_path, change))]
     assert len(found) == 1, found
     assert fault in found[0]
+
+
+def test_growth_counted_twice_is_a_fault_of_the_file(tmp_path: Path) -> None:
+    """`simcost check` found nothing, and the run refused it."""
+    changes = (
+        ("paths: 40}", "paths: 40, growth: measured}"),
+        ("events: [", "events: [{kind: growth, name: plan, factor: 2}, "),
+    )
+    [found] = map(str, find_faults(home(tmp_path, *changes)))
+    assert "5:46: demand.forecast.growth: measured, and event 'plan' states growth, which would count twice" in found
 
 
 def test_neither_workload_nor_demand(tmp_path: Path) -> None:

@@ -135,6 +135,7 @@ def _demand_faults(demand: Demand, node: YamlNode | None, folder: Path, file: st
     if node is None or place is None:
         return
     yield from _stream_faults(demand.requests, node.get("requests"), folder, file)
+    yield from _growth_faults(demand, node, file)
     if _short(folder, demand.history):
         from simcost.scenario.inputs.forecast_demand import day_shapes, history_of
 
@@ -143,6 +144,20 @@ def _demand_faults(demand: Demand, node: YamlNode | None, folder: Path, file: st
         if not unread:
             hours = node.get("hours") or place
             yield from _refused(hours, file, lambda: day_shapes(demand, history_of(demand, folder)[0], folder))
+
+
+def _growth_faults(demand: Demand, node: YamlNode, file: str) -> Iterator[Fault]:
+    """Growth that is both measured and stated, or stated without an event of it."""
+    ahead, events = node.get("forecast"), [event.name for event in demand.events if event.kind == "growth"]
+    asked = ahead.get("growth") if ahead is not None else None
+    if asked is None:
+        return
+    if demand.forecast.growth == "measured" and events:
+        message = f"measured, and event {events[0]!r} states growth, which would count twice; leave one of them out"
+        yield fault_at(asked, message, file)
+    if demand.forecast.growth == "stated" and not events:
+        message = "stated, but no event of kind growth is in demand.events; add one, or write none"
+        yield fault_at(asked, message, file)
 
 
 def _job_faults(log: JobLog, node: YamlNode | None, folder: Path, file: str) -> Iterator[Fault]:
