@@ -304,6 +304,9 @@ def verdict(rows: list[Document], misses: float, judged: int, earlier: int) -> s
         told = f"every predictor misses more than allowed {over}, whatever its headroom; {foresight}"
         return f"{told}; {least['name']} misses least, {format_share(least['missed'])}"
     best = min(met, key=lambda row: row["usd_per_month"])
+    if all(row["met"] and row["usd_per_month"] == best["usd_per_month"] for row in rows):
+        cost = format_usd(best["usd_per_month"])
+        return f"all predictors cost the same {over}, {cost} a month, perfect foresight too: a forecast saves nothing"
     told = f"{best['name']} is the cheapest predictor {over}: {format_usd(best['usd_per_month'])} a month"
     if not rows[0]["met"]:
         told += f"; following the last value misses {format_share(rows[0]['missed'])}, whatever its headroom"

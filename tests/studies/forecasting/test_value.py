@@ -58,7 +58,7 @@ def test_a_demand_that_one_replica_takes_is_no_question(tmp_path: Path) -> None:
     flat = table(tmp_path / "flat.csv", np.full(240, 360.0))
     found = value_file(flat, replace(FLEET, per_replica=360.0), days=2, reading=READING)
     assert found["verdict"].startswith("one replica takes 360/s, and flat never needs more than 0.1/s (360 an hour)")
-    assert "cheapest" in value_file(flat, FLEET, days=2, reading=READING)["verdict"]
+    assert value_file(flat, FLEET, days=2, reading=READING)["verdict"].startswith("all predictors cost the same")
 
 
 def test_an_order_knows_the_steps_that_have_ended_when_it_is_placed(rhythm: Path) -> None:
@@ -142,6 +142,10 @@ def test_the_cheapest_is_of_those_that_meet_what_is_allowed() -> None:
     assert verdict(rows, 0.01, 3, 0).endswith("perfect foresight would save $9.00 more")
     rows[1] |= {"usd_per_month": 20.0, "above_perfect_usd": -1.0}  # whole replicas: fewer where it misses more
     assert verdict(rows, 0.01, 3, 0).endswith("perfect foresight would save nothing more")
+    same = [one | {"usd_per_month": 20.0, "met": True, "above_perfect_usd": 0.0} for one in rows]
+    assert verdict(same, 0.01, 3, 0).startswith(
+        "all predictors cost the same over 3 days at 1.0 % missed, $20.00 a month"
+    )
 
 
 @pytest.mark.parametrize(
