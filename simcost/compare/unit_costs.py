@@ -190,8 +190,15 @@ def energy_per_month(results: Sequence[RunResult]) -> Document | None:
         "pue": first.pue,
         "g_per_kwh": first.g_per_kwh,
         "unknown": list(first.unknown),
-        "assumptions": list(first.assumptions),
+        "assumptions": [*first.assumptions, *_of_api(results)],
     }
+
+
+def _of_api(results: Sequence[RunResult]) -> list[str]:
+    """That the energy of an API is not in it, where one answers."""
+    served = [run.served for run in results if run.served is not None]
+    answers = sum(run.overflowed or 0 for run in served)
+    return ["the energy of what an API answers is not known, and not counted"] if answers else []
 
 
 def _per(usd: float, count: float) -> float | None:

@@ -10,7 +10,7 @@ from simcost.compare.significance import negligible_usd
 from simcost.compare.slo_risk import keeps_spot
 from simcost.compare.unit_costs import answered, unit_costs
 from simcost.slo import Check
-from simcost.units import LARGEST_SHARE, format_seconds, format_share, format_usd, format_usd_range
+from simcost.units import LARGEST_SHARE, format_seconds, format_share, format_usd, format_usd_range, how_many
 
 GPU_TIME = {
     "requests": "requests",
@@ -115,7 +115,8 @@ def missed_targets(plan: PlanSummary) -> str:
     if not late:
         return missed(plan.broken) + _unasked(plan)
     named = [f"{missed(one.broken) or 'the SLO'} of {one.name}" for one in late[:_SHOWN]]
-    more = f", and the targets of {len(late) - _SHOWN} more services" if len(late) > _SHOWN else ""
+    rest = len(late) - _SHOWN
+    more = f", and the targets of {how_many(rest, 'more service', 'more services')}" if rest > 0 else ""
     of_jobs = missed([check for check in plan.broken if _is_of_jobs(check)])
     return f"{of_jobs}{', ' if of_jobs else ''}{', '.join(named)}{more}"
 
@@ -170,6 +171,10 @@ def _long(value_s: float, target_s: float) -> str:
 
 def verdict(comparison: Comparison) -> str:
     """Verdict: the plan to take, its cost a month, the difference, and what to do next."""
+    if comparison.risk is None and not any(map(_measured, comparison.plans)):
+        least = comparison.ranked[0]
+        why = "no request came, so that there is no request to measure"
+        return f"No plan can be judged: {why}; {least.name} costs {format_usd(least.per_month_usd.mean)} a month."
     if len(comparison.plans) == 1:
         only = comparison.baseline
         return " ".join([_single(comparison, only), *(cautions(only) if only.eligible else ())])
@@ -177,6 +182,11 @@ def verdict(comparison: Comparison) -> str:
     if best is None:
         return _none(comparison, comparison.ranked[0])
     return " ".join([_best(comparison, best), *_less_work(best, _second(comparison)), *cautions(best)])
+
+
+def _measured(plan: PlanSummary) -> bool:
+    """False for a plan that misses its SLO since no request came in any run."""
+    return plan.met or bool(plan.trained) or any(run.requests["arrived"] for run in plan.served)
 
 
 def cautions(plan: PlanSummary) -> list[str]:

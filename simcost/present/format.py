@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Self
 
 from simcost.units import (
+    LARGEST_SHARE,
     SMALLEST_SHARE,
     Formatted,
     format_amount,
@@ -44,6 +45,8 @@ share = _known(format_share)
 
 
 def _changed(value: float) -> str:
+    if abs(value) > LARGEST_SHARE:
+        return format_share(value)
     if shown := round(100 * value, 1):
         return f"{shown:+,.1f} %"
     return "0.0 %" if abs(value) <= SMALLEST_SHARE else f"{'+' if value > 0 else ''}{format_share(value)}"

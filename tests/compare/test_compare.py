@@ -119,6 +119,16 @@ def test_a_plan_without_completed_requests_misses() -> None:
     json.dumps(document(compared, PROVENANCE, []), allow_nan=False)
 
 
+def test_without_requests_no_plan_can_be_judged() -> None:
+    """It read `No plan meets the SLO; dead comes closest`, where the review said that none can be judged."""
+    dead = result("dead", 0, 5.0, report(None, None))
+    assert dead.served is not None
+    idle = replace(dead, served=replace(dead.served, requests=dict.fromkeys(dead.served.requests, 0)))
+    assert verdict(of([idle])) == (
+        "No plan can be judged: no request came, so that there is no request to measure; dead costs $152.08 a month."
+    )
+
+
 @pytest.mark.parametrize(("unfinished", "kinds"), [(5, []), (6, ["unfinished-requests"])])
 def test_many_requests_that_had_not_ended_are_a_finding(unfinished: int, kinds: list[str]) -> None:
     """Latencies are of requests that completed: the slowest are not in them."""

@@ -28,6 +28,11 @@ def test_jobs_that_wait_too_long_are_named_beside_a_service_that_is_late() -> No
     assert missed_targets(plan(FUTURES, late=(TTFT,))) == "TTFT p95 2 s (target 1 s) of chat"
 
 
+def test_a_service_more_is_one() -> None:
+    """It read `the targets of 1 more services`."""
+    assert missed_targets(plan(TTFT, late=(TTFT,) * 4)).endswith(" of chat, and the targets of 1 more service")
+
+
 @pytest.mark.parametrize(("arrived", "why"), [(0, ": no request to measure"), (5, "")])
 def test_futures_without_requests_say_why_they_miss(arrived: int, why: str) -> None:
     said = missed_targets(plan(FUTURES, arrived=arrived))

@@ -101,6 +101,7 @@ def test_a_share_is_nothing_or_all_only_where_it_is() -> None:
         "0.0 %",
         "0.0 %",
     ]
+    assert share_change(256552.8) == "> 999,999 %", "as the verdict writes it"
     assert negligible_usd(1e6) / 1e6 == SMALLEST_SHARE, "plans that cost the same show no change"
     assert [share(value) for value in (0.99999, 1.0, 0.0004, -0.0001, 0.0)] == [
         "99.9+ %",

@@ -11,6 +11,7 @@ from typing import Any
 from simcost.billing import Charge
 from simcost.compare.unit_costs import labels
 from simcost.studies.review.result import ChargeOfMonth, CommitmentOfMonth, Document, PriceFlip
+from simcost.studies.review.wording import is_good_enough
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 Plan = Mapping[str, Any]
@@ -36,17 +37,21 @@ def charges_of(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> list[ChargeOfMo
             charge=charge["charge"],
             quantity=fsum(row["consumed_quantity"] for row in groups[charge["charge"]]) / months,
             unit=groups[charge["charge"]][0]["consumed_unit"],
-            list_unit_price_usd=_single(row["list_unit_price_usd"] for row in groups[charge["charge"]]),
+            list_unit_price_usd=_mean_list_price(groups[charge["charge"]]),
+            is_mean_price=len({row["list_unit_price_usd"] for row in groups[charge["charge"]]}) > 1,
             usd=charge["usd_per_month"],
         )
         for charge in plan["charges"]
     ]
 
 
-def _single(values: Iterable[float]) -> float | None:
-    """The value that all have to three digits in a thousand; None where they differ."""
-    found = list(values)
-    return found[0] if max(found) - min(found) <= 1e-3 * abs(found[0]) else None
+def _mean_list_price(rows: Sequence[Mapping[str, Any]]) -> float | None:
+    """The list price that all have, or else the mean of a unit, as of tiers; None of nothing."""
+    prices = {row["list_unit_price_usd"] for row in rows}
+    quantity = fsum(row["consumed_quantity"] for row in rows)
+    if len(prices) == 1:
+        return float(prices.pop())
+    return fsum(row["list_cost_usd"] for row in rows) / quantity if quantity else None
 
 
 def charge_rows(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -129,7 +134,7 @@ def price_flips(document: Document, spending: Sequence[OnDemandSpending]) -> lis
 
 
 def _eligible(plan: Plan) -> bool:
-    return bool(plan["slo"]["met"]) and not (plan["quality"] and plan["quality"]["met"] is False)
+    return bool(plan["slo"]["met"]) and is_good_enough(plan)
 
 
 def _flips_of(price: OnDemandSpending, best: str, plans: Sequence[Plan]) -> Iterator[PriceFlip]:

@@ -96,6 +96,8 @@ def _bought(group: Mapped, buy: Mapped) -> str:
         words.append(f"{'and ' if words else ''}{count(spot['nodes'])} spot {spot['offer']}{price}")
     if group.get("or_buy"):
         words.append(f"or {len(group['or_buy'])} more kinds")
+    if group.get("overflow"):
+        words.append(f"API {group['overflow']['api']} for the overflow")
     return ", ".join(words)
 
 

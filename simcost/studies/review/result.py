@@ -32,7 +32,9 @@ class ChargeOfMonth:
     quantity: float
     unit: str
     list_unit_price_usd: float | None
-    """None where charges of several prices are one."""
+    """None of nothing."""
+    is_mean_price: bool
+    """True where charges of several prices are one, as of tiers."""
     usd: float
 
 

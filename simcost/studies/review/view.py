@@ -11,7 +11,7 @@ from simcost.compare.verdict import GPU_TIME
 from simcost.present.format import NONE, amount, count, exact, seconds, share, share_change, usd, usd_margin
 from simcost.present.parts import Part, Table, fact, fact_name
 from simcost.studies.review.condensed import condensed, limits_of_services, terms_by_group
-from simcost.studies.review.result import Review, WrittenReview
+from simcost.studies.review.result import ChargeOfMonth, Review, WrittenReview
 from simcost.studies.review.wording import NOT_SIMULATED, chosen_plan, measure, name_of, target
 from simcost.units import Formatted
 
@@ -198,7 +198,9 @@ def _unit_rows(plan: Any) -> Iterator[tuple[str, str, str]]:
     if costs["usd_per_completed_job"] is not None:
         yield "$/job", usd(costs["usd_per_completed_job"]), "all costs of the plan in it"
     if energy.get("gco2e_per_month") is not None:
-        yield "CO2e per month", f"{count(energy['gco2e_per_month'] / 1000)} kg", "location-based, use alone"
+        of_api = plan.get("overflow", {}).get("requests")
+        basis = "location-based, use alone" + ("; without that of the API" if of_api else "")
+        yield "CO2e per month", f"{count(energy['gco2e_per_month'] / 1000)} kg", basis
 
 
 def _terms(review: Review) -> Part:
@@ -229,7 +231,11 @@ def _demand(review: Review) -> Part:
         {
             "Requests": count(demand.requests),
             "Requests/s": amount(demand.per_s),
-            f"Busiest {seconds(demand.window_s)}, requests/s": amount(demand.busiest_per_s),
+            **(
+                {f"Busiest {seconds(demand.window_s)}, requests/s": amount(demand.busiest_per_s)}
+                if demand.busiest_per_s is not None
+                else {}
+            ),
             "Output tokens per answer": amount(demand.output_tokens_per_request),
         }
     ]
@@ -317,6 +323,12 @@ def _price(value: float | None, unit: str = "") -> str:
     return Formatted(f"${exact(value)}{f'/{unit}' if unit else ''}", value)
 
 
+def _list_price(charge: ChargeOfMonth) -> str:
+    """Of a unit; of several prices, as of tiers, their mean."""
+    price, unit = charge.list_unit_price_usd, _unit(charge.unit)
+    return f"{usd(price)}/{unit} in the mean" if charge.is_mean_price and price is not None else _price(price, unit)
+
+
 def _unit(unit: str) -> str:
     """`1M tokens` for the unit of the bill."""
     return unit.replace("1000000 Tokens", "1M tokens")
@@ -328,7 +340,7 @@ def _charges(review: Review) -> Part:
             "Plan": charge.plan,
             "Charge": charge.charge,
             "Quantity a month": f"{count(charge.quantity)} {_unit(charge.unit)}",
-            "List price": _price(charge.list_unit_price_usd, _unit(charge.unit)),
+            "List price": _list_price(charge),
             "USD a month": usd(charge.usd),
         }
         for charge in review.charges

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from simcost.present.format import exact, seconds, share, share_change, usd
+from simcost.present.format import amount, exact, seconds, share, share_change, usd
 from simcost.studies.review.result import Document
 
 NOT_SIMULATED = "Not simulated"
@@ -28,11 +28,21 @@ def recommendation(document: Document) -> str:
     """The plan to take, why, and its cost."""
     plan = chosen_plan(document)
     cost = f"{usd(plan['cost_usd']['per_month'])} a month"
+    alone = len(document["plans"]) == 1
     if _is_unasked(plan):
         return f"No plan can be judged: no request came; {plan['name']} costs {cost}."
+    if document["best"] is None and plan["slo"]["met"]:
+        lacks = f"meets the SLO at {cost}, but its model is not good enough"
+        return (
+            f"Do not take {plan['name']}: it {lacks}."
+            if alone
+            else f"Take none of these plans: {plan['name']} {lacks}."
+        )
     if document["best"] is None:
+        if alone:
+            return f"Do not take {plan['name']} as it is: it misses the SLO, at {cost}."
         return f"Take none of these plans as it is: {plan['name']} comes closest to the SLO, at {cost}."
-    if len(document["plans"]) == 1:
+    if alone:
         return f"Take {plan['name']}: it meets the SLO at {cost}."
     return f"Take {plan['name']}: the cheapest plan that meets the SLO, {cost}."
 
@@ -49,10 +59,34 @@ def chosen_plan(document: Document) -> Mapping[str, Any]:
     return next(plan for plan in document["plans"] if plan["name"] == name)
 
 
+def is_good_enough(plan: Mapping[str, Any]) -> bool:
+    """True unless the model of a plan, or of one of its services, is below the quality that is asked for."""
+    return not any(one["quality"] and one["quality"]["met"] is False for one in (plan, *plan.get("services", ())))
+
+
 def badge(document: Document) -> str:
-    """The SLO of the chosen plan in words."""
+    """The SLO of the chosen plan in words, and its quality where that is too low."""
+    poor = "" if is_good_enough(chosen_plan(document)) else f"; {_too_low(document)}"
+    return f"{_slo(document)}{poor}"
+
+
+def _too_low(document: Document) -> str:
+    """`quality too low: mmlu 65.3, at least 70 asked for`."""
+    plan, asked = chosen_plan(document), document["quality"]
+    below = [one for one in (plan, *plan.get("services", ())) if one["quality"] and one["quality"]["met"] is False]
+    scores = ", ".join(dict.fromkeys(_score(one["quality"]) for one in below))
+    return f"quality too low: {scores}, at least {exact(asked['at_least'])} asked for"
+
+
+def _score(quality: Mapping[str, Any]) -> str:
+    return f"{quality['metric']} {'not known' if quality['value'] is None else exact(quality['value'])}"
+
+
+def _slo(document: Document) -> str:
     plan = chosen_plan(document)
     slo = plan["slo"]
+    if _is_unasked(plan):
+        return "SLO not measured: no request came"
     if not slo["met"]:
         return f"SLO missed: {slo['missed']}"
     if "services" in plan:
@@ -88,6 +122,8 @@ def decision(document: Document) -> str:
         return (
             "A demand with requests, or a longer run: none came, so that no plan can be judged. No spend is asked for."
         )
+    if document["best"] is None and plan["slo"]["met"]:
+        return "A better model, or another limit of quality; then run the scenario again. No spend is asked for."
     if document["best"] is None:
         return "More capacity, other hardware or another SLO; then run the scenario again. No spend is asked for."
     return f"Approve {plan['name']} at {usd(plan['cost_usd']['per_month'])} a month, for the demand described below."
@@ -108,8 +144,7 @@ def _why(plan: Mapping[str, Any], chosen: Mapping[str, Any]) -> str:
         cost += f" ({share_change(usd_per_month / chosen_usd - 1)} against {chosen['name']})"
     if not plan["slo"]["met"]:
         return f"misses {plan['slo']['missed'] or 'the SLO'}; {cost}"
-    quality = plan["quality"]
-    if quality and quality["met"] is False:
+    if not is_good_enough(plan):
         return f"its model is not good enough; {cost}"
     return f"meets the SLO, {cost}"
 
@@ -123,14 +158,21 @@ def risks(document: Document) -> Iterator[str]:
         yield f"{plan['name']} meets the SLO on average; by itself in {alone} of {runs} replications."
     if runs == 1 and not document["deterministic"]:
         yield "One replication: no interval says how far these figures may be off."
-    used = slo["error_budget_used"]
-    if used is not None and used > _LARGE_BUDGET:
-        yield f"{plan['name']} consumes {share(used)} of its error budget: little room for more demand."
+    for name, used in _error_budgets(plan):
+        if used is not None and used > _LARGE_BUDGET:
+            yield f"{name} consumes {share(used)} of its error budget: little room for more demand."
     if slo["hours_missed"]:
-        hours = round(slo["hours_missed"], 2)
-        yield f"{plan['name']} misses the SLO in {exact(hours)} hour{'' if hours == 1 else 's'} of the run."
+        hours = amount(slo["hours_missed"])
+        yield f"{plan['name']} misses the SLO in {hours} hour{'' if hours == '1' else 's'} of the run."
     yield from _near(document)
     yield from _prices(plan)
+
+
+def _error_budgets(plan: Mapping[str, Any]) -> list[tuple[str, float | None]]:
+    """Of each service, where there are several: the plan then has none of its own."""
+    own = (plan["name"], plan["slo"]["error_budget_used"])
+    services = plan.get("services", ())
+    return [own, *((f"{one['name']} under {plan['name']}", one["slo"]["error_budget_used"]) for one in services)]
 
 
 def _near(document: Document) -> Iterator[str]:

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from simcost.compare import plan_levels
+from simcost.studies.review.money import _mean_list_price
 from simcost.studies.review.plan_terms import terms_of
-from simcost.studies.review.view import _allocation, _basis_of_peak, _checked, _figure_rows, _use
-from simcost.studies.review.wording import decision, recommendation, risks
+from simcost.studies.review.result import ChargeOfMonth
+from simcost.studies.review.view import _allocation, _basis_of_peak, _checked, _figure_rows, _list_price, _use
+from simcost.studies.review.wording import badge, decision, recommendation, rejected, risks
 
 
 @pytest.mark.parametrize(
@@ -130,3 +132,79 @@ def test_spot_nodes_of_a_cluster_are_among_its_terms() -> None:
     plan["training"] = {"kind": "spot", "gpus": 0, "spot": spot}
     [terms] = terms_of(plan, {"name": "mixed", "gpus": 24, "prices": []})
     assert terms.terms == "3 spot aws/p4d.24xlarge at $5/h", "no node of it is on demand"
+
+
+def judged(name: str = "a", *, met: bool = True, value: float | None = 65.3) -> dict[str, Any]:
+    """A plan whose model is not good enough."""
+    slo = {"met": met, "attainment": 0.994, "target": 0.99, "missed": "attainment 98 % (target 99 %)"}
+    quality = {"metric": "mmlu", "value": value, "met": False}
+    cost = {"per_month": 1381.0}
+    return {"name": name, "slo": slo, "quality": quality, "cost_usd": cost, "requests": {"arrived": 5}}
+
+
+def test_a_model_that_is_not_good_enough_asks_for_no_capacity() -> None:
+    """It read `a comes closest to the SLO`, `SLO met` and `More capacity, other hardware or another SLO`."""
+    quality = {"metric": "mmlu", "at_least": 70.0}
+    document: dict[str, Any] = {"plans": [judged(), judged("b")], "best": None, "closest": "a", "quality": quality}
+    assert recommendation(document) == (
+        "Take none of these plans: a meets the SLO at $1,381 a month, but its model is not good enough."
+    )
+    assert badge(document) == (
+        "SLO met: 99.4 % of requests within all limits, target 99 %; quality too low: mmlu 65.3, at least 70 asked for"
+    )
+    assert decision(document).startswith("A better model, or another limit of quality;")
+    document["plans"] = [judged(value=None)]
+    assert recommendation(document).startswith("Do not take a: it meets the SLO at $1,381 a month, but")
+    assert "quality too low: mmlu not known, at least 70" in badge(document)
+
+
+def test_the_quality_of_services_counts() -> None:
+    """Of several services the plan has no quality of its own: a plan that was rejected for it read `meets the SLO`."""
+    plan = judged() | {"quality": None, "services": [judged("chat")]}
+    best = judged("best") | {"quality": None}
+    document = {"plans": [plan, best], "best": "best", "closest": "best"}
+    assert list(rejected(document)) == ["a: its model is not good enough; $1,381 a month (0.0 % against best)."]
+
+
+def test_of_one_plan_that_misses_nothing_is_said_of_others() -> None:
+    document = {"plans": [judged(met=False)], "best": None, "closest": "a"}
+    assert recommendation(document) == "Do not take a as it is: it misses the SLO, at $1,381 a month."
+
+
+def test_services_that_use_up_their_error_budget_are_a_risk() -> None:
+    """Of several services the plan has no error budget of its own, and nothing was said."""
+    slo = {"met_share": 1.0, "error_budget_used": None, "hours_missed": 0.111}
+    services = [{"name": name, "slo": {"error_budget_used": used}} for name, used in (("chat", 0.616), ("code", 0.4))]
+    plan = {"name": "a", "slo": slo, "prices": [], "services": services}
+    document = {"plans": [plan], "best": "a", "closest": "a", "replications": 2, "differences": []}
+    assert list(risks(document)) == [
+        "chat under a consumes 61.6 % of its error budget: little room for more demand.",
+        "a misses the SLO in 0.111 hours of the run.",
+    ]
+
+
+def test_an_api_for_the_overflow_is_among_the_terms() -> None:
+    """`API for the peak` read `on demand`, and no table of the decision named the API."""
+    plan = {
+        "name": "a",
+        "buy": {"kind": "on-demand", "offer": "aws/g6e.xlarge"},
+        "replica": {"accelerator": "l40s"},
+        "overflow": {"api": "deepinfra/llama"},
+    }
+    [terms] = terms_of(plan, {"name": "a", "prices": []})
+    assert terms.terms == "on demand, API deepinfra/llama for the overflow"
+
+
+def test_a_list_price_of_tiers_is_their_mean() -> None:
+    """Replications with other volumes have other mean prices of egress, and the table had a dash."""
+    tiers = [(900.0, 0.09), (1100.0, 0.08)]
+    rows = [
+        {"list_unit_price_usd": price, "consumed_quantity": amount, "list_cost_usd": price * amount}
+        for amount, price in tiers
+    ]
+    assert _mean_list_price(rows) == pytest.approx(0.0845)
+    assert _mean_list_price(rows[:1]) == 0.09
+    charge = ChargeOfMonth(
+        plan="a", charge="aws/egress", quantity=2000, unit="GB", list_unit_price_usd=0.0845, is_mean_price=True, usd=169
+    )
+    assert _list_price(charge) == "$0.0845/GB in the mean"
