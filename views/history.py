@@ -20,7 +20,7 @@ from simcost.scenario.storage.folders import check_result, stamp_of
 from simcost.studies.differences import view
 from simcost.studies.differences.sides import CostSide, cost_side
 from simcost.studies.differences.study import difference
-from simcost.studies.plans.key_figures import shown_plan
+from simcost.studies.plans.key_figures import outcome, shown_plan
 from simcost.units import plural
 from views import drafts, runs
 from views.changes import Change, changes, told
@@ -43,6 +43,8 @@ def show(scenarios: Path, results: Path, plans: Any) -> None:
     found = runs.finished(results)
     listed = {name: _row(folder, scenarios) for name, folder in list(found.items())[:MOST]}
     rows = [row for row in listed.values() if row]
+    if len(found) > MOST:
+        st.caption(f"The latest {MOST} of {count(len(found))} results.")
     if others := [name for name, row in listed.items() if not row]:
         st.warning(plain(f"{UNREADABLE}: {', '.join(others)}. Run their scenarios again on the page Plans."))
     if not rows:
@@ -93,7 +95,7 @@ def _figures(folder: Path, stamp: object) -> Mapping[str, str]:
     plan = shown_plan(document)
     return {
         "Scenario": str(document["scenario"]),
-        "Best plan": str(plan["name"]) if document["best"] else "none meets the SLO",
+        "Best plan": str(plan["name"]) if document["best"] else f"none: {outcome(document).lower()}",
         "$/month": usd(plan["cost_usd"]["per_month"]),
         "Attainment": share(plan["slo"]["attainment"]),
         "Replications": count(document["replications"]),

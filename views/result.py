@@ -14,7 +14,7 @@ from simcost.present.html import bullets
 from simcost.present.parts import Part, provenance
 from simcost.scenario.storage.folders import stamp_of
 from simcost.studies.plans import sections
-from simcost.studies.plans.key_figures import KeyFigure, key_figures
+from simcost.studies.plans.key_figures import KeyFigure, key_figures, outcome
 from views.charts import draw, drawn_once
 from views.table import table
 from views.text import NO_FIELDS, RENAME, on_page, plain, same_command
@@ -135,8 +135,7 @@ def _verdict(document: Mapping[str, Any], figures: Sequence[KeyFigure], badge: s
     sentence, _, rest = document["verdict"].partition("; next is ")
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
-            met = document["best"] is not None
-            st.badge("Meets the SLO" if met else "Misses the SLO", color="green" if met else "red")
+            st.badge(outcome(document), color="green" if document["best"] else "red")
             if badge:
                 st.badge(badge, color="blue" if badge == "Sample" else "orange")
             if document.get("question"):

@@ -10,6 +10,7 @@ from support.home import APP, TINY, furnish
 
 from simcost.scenario.checks.load import load_text
 from simcost.scenario.runs.run import run
+from views import history
 from views.history import UNREADABLE
 from views.runs import GIVEN
 from views.text import plain
@@ -95,3 +96,11 @@ def test_an_address_of_nothing_is_harmless(home: Path) -> None:
 def test_no_result_is_a_message(tmp_path: Path) -> None:
     page = opened(furnish(tmp_path / "home")).run()
     assert page.info[0].value.startswith("No result yet")
+
+
+def test_the_list_says_that_there_are_more_results(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the 201st on they were left out without a word."""
+    monkeypatch.setattr(history, "MOST", 2)
+    page = opened(home).run()
+    assert len(page.dataframe[0].value) < 3
+    assert any(caption.value == "The latest 2 of 3 results." for caption in page.caption)

@@ -28,6 +28,17 @@ def shown_plan(document: Document) -> Document:
     return result
 
 
+def outcome(document: Document) -> str:
+    """In a few words: a plan meets the SLO, none does, none that does is good enough, or there was no request."""
+    plan = shown_plan(document)
+    if document["best"]:
+        return "Meets the SLO"
+    if plan["slo"]["met"]:
+        return "Not good enough"
+    arrived = plan.get("requests", {}).get("arrived")
+    return "No request came" if arrived == 0 and "jobs" not in plan else "Misses the SLO"
+
+
 def key_figures(document: Document) -> list[KeyFigure]:
     """Cost a month, share of good requests or wait of jobs, and money for what demand did not need."""
     plan = shown_plan(document)

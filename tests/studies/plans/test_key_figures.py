@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from simcost.studies.plans.key_figures import key_figures
+from simcost.studies.plans.key_figures import key_figures, outcome
 
 
 def _document(**more: Any) -> dict[str, Any]:
@@ -28,3 +28,15 @@ def test_what_is_idle_of_a_fleet_with_jobs_is_told_by_its_utilisation(more: dict
     """Over-provisioned said $8,606 of a fleet of $241,237 that was idle most of the time: it knows replicas alone."""
     last = key_figures(_document(**more))[-1]
     assert (last.label, last.value) == ("Utilisation", "27.2 %")
+
+
+def test_the_outcome_says_why_no_plan_is_taken() -> None:
+    """Plans that meet the SLO with a model that is not good enough read `Misses the SLO`."""
+    plan: dict[str, Any] = {"name": "a", "slo": {"met": True}, "requests": {"arrived": 5}}
+    document: dict[str, Any] = {"plans": [plan], "best": None, "closest": "a"}
+    assert outcome(document) == "Not good enough"
+    plan["slo"]["met"] = False
+    assert outcome(document) == "Misses the SLO"
+    plan["requests"]["arrived"] = 0
+    assert outcome(document) == "No request came"
+    assert outcome(document | {"best": "a"}) == "Meets the SLO"
