@@ -135,7 +135,7 @@ def _verdict(document: Mapping[str, Any], figures: Sequence[KeyFigure], badge: s
     sentence, _, rest = document["verdict"].partition("; next is ")
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.badge(outcome(document), color="green" if document["best"] else "red")
+            st.badge(outcome(dict(document)), color="green" if document["best"] else "red")
             if badge:
                 st.badge(badge, color="blue" if badge == "Sample" else "orange")
             if document.get("question"):
