@@ -28,6 +28,7 @@ _DEPTH = 4
 """Folders below one another in which results are looked for."""
 _OF_RUNS = ("replication", "seed", "error", "simulation", "engine_version", "simcost_version", "key")
 """Columns that a plan has none of."""
+_PLACE = "place of the row"
 _ALL = pc.ScalarAggregateOptions(skip_nulls=False)
 
 
@@ -146,7 +147,11 @@ def by_plan(rows: ResultRows) -> pa.Table:
     wanted = [(name, "first" if name in first else "mean", _ALL) for name in kept]
     if "error" in runs.column_names:
         columns["failed"], wanted = runs["error"].is_valid().cast(pa.int64()), [*wanted, ("failed", "sum", _ALL)]
-    grouped = pa.table(columns).group_by(same, use_threads=False).aggregate([*wanted, ([], "count_all")])
+    columns[_PLACE] = pa.array(range(len(runs)), pa.int64())
+    grouped = (
+        pa.table(columns).group_by(same, use_threads=False).aggregate([*wanted, ([], "count_all"), (_PLACE, "min")])
+    )
+    grouped = grouped.sort_by(f"{_PLACE}_min")  # groups come in an order of their own
     found = {name: grouped[name] for name in same} | {"runs": grouped["count_all"]}
     for name, how, _ in wanted:
         found[f"{name}_share" if name in shares else name] = grouped[f"{name}_{how}"]

@@ -225,3 +225,12 @@ def test_a_folder_of_a_sweep_is_not_taken_for_that_of_a_run(place: Path, tmp_pat
         assert "is the folder of a sweep" in refused(*words)
     file = scenario(tmp_path, text=TINY)
     assert "holds a sweep; name another folder with --out" in refused("run", file, "--out", folder)
+
+
+def test_plans_stand_in_the_order_of_their_first_runs() -> None:
+    """From some 60 plans on they came in an order of their own: `--top 20` left some of the first out."""
+    names = [f"plan {i:03}" for i in range(200) for _ in range(3)]
+    runs = pa.table({"plan": names, "replication": [0, 1, 2] * 200, "cost_usd": [1.0] * 600})
+    plans = by_plan(ResultRows(table=runs, heads=frozenset(["plan"])))
+    assert plans["plan"].to_pylist() == sorted(set(names))
+    assert "place of the row" not in "".join(plans.column_names)
