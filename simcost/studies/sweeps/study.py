@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from simcost.compare.significance import negligible_usd
 from simcost.compare.verdict import kept_spot
 from simcost.errors import FaultsError
 from simcost.scenario.files.faults import fault_at
@@ -20,7 +22,7 @@ from simcost.scenario.storage.folders import DESCRIPTION
 from simcost.scenario.sweeps.rows import by_plan, result_rows
 from simcost.scenario.sweeps.space import SweepSpace, sweep_space
 from simcost.scenario.sweeps.sweep import SweepOptions, alone, estimate, provenance, sweep
-from simcost.units import format_count, format_seconds, format_usd, plural
+from simcost.units import format_count, format_seconds, format_usd, how_many, plural
 
 UNASKED = 10_000
 """Runs that are started without a question."""
@@ -115,7 +117,8 @@ def answer(loaded: LoadedScenario, folder: Path, settings: SweepSettings, option
 
 
 def ranked(rows: Sequence[Row], demand: Demand | None, unproved: Collection[str] = ()) -> list[Row]:
-    """Plans that meet the SLO first, then by cost; those that could not go on last.
+    """Plans that meet the SLO first, then by cost; those that could not go on last. Of those that cost the same as the
+    cheapest, the one that serves most requests well is the first.
 
     Args:
         rows: the plans.
@@ -127,7 +130,16 @@ def ranked(rows: Sequence[Row], demand: Demand | None, unproved: Collection[str]
         usd = row["cost_usd_per_month"]
         return not _meets(row, demand, unproved), usd is None, usd or 0.0
 
-    return sorted(rows, key=place)
+    found = sorted(rows, key=place)
+    first = same_cost(found, demand, unproved)
+    return [*sorted(first, key=lambda row: -(row.get("attainment") or 0.0)), *found[len(first) :]]
+
+
+def same_cost(rows: Sequence[Row], demand: Demand | None, unproved: Collection[str]) -> list[Row]:
+    """Of ranked plans those at the top that meet the SLO and cost as much as the cheapest of them."""
+    least = min((row["cost_usd_per_month"] for row in rows if _meets(row, demand, unproved)), default=0.0)
+    most = least + negligible_usd(least)
+    return list(takewhile(lambda row: _meets(row, demand, unproved) and row["cost_usd_per_month"] <= most, rows))
 
 
 def _meets(row: Row, demand: Demand | None, unproved: Collection[str]) -> bool:
@@ -169,7 +181,14 @@ def _result(
     best = next((row for row in rows[:1] if _meets(row, demand, unproved)), None)
     return SweepResult(
         verdict=verdict
-        or _verdict(space, best, counts[2], len(poor), sum(row["runs"] >= runs[row["plan"]] for row in found)),
+        or _verdict(
+            space,
+            best,
+            counts[2],
+            len(poor),
+            finished=sum(row["runs"] >= runs[row["plan"]] for row in found),
+            alike=len(same_cost(rows, demand, unproved)),
+        ),
         question=loaded.scenario.question,
         scenario=loaded.scenario.scenario,
         fields=space.fields,
@@ -217,8 +236,8 @@ def _would(space: SweepSpace, new: int, known: int, time: float) -> str:
     return f"{runs}: {format_count(new)} to make take about {format_seconds(time)}."
 
 
-def _verdict(space: SweepSpace, best: Row | None, missing: int, poor: int, finished: int) -> str:
-    """The verdict of a sweep, of which so many plans have all their runs."""
+def _verdict(space: SweepSpace, best: Row | None, missing: int, poor: int, *, finished: int, alike: int) -> str:
+    """The verdict of a sweep, of which so many plans have all their runs, and so many cost as much as the best."""
     left = f" Still to be made: {plural(missing, 'run')}; sweep again without --limit." if missing else ""
     if not space.plans and space.excluded:
         [(reason, _)] = space.excluded.most_common(1)
@@ -234,7 +253,9 @@ def _verdict(space: SweepSpace, best: Row | None, missing: int, poor: int, finis
         return f"None of {plans} meets the SLO {where}.{left}"
     usd = format_usd(best["cost_usd_per_month"])
     spot = f" {kept_spot()}" if _keeps_spot(best) else ""
-    return f"Of {plans}, {best['plan']!r} is the cheapest that meets the SLO {where}: {usd} a month.{spot}{left}"
+    less = "" if best.get("attainment") is None else f", and {'serves' if alike == 2 else 'serve'} no more requests well"
+    same = f"; {how_many(alike - 1, 'other costs', 'others cost')} the same{less}" if alike > 1 else ""
+    return f"Of {plans}, {best['plan']!r} is the cheapest that meets the SLO {where}: {usd} a month{same}.{spot}{left}"
 
 
 def _keeps_spot(best: Row) -> bool:

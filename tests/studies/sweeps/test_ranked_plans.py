@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from simcost.studies.sweeps.study import ranked
+from simcost.studies.sweeps.study import ranked, same_cost
 
 ROWS: list[dict[str, Any]] = [
     {"plan": "failed", "met_share": None, "cost_usd_per_month": None},
@@ -29,3 +29,15 @@ def test_plans_that_miss_no_more_futures_than_the_risk_come_first(risk: float | 
     swept = [row | {"demand.risk": risk} for row in ROWS]
     if risk is not None:
         assert [row["plan"] for row in ranked(swept, SimpleNamespace(risk=0.0))] == best_first  # type: ignore[arg-type]
+
+
+def test_of_plans_that_cost_the_same_the_one_that_serves_best_is_the_first() -> None:
+    """The cheapest by a thousandth of a dollar was the best, whatever it served, and no word was said of the others."""
+    costs = {"bf16": (1394.7, 0.994), "fp8": (1394.8, 0.997), "fp4": (1394.9, 0.98), "dear": (1395.1, 1.0)}
+    rows: list[dict[str, Any]] = [
+        {"plan": name, "met_share": float(attainment > 0.99), "attainment": attainment, "cost_usd_per_month": usd}
+        for name, (usd, attainment) in costs.items()
+    ]
+    found = ranked(rows, None)
+    assert [row["plan"] for row in found] == ["fp8", "bf16", "dear", "fp4"]
+    assert [row["plan"] for row in same_cost(found, None, ())] == ["fp8", "bf16"]
