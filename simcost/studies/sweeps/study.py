@@ -253,7 +253,8 @@ def _verdict(space: SweepSpace, best: Row | None, missing: int, poor: int, *, fi
         return f"None of {plans} meets the SLO {where}.{left}"
     usd = format_usd(best["cost_usd_per_month"])
     spot = f" {kept_spot()}" if _keeps_spot(best) else ""
-    less = "" if best.get("attainment") is None else f", and {'serves' if alike == 2 else 'serve'} no more requests well"
+    serve = "serves" if alike == 2 else "serve"
+    less = "" if best.get("attainment") is None else f", and {serve} no more requests well"
     same = f"; {how_many(alike - 1, 'other costs', 'others cost')} the same{less}" if alike > 1 else ""
     return f"Of {plans}, {best['plan']!r} is the cheapest that meets the SLO {where}: {usd} a month{same}.{spot}{left}"
 
