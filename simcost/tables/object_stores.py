@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 from simcost.errors import InputError
 
 _URI = re.compile(r"(s3|gs|gcs|abfs|abfss):/+(?=[^/])")
+_OTHER = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(?=[^/])")
 _PART_BYTES = 8_388_608
 _COPIES: dict[Path, str] = {}
 """URIs of the objects that files here are copies of."""
@@ -25,10 +26,16 @@ def uri_of(path: PurePath) -> str:
     """The URI that was written as a path, whose second slash a path loses; empty if it is none.
 
     Raises:
-        InputError: it has credentials, which the message does not repeat.
+        InputError: it has credentials, which the message does not repeat, or is that of no known kind of store.
     """
     text = str(path)
     found = _URI.match(text)
+    other = _OTHER.match(text)
+    if other and not found and not Path(f"{other[1]}:").exists():
+        raise InputError(
+            f"{other[1]}://: is not a known object store; write s3://, gs:// or abfs://, or the path of a file or folder "
+            "on this machine"
+        )
     if found and _has_credentials(found[1], text[found.end() :].partition("/")[0]):
         raise InputError(f"{found[1]}://: the URI has credentials in it; give them in the environment")
     return f"{found[1]}://{text[found.end() :]}" if found else ""

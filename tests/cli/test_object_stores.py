@@ -126,6 +126,23 @@ def test_a_uri_survives_being_a_path_and_files_are_none() -> None:
     assert not any(uri_of(Path(text)) for text in ("a.csv", "/s3/a", "s3", "c:/a"))
 
 
+@pytest.mark.parametrize("uri", ["file:///tmp/x", "memory://bucket/x", "S3://bucket/x", "https://host/x"])
+def test_a_uri_of_another_kind_is_refused(uri: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--out memory://bucket/x` ended in a traceback of pyarrow, and `file://` asked for room on the disk."""
+    scheme = uri.partition(":")[0]
+    assert main(["run", "mine.yaml", "--out", uri]) == 2
+    assert f"{scheme}://: is not a known object store" in capsys.readouterr().err
+    with pytest.raises(InputError, match="is not a known object store"):
+        uri_of(Path(uri))
+
+
+def test_a_folder_whose_name_has_a_colon_is_local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "june:").mkdir()
+    assert uri_of(Path("june:/x")) == ""
+    assert uri_of(Path("C:/x")) == ""
+
+
 def test_other_outputs_are_refused_before_anything_is_done(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["trace", "import", "log.csv", "--format", "csv", "-o", "s3://bucket/trace.parquet"]) == 2
     assert "this command writes here alone" in capsys.readouterr().err
