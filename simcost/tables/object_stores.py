@@ -33,8 +33,8 @@ def uri_of(path: PurePath) -> str:
     other = _OTHER.match(text)
     if other and not found and not Path(f"{other[1]}:").exists():
         raise InputError(
-            f"{other[1]}://: is not a known object store; write s3://, gs:// or abfs://, or the path of a file or folder "
-            "on this machine"
+            f"{other[1]}://: is not a known object store; write s3://, gs:// or abfs://, or the path of a file or "
+            "folder on this machine"
         )
     if found and _has_credentials(found[1], text[found.end() :].partition("/")[0]):
         raise InputError(f"{found[1]}://: the URI has credentials in it; give them in the environment")

@@ -137,6 +137,20 @@ def test_a_damaged_folder_is_refused(run: Path, tmp_path: Path, name: str, seale
     assert not (tmp_path / "review.html").exists()
 
 
+def test_a_folder_without_its_sums_is_told_of(run: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """As of a copy that broke off: `verify` called it damaged, and a review was written without a word."""
+    (run / "SHA256SUMS").unlink()
+    said = call("report", run, "-o", tmp_path / "review.md")
+    assert said.code == 0
+    assert f"{run}: has no SHA256SUMS: its files may be changed" in caplog.text
+
+
+def test_a_file_that_is_missing_is_called_missing(run: Path, tmp_path: Path) -> None:
+    (run / "tables" / "charges.parquet").unlink()
+    said = call("report", run, "-o", tmp_path / "review.md")
+    assert (said.code, "(tables/charges.parquet is missing)" in said.err) == (2, True)
+
+
 @pytest.mark.parametrize("document", ["{}", '{"plans": [{}]}', '{"plans": 3}'])
 def test_a_result_without_its_numbers_is_refused(run: Path, tmp_path: Path, document: str) -> None:
     (run / "SHA256SUMS").unlink()

@@ -93,17 +93,22 @@ def check_sums(folder: Path, *, nothing_else: bool = False) -> None:
     """
     lines = (folder / SUMS).read_bytes().decode().split("\n")
     sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines[:-1])}
-    wrong = [name for name, digest in sums.items() if not _has(folder / name, digest)]
+    missing = [name for name in sums if not (folder / name).is_file()]
+    wrong = [name for name, digest in sums.items() if name not in missing and sha256_of(folder / name) != digest]
     if nothing_else:
         wrong += [path.name for path in folder.iterdir() if path.name not in (SUMS, *sums)]
+    if missing:
+        raise ValueError(f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing")
     if wrong or lines[-1] or len(sums) < len(lines) - 1:
         raise ValueError(f"{', '.join(wrong) or SUMS} does not fit its checksum")
 
 
 def check_result(folder: Path) -> None:
-    """Raise ValueError if a file of a finished result has changed; results of old have no sums to tell."""
+    """Raise ValueError if a file of a finished result has changed; warn where it has no sums to tell."""
     if (folder / SUMS).exists():
         check_sums(folder)
+    elif (folder / "result.json").is_file():
+        log_once(__name__, WARNING, f"{folder}: has no {SUMS}: its files may be changed, or not all of them be there")
 
 
 def no_result(folder: Path, error: Exception) -> InputError:
@@ -158,10 +163,6 @@ def _drafted(folder: Path) -> Iterator[tuple[Path, OSError | None]]:
     finally:
         shutil.rmtree(draft, ignore_errors=True)
         remove_empty(new)
-
-
-def _has(path: Path, digest: str) -> bool:
-    return path.is_file() and sha256_of(path) == digest
 
 
 def _same(one: Path, other: Path) -> bool:

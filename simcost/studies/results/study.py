@@ -80,7 +80,8 @@ def selected(path: Path, query: ResultQuery) -> tuple[pa.Table, ResultList]:
     chosen = found.select(list(query.columns)) if query.columns else found
     swept = "base" in every.column_names and not every["base"].null_count
     fields = [name for name in rows.table.column_names if swept and name in rows.heads - _NOT_FIELDS]
-    kind = "runs" if query.each_run else "plans"
+    kind = "run" if query.each_run else "plan"
+    kind += "" if len(every) == 1 else "s"
     of = f" of {format_count(len(every))}" if query.where else ""
     first = f", the first {format_count(len(found))} of them" if len(found) < count else ""
     left = f" Still to be made: {plural(rows.missing, 'run')}; sweep again." if rows.missing else ""

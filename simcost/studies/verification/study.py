@@ -161,7 +161,10 @@ def _check_result(folder: Path, found: _Found) -> None:
         if (folder / SUMS).is_file():
             check_sums(folder)
         else:
-            found.fault(folder, "has no SHA256SUMS: it was written by an older simcost")
+            found.fault(
+                folder,
+                "has no SHA256SUMS: its files may be changed, or not all of them be there; run the scenario again",
+            )
         document = json.loads((folder / _RESULT).read_text(encoding="utf-8"))
         if (report := folder / "report.html").is_file() and made_of(report) is None:
             found.fault(folder, "report.html does not fit; `simcost run` draws it again")
