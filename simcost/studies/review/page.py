@@ -41,7 +41,7 @@ summary { cursor: pointer; }
   .figures dt, .figures small { font-size: 7.5pt; line-height: 1.2; } .facts { font-size: 8pt; }
   .figures dd { font-size: 10pt; } .figures div { padding: 1mm 1.5mm; }
   .charts figure { margin: 2.5mm 0 0; } .charts figure svg { max-width: none; max-height: 77mm; }
-  .charts .tall svg { max-height: 150mm; }
+  .charts .tall svg { max-height: 150mm; } .charts .page svg { max-height: 240mm; }
   .charts svg text[font-size="10px"] { font-size: 11.5px; }
   details::details-content { content-visibility: visible; display: block; block-size: auto; }
   pre { font-size: 7.5pt; line-height: 1.15; columns: 2; column-gap: 4mm; white-space: pre-wrap; overflow: visible;
@@ -51,6 +51,9 @@ summary { cursor: pointer; }
 _SHORT = 12
 """Rows of a table, or sentences of a list, that paper keeps together."""
 _PATH = re.compile(r' d="[^"]*"')
+_HEIGHT = re.compile(r'<svg[^>]* height="([0-9.]+)"')
+_TALL, _PAGE = 600, 850
+"""Pixels from which a chart gets more of a page."""
 _DIGITS = re.compile(r"(\.\d)\d+")
 """Digits of a path beyond a tenth of a pixel."""
 
@@ -136,10 +139,19 @@ def _charts(review: Review, section: Section, numbered: Iterator[int]) -> str:
             caption = (
                 f"<figcaption>{escape(part.title)}</figcaption>" if any(one in part.title for one in named) else ""
             )
-            if is_of_all_services(part):
-                drawn = drawn.replace("<figure", '<figure class="tall"', 1)
+            if kind := _height_class(part, drawn):
+                drawn = drawn.replace("<figure", f'<figure class="{kind}"', 1)
             figures += _PATH.sub(lambda path: _DIGITS.sub(r"\1", path[0]), drawn).replace("<svg", f"{caption}<svg", 1)
     return f'<div class="charts">{figures}</div>\n' if figures else ""
+
+
+def _height_class(part: Part, drawn: str) -> str:
+    """Room on paper of a chart that is higher than others, as of many plans: half of a page, or a whole one."""
+    found = _HEIGHT.search(drawn)
+    height = float(found[1]) if found else 0.0
+    if height > _PAGE:
+        return "page"
+    return "tall" if height > _TALL or is_of_all_services(part) else ""
 
 
 def _lines(text: str) -> str:

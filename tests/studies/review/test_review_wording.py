@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from simcost.compare import plan_levels
+from simcost.present.parts import Part
 from simcost.studies.review.money import _mean_list_price
+from simcost.studies.review.page import _height_class
 from simcost.studies.review.plan_terms import terms_of
 from simcost.studies.review.result import ChargeOfMonth
 from simcost.studies.review.view import _allocation, _basis_of_peak, _checked, _figure_rows, _list_price, _use
@@ -208,3 +210,10 @@ def test_a_list_price_of_tiers_is_their_mean() -> None:
         plan="a", charge="aws/egress", quantity=2000, unit="GB", list_unit_price_usd=0.0845, is_mean_price=True, usd=169
     )
     assert _list_price(charge) == "$0.0845/GB in the mean"
+
+
+@pytest.mark.parametrize(("height", "kind"), [(408, ""), (728, "tall"), (1328, "page")])
+def test_charts_of_many_plans_get_more_of_a_page(height: int, kind: str) -> None:
+    """Those of 30 plans were shrunk to 77 mm, so that no name could be read."""
+    drawn = f'<figure><svg class="marks" width="854" height="{height}" viewBox="0 0 854 {height}">'
+    assert _height_class(Part(title="Latency", chart=None), drawn) == kind
