@@ -15,6 +15,7 @@ from support.commands import FOLDER, Said, call
 from simcost.cli.report import read_run
 from simcost.errors import InputError
 from simcost.present.format import usd
+from simcost.scenario.storage.results import folder_of_inputs
 from simcost.studies.review import pdf
 from simcost.studies.review.result import Review
 from simcost.studies.review.study import review
@@ -284,3 +285,18 @@ def test_tokens_of_an_answer_are_of_the_replication_that_is_shown(run: Path) -> 
     first = next(row for row in rows if row["plan"] == found.chosen and row["replication"] == 0)
     assert found.demand is not None
     assert found.demand.output_tokens_per_request == first["output_tokens"] / first["completed"]
+
+
+def test_inputs_that_changed_since_a_result_are_named(
+    run: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`simcost advise RUN` simulated another trace than that of the run, and said nothing."""
+    monkeypatch.chdir(run.parent)
+    (run.parent / "mine.yaml").write_text("scenario: mine\n", encoding="utf-8")
+    (run.parent / "trace.parquet").write_bytes(b"new")
+    document = json.loads((run / "result.json").read_text(encoding="utf-8"))
+    document["provenance"]["inputs"] = {"mine.yaml": "0" * 64, "trace.parquet": "0" * 64}
+    (run / "SHA256SUMS").unlink()
+    (run / "result.json").write_text(json.dumps(document), encoding="utf-8")
+    assert folder_of_inputs(run) == Path()
+    assert "trace.parquet has changed since it was run; the answer is of what is there now" in caplog.text

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from logging import WARNING
 from math import fsum
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from simcost.errors import InputError, did_you_mean
+from simcost.execution.log import log_once
 from simcost.scenario.files.yaml import parse, read
 from simcost.scenario.storage.folders import check_result, no_result
+from simcost.tables.digests import sha256_of
 
 
 def finished_plan(folder: Path, name: str | None = None) -> tuple[dict[str, Any], float]:
@@ -116,15 +119,33 @@ def first_run(folder: Path, plan: str) -> list[dict[str, Any]]:
     return found
 
 
+def changed_inputs(inputs: Mapping[str, str]) -> Iterator[str]:
+    """Files that are there, as seen from the working directory, and are not what they were.
+
+    Args:
+        inputs: SHA-256 by path, as in `provenance`.
+    """
+    for name, digest in inputs.items():
+        if Path(name).exists() and sha256_of(Path(name)) != digest:
+            yield name
+
+
 def folder_of_inputs(folder: Path) -> Path:
     """The folder of the scenario of a finished result, to which the paths in it are relative, as seen from here.
+
+    A warning names the files beside the scenario that have changed since.
 
     Raises:
         InputError: no finished result, or its scenario is not there.
     """
     finished_plan(folder)
     document = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-    file = next(iter(document["provenance"]["inputs"]), "")
+    inputs = document["provenance"]["inputs"]
+    file = next(iter(inputs), "")
+    if changed := [name for name in changed_inputs(inputs) if name != file]:
+        has = "has" if len(changed) == 1 else "have"
+        since = f"{', '.join(changed)} {has} changed since it was run; the answer is of what is there now"
+        log_once(__name__, WARNING, f"{folder}: {since}")
     if not Path(file).is_file():
         raise InputError(
             f"{folder}: the scenario {file!r} that it was run of is not there; call from the same directory, or pass "

@@ -13,6 +13,7 @@ import pyarrow as pa
 from simcost.errors import InputError, RunError
 from simcost.scenario.storage.folders import DESCRIPTION, SUMS, OtherEngineError, check_sums, made_of
 from simcost.scenario.storage.ledgers import load_job_ledger, load_ledger, load_shared_ledger
+from simcost.scenario.storage.results import changed_inputs
 from simcost.scenario.sweeps.dataset import (
     RUNS,
     damaged_parts,
@@ -20,7 +21,6 @@ from simcost.scenario.sweeps.dataset import (
     read_dataset,
     read_description,
 )
-from simcost.tables.digests import sha256_of
 from simcost.units import plural
 
 _RESULT = "result.json"
@@ -168,16 +168,9 @@ def _check_result(folder: Path, found: _Found) -> None:
         document = json.loads((folder / _RESULT).read_text(encoding="utf-8"))
         if (report := folder / "report.html").is_file() and made_of(report) is None:
             found.fault(folder, "report.html does not fit; `simcost run` draws it again")
-        found.changed |= dict.fromkeys(_changed(document["provenance"]["inputs"]))
+        found.changed |= dict.fromkeys(changed_inputs(document["provenance"]["inputs"]))
     except (OSError, ValueError, LookupError, TypeError) as error:
         found.fault(folder, f"{error}; run the scenario again")
-
-
-def _changed(inputs: dict[str, str]) -> Iterator[str]:
-    """Inputs that are there, as seen from the working directory, and are not what they were."""
-    for name, digest in inputs.items():
-        if Path(name).exists() and sha256_of(Path(name)) != digest:
-            yield name
 
 
 def _check_answers(folder: Path, found: _Found) -> None:
@@ -201,7 +194,7 @@ def _check_sweep(folder: Path, found: _Found) -> None:
         found.missing += missing_runs(description, rows)
         if description["finished"] and rows != description["runs"]:
             found.fault(folder, f"has {plural(rows, 'row')} of {plural(description['runs'], 'run')}; sweep again")
-        found.changed |= dict.fromkeys(_changed(description["provenance"]["inputs"]))
+        found.changed |= dict.fromkeys(changed_inputs(description["provenance"]["inputs"]))
     except (OSError, ValueError, LookupError, TypeError, pa.ArrowException) as error:
         found.fault(folder, f"its rows cannot be read ({error}); sweep again")
 
