@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from support.browsing import CHROMIUM, DRIVER, NEEDED, chromium
-from support.commands import FOLDER, Said, call
+from support.commands import FOLDER, Said, call, scenario
 
 from simcost.cli.report import read_run
 from simcost.errors import InputError
@@ -300,3 +300,16 @@ def test_inputs_that_changed_since_a_result_are_named(
     (run / "result.json").write_text(json.dumps(document), encoding="utf-8")
     assert folder_of_inputs(run) == Path()
     assert "trace.parquet has changed since it was run; the answer is of what is there now" in caplog.text
+
+
+def test_the_command_names_the_folder_of_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command in the review, and `simcost advise RUN`, looked for the trace beside the scenario."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "my data").mkdir()
+    file = scenario(tmp_path / "scenarios")
+    assert call("run", file, "--data", "my data", "--out", "out", "--quiet").code == 0
+    assert call("report", "out", "-o", "review.md").code == 0
+    command = f"simcost run scenarios/{file.name} --data 'my data' --seed"
+    assert command in (tmp_path / "review.md").read_text(encoding="utf-8")
+    assert folder_of_inputs(Path("out")) == Path("my data")

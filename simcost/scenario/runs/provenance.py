@@ -38,7 +38,9 @@ UNSWEPT = "The plans are as written: `simcost sweep` runs the combinations of th
 
 
 def provenance(question: ResolvedScenario, horizon_s: float) -> dict[str, Any]:
-    """Versions, seeds, length of the longest run, the SHA-256 of each input, and the date of the newest fact."""
+    """Versions, seeds, length of the longest run, the SHA-256 of each input, and the date of the newest fact; `data`
+    is the folder of the inputs, where it is not that of the scenario.
+    """
     loaded = question.loaded
     own = {os.path.relpath(file): digest for file, digest in loaded.facts.items()}
     named = {os.path.relpath(inside(loaded.folder, name)): digest for name, digest in _named(question).items()}
@@ -48,12 +50,18 @@ def provenance(question: ResolvedScenario, horizon_s: float) -> dict[str, Any]:
         "seed": question.seed,
         "seeds": question.seeds,
         "horizon_s": horizon_s,
+        **_data_folder(loaded),
         "inputs": scenario_as_read(loaded) | own | named,
         "catalog_date": loaded.catalog.as_of,
         "python_version": platform.python_version(),
         "numpy_version": version("numpy"),
         "numba_version": version("numba"),
     }
+
+
+def _data_folder(loaded: LoadedScenario) -> dict[str, str]:
+    is_other = loaded.path.is_file() and loaded.path.parent.resolve() != loaded.folder.resolve()
+    return {"data": os.path.relpath(loaded.folder)} if is_other else {}
 
 
 def input_files(question: ResolvedScenario) -> list[Path]:

@@ -131,7 +131,7 @@ def changed_inputs(inputs: Mapping[str, str]) -> Iterator[str]:
 
 
 def folder_of_inputs(folder: Path) -> Path:
-    """The folder of the scenario of a finished result, to which the paths in it are relative, as seen from here.
+    """The folder to which the paths in the scenario of a finished result are relative, as seen from here.
 
     A warning names the files beside the scenario that have changed since.
 
@@ -151,7 +151,7 @@ def folder_of_inputs(folder: Path) -> Path:
             f"{folder}: the scenario {file!r} that it was run of is not there; call from the same directory, or pass "
             "--data with the folder of its traces"
         )
-    return Path(file).parent
+    return Path(document["provenance"].get("data") or Path(file).parent)
 
 
 def scenario_as_run(folder: Path) -> tuple[str, dict[str, Any]]:

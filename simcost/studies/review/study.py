@@ -102,7 +102,8 @@ def _money(
 def _command(document: Document) -> str:
     origin = document["provenance"]
     file = next(iter(origin["inputs"]), f"{document['scenario']}.yaml")
-    return f"simcost run {shlex.quote(file)} --seed {origin['seed']} --seeds {document['replications']}"
+    data = f" --data {shlex.quote(origin['data'])}" if "data" in origin else ""
+    return f"simcost run {shlex.quote(file)}{data} --seed {origin['seed']} --seeds {document['replications']}"
 
 
 def _peak(timeline: Any, plan: str) -> int | None:
