@@ -8,6 +8,8 @@ from simcost.present.format import printable, sentence_case
 from simcost.present.html import escape
 from simcost.present.parts import Part, Table
 
+LARGEST = 60_000
+"""Characters of a text that a comment on a pull request holds."""
 BEST = " *"
 """The end of a cell in the row of the best plan."""
 _MARKS = re.compile(r"([\\`*_\[\]<>|#~])")
@@ -27,6 +29,37 @@ def summary(title: str, document: Mapping[str, Any], parts: Sequence[Part], brok
     folded = [block for part in parts if part.detail or _is_long(part) for block in _folded(part)]
     blocks = [f"### {escaped(title)}", f"**{escaped(str(document['verdict']))}**", *gates, *shown, *folded]
     return "\n\n".join(blocks) + "\n"
+
+
+def fitted(
+    title: str,
+    document: Mapping[str, Any],
+    parts: Sequence[Part],
+    broken: Sequence[str] = (),
+    *,
+    elsewhere: str,
+    most: int = LARGEST,
+) -> str:
+    """The summary without its longest parts, folded ones first, where it is too long for a comment.
+
+    Args:
+        title: of the comment.
+        document: of the result; has the verdict.
+        parts: of the view.
+        broken: sentences of the gates that were broken.
+        elsewhere: what has all parts.
+        most: characters.
+    """
+    text, kept = summary(title, document, parts, broken), list(parts)
+    said = f"Parts were left out, since they are too long here: {elsewhere} has them."
+    while len(text) > most and kept:
+        kept.remove(max(kept, key=lambda part: (part.detail or _is_long(part), _size(part))))
+        text = summary(title, document, [*kept, Part(said=[said], titled=False)], broken)
+    return text
+
+
+def _size(part: Part) -> int:
+    return sum(len(cell) for row in part.rows or () for cell in row.values()) + sum(map(len, part.said))
 
 
 def escaped(text: str) -> str:

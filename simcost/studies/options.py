@@ -83,13 +83,13 @@ def check_gates(arguments: Arguments, result: object, gates: Sequence[Gate], vie
         return
     broken = list(dict.fromkeys(sentence for gate in gates if (sentence := arguments.broken(result, gate))))
     if arguments.markdown:
-        from simcost.present.markdown import summary
+        from simcost.present.markdown import fitted
 
         parts = import_module(f"simcost.studies.{view}").parts(result)
+        title, elsewhere = f"simcost {arguments.title}", "the output of the command"
         with whole_file(arguments.markdown) as draft:
-            draft.write_text(
-                summary(f"simcost {arguments.title}", to_document(result), parts, broken), encoding="utf-8"
-            )
+            text = fitted(title, to_document(result), parts, broken, elsewhere=elsewhere)
+            draft.write_text(text, encoding="utf-8")
     if broken:
         sys.stdout.flush()
         raise GateError("; ".join(broken))

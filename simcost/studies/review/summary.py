@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from simcost.present.markdown import escaped, summary
+from simcost.present.markdown import LARGEST, escaped, fitted
 from simcost.present.parts import Part
 from simcost.studies.review.result import Review
 from simcost.studies.review.view import Section
-
-LARGEST = 60_000
-"""Characters that a comment on a pull request holds."""
 
 
 def markdown(review: Review, sections: Sequence[Section]) -> str:
@@ -20,13 +17,14 @@ def markdown(review: Review, sections: Sequence[Section]) -> str:
     head = f"<!-- simcost: {review.document['scenario'].replace('--', '')} -->\n"
     facts = " \N{MIDDLE DOT} ".join(filter(None, (review.author, review.date, str(review.document["question"] or ""))))
     document = {"verdict": review.recommendation}
-    text = head + summary(review.title, document, [Part(said=[facts], titled=False), *parts])
-    while len(text) > LARGEST and any(part.detail for part in parts):
-        parts.remove(max((part for part in parts if part.detail), key=_size))
-        left = Part(said=["Parts were left out, since they are too long here: the HTML review has them."], titled=False)
-        text = head + summary(review.title, document, [Part(said=[facts], titled=False), *parts, left])
+    said = [Part(said=[facts], titled=False), *parts]
+    most = LARGEST - len(head) - len(_NO_ROOM)
+    text = head + fitted(review.title, document, said, elsewhere="the HTML review", most=most)
     scenario = _scenario(review.scenario)
-    return text + scenario if len(text) + len(scenario) <= LARGEST else text
+    return text + (scenario if len(text) + len(scenario) <= LARGEST else _NO_ROOM)
+
+
+_NO_ROOM = "\n- The scenario is too long to stand here: the HTML review has it.\n"
 
 
 def _parts(section: Section) -> Iterator[Part]:
@@ -36,10 +34,6 @@ def _parts(section: Section) -> Iterator[Part]:
             own = part.title and part.title != section.title and part.titled
             title = f"{section.title}: {part.title}" if own else section.title
             yield replace(part, title=title, titled=part.titled or bool(part.rows), detail=section.folded)
-
-
-def _size(part: Part) -> int:
-    return sum(len(cell) for row in part.rows or () for cell in row.values()) + sum(map(len, part.said))
 
 
 def _scenario(text: str) -> str:
