@@ -13,7 +13,7 @@ import streamlit as st
 
 from simcost.catalog import load_catalog
 from simcost.errors import SimcostError
-from simcost.present.format import count, share, usd
+from simcost.present.format import attained, count, usd
 from simcost.present.parts import Part
 from simcost.scenario.files.edit import values
 from simcost.scenario.storage.folders import check_result, stamp_of
@@ -97,7 +97,7 @@ def _figures(folder: Path, stamp: object) -> Mapping[str, str]:
         "Scenario": str(document["scenario"]),
         "Best plan": str(plan["name"]) if document["best"] else f"none: {outcome(document).lower()}",
         "$/month": usd(plan["cost_usd"]["per_month"]),
-        "Attainment": share(plan["slo"]["attainment"]),
+        "Attainment": attained(plan["slo"]["attainment"], plan["slo"].get("target")),
         "Replications": count(document["replications"]),
     }
 

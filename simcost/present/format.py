@@ -44,6 +44,18 @@ share = _known(format_share)
 """A share in per cent, one decimal; never rounds up to 100 % or down to 0 %."""
 
 
+def attained(value: float | None, target: float | None) -> str:
+    """A share beside its target: in as many digits as show a narrow miss.
+
+    >>> str(attained(0.9899, 0.99)), str(attained(0.98999, 0.99)), str(attained(0.9901, 0.99))
+    ('98.99 %', '98.999 %', '99.0 %')
+    """
+    shown = share(value)
+    if value is None or target is None or value >= target or shown != share(target):
+        return shown
+    return Formatted(f"{100 * value:.6g} %", value)
+
+
 def _changed(value: float) -> str:
     if abs(value) > LARGEST_SHARE:
         return format_share(value)

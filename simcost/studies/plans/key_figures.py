@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simcost.present.chart_style import Document
-from simcost.present.format import seconds, share, share_change, usd_margin
+from simcost.present.format import attained, seconds, share, share_change, usd_margin
 from simcost.studies.plans import provisioning_view, service_view
 from simcost.studies.plans.contents import serves, trains
 
@@ -64,8 +64,8 @@ def _service(document: Document, plan: Document) -> KeyFigure:
     met = plan["slo"]["met"]
     if service_view.has_services(document):
         return KeyFigure(label="Services that meet their SLO", value=service_view.met(plan), good=met)
-    note = f"target {share(plan['slo']['target'])}"
-    return KeyFigure(label="Requests within SLO", value=share(plan["slo"]["attainment"]), note=note, good=met)
+    target, value = plan["slo"]["target"], attained(plan["slo"]["attainment"], plan["slo"]["target"])
+    return KeyFigure(label="Requests within SLO", value=value, note=f"target {share(target)}", good=met)
 
 
 def _waste(document: Document, plan: Document) -> KeyFigure:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from simcost.present.format import count, share, usd
+from simcost.present.format import attained, count, share, usd
 from simcost.present.parts import Table
 from simcost.studies.plans.contents import serves, trains
 from simcost.units import Formatted
@@ -74,11 +74,11 @@ def cell(plan: Document) -> Formatted:
 
 
 def _row(plan: Document) -> dict[str, str]:
-    over, attainment = plan["over_provisioned"], plan["slo"]["attainment"]
+    over, slo = plan["over_provisioned"], plan["slo"]
     month = over["per_month"]
     return {
         "Plan": plan["name"],
-        "Attainment": share(attainment),
+        "Attainment": attained(slo["attainment"], slo.get("target")),
         "Utilisation": share(plan["utilisation"]),
         "Paid": count(month["paid_replica_hours"]),
         "Needed": count(month["needed_replica_hours"]),

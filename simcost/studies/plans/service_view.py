@@ -5,7 +5,7 @@ from typing import Any
 
 from simcost.present.bar_charts import stacked_bars
 from simcost.present.chart_style import Document, Rows, finish, shades_of_parts
-from simcost.present.format import count, seconds, share, usd
+from simcost.present.format import attained, count, seconds, share, usd
 from simcost.present.parts import Table
 from simcost.studies.plans import provisioning_view
 
@@ -88,7 +88,7 @@ def table(document: Document) -> Table:
             "Plan": plan["name"],
             "$/month": usd(service["cost_usd"]["per_month"]),
             "SLO": "met" if service["slo"]["met"] else "missed",
-            "Attainment": share(service["slo"]["attainment"]),
+            "Attainment": attained(service["slo"]["attainment"], service["slo"].get("target")),
             "TTFT p95": seconds(service["slo"]["metrics"]["ttft_s"]["p95"]),
             "Over-provisioned": provisioning_view.cell(service),
         }

@@ -3,7 +3,18 @@
 from collections.abc import Iterator, Mapping
 
 from simcost.present.chart_style import Document
-from simcost.present.format import amount, count, exact, seconds, share, share_change, usd, usd_change, usd_margin
+from simcost.present.format import (
+    amount,
+    attained,
+    count,
+    exact,
+    seconds,
+    share,
+    share_change,
+    usd,
+    usd_change,
+    usd_margin,
+)
 from simcost.present.parts import Table
 from simcost.studies.plans import provisioning_view, quality_view, service_view
 from simcost.studies.plans.contents import serves, trains, utilisation
@@ -73,7 +84,7 @@ def _last(document: Document, plan: Document) -> dict[str, str]:
 
 def _levels(document: Document, plan: Document) -> dict[str, str]:
     """Two columns: of requests, of jobs, or one of each."""
-    kept = {"Attainment": share(plan["slo"]["attainment"])}
+    kept = {"Attainment": attained(plan["slo"]["attainment"], plan["slo"].get("target"))}
     if service_view.has_services(document):
         return kept | {"Services met": service_view.met(plan)}
     if not trains(document):

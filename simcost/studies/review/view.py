@@ -8,7 +8,7 @@ from math import fsum
 from typing import Any
 
 from simcost.compare.verdict import GPU_TIME
-from simcost.present.format import NONE, amount, count, exact, seconds, share, share_change, usd, usd_margin
+from simcost.present.format import NONE, amount, attained, count, exact, seconds, share, share_change, usd, usd_margin
 from simcost.present.parts import Part, Table, fact, fact_name
 from simcost.studies.review.condensed import condensed, limits_of_services, terms_by_group
 from simcost.studies.review.result import ChargeOfMonth, Review, WrittenReview
@@ -176,7 +176,7 @@ def _figure_rows(review: Review) -> Iterator[tuple[str, str, str]]:
     if slo["attainment"] is not None:
         services = plan.get("services")
         basis = f"of {len(services)} services" if services else f"target {target(slo)}"
-        yield "Requests within SLO", share(slo["attainment"]), basis
+        yield "Requests within SLO", attained(slo["attainment"], slo.get("target")), basis
     if "wait_s" in plan:
         yield "P95 wait of jobs", seconds(plan["wait_s"]["p95"]), f"{count(plan['gpus'])} GPUs"
     if review.peak_replicas is not None:

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from simcost.present.format import amount, exact, seconds, share, share_change, usd
+from simcost.present.format import amount, attained, exact, seconds, share, share_change, usd
 from simcost.studies.review.result import Document
+from simcost.units import Formatted
 
 NOT_SIMULATED = "Not simulated"
 _SUBJECTS = {
@@ -106,8 +107,13 @@ def name_of(check: Mapping[str, Any]) -> str:
 
 
 def measure(check: Mapping[str, Any], key: str) -> str:
-    """The measured value of a check, or its target: a time or a share."""
-    return seconds(check[key]) if "_s " in check["name"] else share(check[key])
+    """The measured value of a check, or its target: a time or a share, in as many digits as show a narrow miss."""
+    value, limit = check[key], check["target"]
+    if "_s " not in check["name"]:
+        return attained(value, limit)
+    shown = seconds(value)
+    is_narrow = value is not None and value > limit and shown == seconds(limit)
+    return Formatted(f"{value:.6g} s", value) if is_narrow else shown
 
 
 def target(slo: Mapping[str, Any]) -> str:

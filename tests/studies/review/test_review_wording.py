@@ -12,7 +12,7 @@ from simcost.studies.review.page import _height_class
 from simcost.studies.review.plan_terms import terms_of
 from simcost.studies.review.result import ChargeOfMonth
 from simcost.studies.review.view import _allocation, _basis_of_peak, _checked, _figure_rows, _list_price, _use
-from simcost.studies.review.wording import badge, decision, recommendation, rejected, risks
+from simcost.studies.review.wording import badge, decision, measure, recommendation, rejected, risks
 
 
 @pytest.mark.parametrize(
@@ -217,3 +217,12 @@ def test_charts_of_many_plans_get_more_of_a_page(height: int, kind: str) -> None
     """Those of 30 plans were shrunk to 77 mm, so that no name could be read."""
     drawn = f'<figure><svg class="marks" width="854" height="{height}" viewBox="0 0 854 {height}">'
     assert _height_class(Part(title="Latency", chart=None), drawn) == kind
+
+
+def test_a_narrow_miss_is_seen_beside_its_target() -> None:
+    """It read `asked for 99.0 %, measured 99.0 %, missed`."""
+    near = {"name": "attainment", "measured": 0.98999, "target": 0.99, "met": False}
+    late = {"name": "ttft_s p95", "measured": 1.0004, "target": 1.0, "met": False}
+    assert [measure(near, key) for key in ("measured", "target")] == ["98.999 %", "99.0 %"]
+    assert [measure(late, key) for key in ("measured", "target")] == ["1.0004 s", "1 s"]
+    assert measure(near | {"met": True, "measured": 0.99001}, "measured") == "99.0 %"
