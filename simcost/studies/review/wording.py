@@ -113,7 +113,7 @@ def measure(check: Mapping[str, Any], key: str) -> str:
         return attained(value, limit)
     shown = seconds(value)
     is_narrow = value is not None and value > limit and shown == seconds(limit)
-    return Formatted(f"{value:.6g} s", value) if is_narrow else shown
+    return Formatted(f"{exact(value)} s", value) if is_narrow else shown
 
 
 def target(slo: Mapping[str, Any]) -> str:
