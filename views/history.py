@@ -95,11 +95,15 @@ def _figures(folder: Path, stamp: object) -> Mapping[str, str]:
     plan = shown_plan(document)
     return {
         "Scenario": str(document["scenario"]),
-        "Best plan": str(plan["name"]) if document["best"] else f"none: {outcome(document).lower()}",
+        "Best plan": str(plan["name"]) if document["best"] else f"none: {_begun_small(outcome(document))}",
         "$/month": usd(plan["cost_usd"]["per_month"]),
         "Attainment": attained(plan["slo"]["attainment"], plan["slo"].get("target")),
         "Replications": count(document["replications"]),
     }
+
+
+def _begun_small(text: str) -> str:
+    return text[0].lower() + text[1:]
 
 
 def _changes(folder: Path, scenarios: Path) -> tuple[Change, ...]:

@@ -78,7 +78,7 @@ def groups(rows: Rows, step: int = STEP) -> Any:
 
     order = list(dict.fromkeys(row["group"] for row in rows))
     broken = {name: lines for name in order if len(lines := label_lines(name, step)) > 1}
-    text: dict[str, Any] = {}
+    text: dict[str, Any] = {"labelOverlap": False}  # else a browser leaves out every other name of several lines
     if broken:
         raised = [  # the first line is drawn in the middle of the bar, the others below it
             {"test": f"datum.value === {json.dumps(name)}", "value": -_LINE_PX * (len(lines) - 1) / 2}
