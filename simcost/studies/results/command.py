@@ -35,11 +35,12 @@ def _results(arguments: Arguments) -> object:
         sort=arguments.sort,
         descending=arguments.desc,
         columns=tuple(filter(None, map(str.strip, arguments.columns.split(",")))),
-        top=arguments.top or (TOP if text else None),
+        top=arguments.top,
+        listed=TOP if text and arguments.top is None else None,
         each_run=arguments.each_run,
     )
     table, result = selected(arguments.place, query)
     if arguments.output is None:
         return result
     files = (export(table, arguments.output),)
-    return replace(result, files=files, rows=result.rows if arguments.json else result.rows[:TOP])
+    return replace(result, files=files, listed=None if arguments.json else TOP)

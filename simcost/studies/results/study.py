@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from simcost.documents import optional_key
 from simcost.errors import InputError, did_you_mean
 from simcost.outputs import whole_file
 from simcost.present.plan_rows import main_columns
@@ -39,6 +40,8 @@ class ResultQuery:
     """None = all in documents and exports, the main ones in tables."""
     top: int | None = None
     """First rows, at most."""
+    listed: int | None = None
+    """First rows of a table, at most; None = all."""
     each_run: bool = False
     """A row for each run; else one for each plan, with means over its runs."""
 
@@ -60,6 +63,8 @@ class ResultList:
     """Those of a table."""
     rows: tuple[Mapping[str, Any], ...]
     files: tuple[str, ...]
+    listed: int | None = optional_key()
+    """Rows of a table, the first ones; None = all."""
 
 
 def selected(path: Path, query: ResultQuery) -> tuple[pa.Table, ResultList]:
@@ -83,7 +88,8 @@ def selected(path: Path, query: ResultQuery) -> tuple[pa.Table, ResultList]:
     kind = "run" if query.each_run else "plan"
     kind += "" if len(every) == 1 else "s"
     of = f" of {format_count(len(every))}" if query.where else ""
-    first = f", the first {format_count(len(found))} of them" if len(found) < count else ""
+    listed = min(len(found), query.listed or len(found))
+    first = f", the first {format_count(listed)} of them" if listed < count else ""
     left = f" Still to be made: {plural(rows.missing, 'run')}; sweep again." if rows.missing else ""
     return chosen, ResultList(
         verdict=f"{format_count(count)}{of} {kind}{first}.{left}",
@@ -94,6 +100,7 @@ def selected(path: Path, query: ResultQuery) -> tuple[pa.Table, ResultList]:
         shown=tuple(query.columns) or main_columns(every.column_names, fields),
         rows=tuple(chosen.to_pylist()),
         files=(),
+        listed=query.listed,
     )
 
 

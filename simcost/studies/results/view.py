@@ -9,7 +9,7 @@ from simcost.studies.results.study import ResultList
 def parts(result: ResultList) -> list[Part]:
     """Parts below the verdict, on every screen."""
     left = sum(name in ("folder", "plan", "base") for name in result.shown)
-    rows = plan_rows(result.rows, result.shown)
+    rows = plan_rows(result.rows[: result.listed], result.shown)
     drawn = (
         [Part(title="Cost and service", chart=lambda: charts.cost_and_service(result))] if charts.points(result) else []
     )

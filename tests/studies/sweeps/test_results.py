@@ -12,9 +12,12 @@ from support.commands import TINY, call, contents, refused, scenario
 
 from simcost.errors import InputError
 from simcost.scenario.storage import engine_version
-from simcost.scenario.sweeps.dataset import compact
+from simcost.scenario.sweeps.dataset import compact, with_heads
 from simcost.scenario.sweeps.rows import ResultRows, by_plan
 from simcost.scenario.sweeps.sweep import alone
+from simcost.studies.results.charts import points
+from simcost.studies.results.study import ResultQuery, selected
+from simcost.studies.results.view import parts
 from simcost.studies.sweeps.study import ranked
 
 SWEEP = "sweep: {matrix: {scaling.replicas: [1, 2, 3]}}\n"
@@ -234,3 +237,17 @@ def test_plans_stand_in_the_order_of_their_first_runs() -> None:
     plans = by_plan(ResultRows(table=runs, heads=frozenset(["plan"])))
     assert plans["plan"].to_pylist() == sorted(set(names))
     assert "place of the row" not in "".join(plans.column_names)
+
+
+def test_the_chart_has_all_plans_of_which_the_table_lists_the_first(tmp_path: Path) -> None:
+    """Of 30 plans the chart had the first 20, as the table in the terminal, and did not say so."""
+    plans = {"plan": [f"p{i:02}" for i in range(30)], "cost_usd_per_month": [float(i) for i in range(30)]}
+    pq.write_table(with_heads(pa.table(plans | {"attainment": [0.99] * 30}), ["plan"]), tmp_path / "plans.parquet")
+    found = selected(tmp_path / "plans.parquet", ResultQuery(listed=20))[1]
+    assert found.verdict == "30 plans, the first 20 of them."
+    assert len(parts(found)[0].rows or ()) == 20
+    assert len(points(found)) == 30
+    said = call("results", tmp_path / "plans.parquet", "--svg", tmp_path / "plans.svg", "--quiet")
+    assert said.code == 0
+    assert said.out.count("p1") == 10
+    assert "p20" not in said.out
