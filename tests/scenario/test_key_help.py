@@ -38,6 +38,7 @@ def test_a_place_has_its_meaning_and_all_its_keys() -> None:
     found = help_on("plans[0].scaling.fixed")
     assert [place.place for place in found.places] == ["plans[].scaling, kind: fixed"]
     assert [row.field for row in found.places[0].keys] == ["replicas"]
+    assert found.places[0].keys[0].default == "required"
     assert help_on("plans.scaling").verdict.startswith("plans.scaling: Number of replicas over time")
     assert help_on("defaults.scaling").places == help_on("plans.services.chat.scaling").places
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import astuple, dataclass, is_dataclass
+from dataclasses import astuple, dataclass, is_dataclass, replace
 from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -49,6 +49,7 @@ class FieldRow:
     type: str
     unit: str
     default: str
+    """`required`, or what holds where it is left out; empty = nothing."""
     meaning: str
 
 
@@ -76,8 +77,12 @@ def _section(part: SchemaSection) -> str:
     if not rows:
         return f"## {title(part)}\n\n{summary(part.cls)}\n"
     head = "| field | type | unit | default | meaning |\n|---|---|---|---|---|"
-    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in astuple(row)) + " |" for row in rows]
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in _cells(row)) + " |" for row in rows]
     return "\n".join([f"## {title(part)}\n\n{summary(part.cls)}\n", head, *lines, ""])
+
+
+def _cells(row: FieldRow) -> tuple[str, ...]:
+    return astuple(replace(row, default={"required": "**required**", "": "-"}.get(row.default, row.default)))
 
 
 def field_rows(cls: type, link: Callable[[str, str], str]) -> list[FieldRow]:
@@ -138,10 +143,10 @@ def _unit(hint: Any) -> str:
 
 def _default(standard: Mapping[str, Any], name: str, hint: Any) -> str:
     if name not in standard:
-        return "**required**"
+        return "required"
     value = standard[name]
     if kinds(hint) and hasattr(value, "kind"):
         return f"`{value.kind}`"
     if value is None or value in ("", ()) or isinstance(value, dict) or is_dataclass(value):
-        return "-"
+        return ""
     return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"

@@ -34,5 +34,5 @@ def _brief(place: KeyPlace) -> str:
 
 
 def _of_type(row: FieldRow) -> str:
-    default = {"**required**": "required", "-": ""}.get(row.default, f"default {row.default}")
+    default = row.default if row.default in ("required", "") else f"default {row.default}"
     return f"{row.field} ({', '.join(text for text in (row.type, row.unit, default) if text)})"

@@ -40,8 +40,9 @@ def waste_by_model(
     """
     file = UtilizationFile(path, mapping=mapping, where=where)
     prices = _price_of_each(path, file.models, usd_per_h)
+    others = [(name, value) for name, value in where if name != MODEL]  # values of one column are alternatives
     found = {
-        model: waste(path, price_usd_per_h=usd, mapping=mapping, where=[*where, (MODEL, model)], timezone=timezone)
+        model: waste(path, price_usd_per_h=usd, mapping=mapping, where=[*others, (MODEL, model)], timezone=timezone)
         for model, usd in prices.items()
     }
     return WasteByModel(

@@ -38,6 +38,14 @@ def test_the_models_of_a_file_are_those_of_each_alone_at_its_price_and_add_up(tm
     assert [one["kind"] for one in found.findings] == ["no_model", "allocated", "allocated"]
 
 
+def test_conditions_on_the_model_itself_choose_among_the_models(tmp_path: Path) -> None:
+    path = mixed(tmp_path, "H100", "L4", "T4")
+    asked = [("gpu_model", "H100"), ("gpu_model", "L4")]
+    found = waste_by_model(path, {"H100": 2.5, "L4": 0.8}, where=asked)
+    assert [one.capacity_gpu_hours for one in found.models.values()] == pytest.approx([3.0, 3.0])
+    assert waste_by_model(path, {"H100": 2.5}, where=[("modelName", "H100")]).capacity_gpu_hours == pytest.approx(3.0)
+
+
 @pytest.mark.parametrize(
     ("models", "prices", "told"),
     [
