@@ -11,6 +11,7 @@ UNITS = {"usd", "s", "h", "hours", "seconds", "share", "rate", "price", "weight"
 FLOATS = {"float", "log", "exp", "sqrt"}
 
 
+@pytest.mark.slow
 def test_the_package_sums_floats_with_fsum() -> None:
     found = [
         f"{path.relative_to(PACKAGE)}:{line}"

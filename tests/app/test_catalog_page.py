@@ -34,6 +34,7 @@ def test_offers_come_first_and_words_choose_rows(page: AppTest) -> None:
     assert "No row" in page.info[0].value
 
 
+@pytest.mark.slow
 def test_every_kind_is_shown(page: AppTest) -> None:
     for kind in KINDS:
         page.selectbox[0].set_value(kind).run()

@@ -15,6 +15,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_scenario_as_document_as_text_and_as_picture(here: Path) -> None:
     scenario(here, ("horizon: 10min", "horizon: 1min"))
     words = (

@@ -27,6 +27,7 @@ def questions(parser: argparse.ArgumentParser, words: tuple[str, ...] = ()) -> I
                 yield from questions(inner, (*words, name))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(BASH is None, reason="no bash on this machine")
 def test_bash_completes_every_verb_option_and_choice() -> None:
     asked = [(line, word) for line, word in questions(command_line()) if "(" not in line]
@@ -43,6 +44,7 @@ def test_bash_completes_every_verb_option_and_choice() -> None:
     assert missing == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(FISH is None, reason="no fish on this machine")
 def test_fish_completes_every_option_and_choice(tmp_path: Path) -> None:
     asked = [(line, word) for line, word in questions(command_line()) if "(" not in line]

@@ -208,6 +208,7 @@ def test_a_day_without_hours_is_a_fault(tmp_path: Path, change: tuple[str, str],
     assert fault in found[0]
 
 
+@pytest.mark.slow
 def test_real_conversations_along_a_public_week(shared: Path, tmp_path: Path) -> None:
     data = shared / "data"
     (tmp_path / "traces").mkdir()

@@ -87,6 +87,7 @@ def test_the_published_waits_of_philly(home: Path) -> None:
     assert nodes_usd == pytest.approx(50 * 3425759 / 3600 * 21.957642)  # 50 nodes of p4d.24xlarge
 
 
+@pytest.mark.slow
 def test_spot_nodes_of_a_real_zone(home: Path) -> None:
     """By hand from the trace: of 4 nodes it has, each stands for 8 of 32, over the first 14 days."""
     plans = result(home, "philly-spot", ("slo:", "horizon: 14d\nslo:"), ("nodes: 130", "nodes: 32"), seeds=1)

@@ -255,6 +255,7 @@ def test_a_bill_of_a_result_is_of_all_its_services(tmp_path: Path, engine: Engin
     assert billed["effective_usd"] == pytest.approx(document["plans"][0]["cost_usd"]["total"])
 
 
+@pytest.mark.slow
 def test_services_from_a_notebook(tmp_path: Path, engine: Engine) -> None:
     scenario = api.load(SERVICES)
     assert (scenario.name, scenario.plans) == ("small", ("one", "two"))

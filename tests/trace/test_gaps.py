@@ -157,6 +157,7 @@ def test_every_tuple_is_one_of_the_trace_and_follows_its_neighbour(tmp_path: Pat
     assert gap == pytest.approx(known.gap[got.prompt_tokens[1:] - 2], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_bursts_order_and_tokens_of_a_real_trace_are_kept(real: Path) -> None:
     """Reference: dispersion within 25 % at 1, 10 and 60 s; rank correlations within .03; counts within 1 %."""
     path, span_ns = real / TRACE, open_trace(real / TRACE).span_ns

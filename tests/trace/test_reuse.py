@@ -89,6 +89,7 @@ def test_only_living_keys_are_held() -> None:
     assert len(recent._key) <= 20
 
 
+@pytest.mark.slow
 def test_a_public_trace_of_conversations(shared: Path, tmp_path: Path) -> None:
     path = tmp_path / "m.parquet"
     import_trace(shared / "data/traces/mooncake_conversation_trace.jsonl.gz", "mooncake", path)

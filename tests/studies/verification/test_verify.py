@@ -47,6 +47,7 @@ def test_an_untouched_folder_is_whole(finished: Path, capsys: pytest.CaptureFixt
     assert printed["faults"] == []
 
 
+@pytest.mark.slow
 def test_every_file_that_is_changed_is_found(finished: Path, tmp_path: Path) -> None:
     sealed = [path.relative_to(finished) for path in sorted(finished.rglob("*")) if path.is_file()]
     assert len(sealed) > 11
