@@ -33,23 +33,45 @@ class Keys(NamedTuple):
     activation: str
     default: float | None = None
     """The threshold where none is written; None = KEDA asks for one."""
+    older: str = ""
+    """Older name of the threshold, which counts where it is written."""
+    null_fails: bool = False
+    """True if no value is an error, as KEDA has it, unless the trigger says otherwise."""
 
 
 _SCALERS = {
     "prometheus": Keys("threshold", "activationThreshold"),
+    "loki": Keys("threshold", "activationThreshold"),
+    "graphite": Keys("threshold", "activationThreshold"),
+    "influxdb": Keys("thresholdValue", "activationThresholdValue"),
+    "elasticsearch": Keys("targetValue", "activationTargetValue", null_fails=True),
     "kafka": Keys("lagThreshold", "activationLagThreshold", 10),
     "apache-kafka": Keys("lagThreshold", "activationLagThreshold", 10),
-    "rabbitmq": Keys("value", "activationValue"),
+    "nats-jetstream": Keys("lagThreshold", "activationLagThreshold", 10),
+    "rabbitmq": Keys("value", "activationValue", older="queueLength"),
     "aws-sqs-queue": Keys("queueLength", "activationQueueLength", 5),
     "aws-cloudwatch": Keys("targetMetricValue", "activationTargetMetricValue"),
     "azure-servicebus": Keys("messageCount", "activationMessageCount", 5),
-    "gcp-pubsub": Keys("value", "activationValue"),
+    "azure-queue": Keys("queueLength", "activationQueueLength", 5),
+    "azure-eventhub": Keys("unprocessedEventThreshold", "activationUnprocessedEventThreshold", 64),
+    "gcp-pubsub": Keys("value", "activationValue", 10, older="subscriptionSize"),
+    "gcp-stackdriver": Keys("targetValue", "activationTargetValue", 5),
     "redis": Keys("listLength", "activationListLength", 5),
+    "redis-cluster": Keys("listLength", "activationListLength", 5),
+    "redis-sentinel": Keys("listLength", "activationListLength", 5),
+    "postgresql": Keys("targetQueryValue", "activationTargetQueryValue"),
+    "mysql": Keys("queryValue", "activationQueryValue"),
+    "mongodb": Keys("queryValue", "activationQueryValue"),
     "metrics-api": Keys("targetValue", "activationTargetValue"),
-    "datadog": Keys("targetValue", "activationQueryValue"),
+    "datadog": Keys("targetValue", "activationQueryValue", older="queryValue", null_fails=True),
+    "new-relic": Keys("threshold", "activationThreshold"),
+    "dynatrace": Keys("threshold", "activationThreshold"),
+    "kubernetes-workload": Keys("value", "activationValue"),
     "external": Keys("threshold", "activationThreshold"),
     "external-push": Keys("threshold", "activationThreshold"),
 }
+"""Semantics: kedacore/keda pkg/scalers."""
+_DATADOG_TYPES = {"average": "AverageValue", "global": "Value"}
 _RESOURCES = ("cpu", "memory")
 _TRUE, _FALSE = ("1", "t", "T", "true", "TRUE", "True"), ("0", "f", "F", "false", "FALSE", "False")
 _MODIFIERS = "replaces the triggers' metrics by a formula, which is not evaluated; write its result as one trigger"
@@ -151,7 +173,7 @@ def _trigger(
     if kind in _RESOURCES:
         return _resource(entry, details, kind, signals, unmapped)
     name = _name(entry, details, f"s{number}-", taken) or f"s{number}-{kind}"
-    keys = _SCALERS[kind]
+    keys = _keys(details, kind)
     threshold = details.quantity(keys.threshold, above=True, required=keys.default is None)
     query = _query(details, kind)
     name = published(details.text("query") or "") or name
@@ -166,7 +188,7 @@ def _trigger(
     value = keys.default if threshold is None and not details.has(keys.threshold) else threshold
     if value is None:
         return None
-    ignore_null = details.flag("ignoreNullValues")
+    ignore_null = _ignores_null(details, kind, keys)
     return entry.build(
         MetricTrigger,
         name=name,
@@ -175,8 +197,37 @@ def _trigger(
         activation_threshold=details.quantity(keys.activation),
         ignore_null=True if found is not None and found.zero else ignore_null,
         cached=entry.flag("useCachedMetrics"),
-        target_type=entry.choice("metricType", ("AverageValue", "Value")),
+        target_type=_target_type(entry, details, kind),
     )
+
+
+def _keys(details: Fields, kind: str) -> Keys:
+    """Names of the thresholds that a trigger has."""
+    keys = _SCALERS[kind]
+    if kind == "datadog" and details.flag("useClusterAgentProxy"):
+        keys = keys._replace(activation="activationTargetValue")
+    if keys.older and details.has(keys.older) and not details.has(keys.threshold):
+        return keys._replace(threshold=keys.older)
+    return keys
+
+
+def _ignores_null(details: Fields, kind: str, keys: Keys) -> bool | None:
+    """True if no value counts as 0; None = as of most triggers."""
+    if kind == "datadog" and (filler := details.quantity("metricUnavailableValue", -1e300)) is not None:
+        if filler:
+            details.reading.notes.append(f"metricUnavailableValue {filler:g}: no value is an error here; record that one")
+        return filler == 0
+    ignored = details.flag("ignoreNullValues")
+    return False if ignored is None and keys.null_fails else ignored
+
+
+def _target_type(entry: Fields, details: Fields, kind: str) -> str | None:
+    """Type of the threshold; Datadog's triggers may say it in their metadata."""
+    if kind == "datadog" and (word := details.choice("type", tuple(_DATADOG_TYPES))) is not None:
+        if entry.has("metricType"):
+            details.fault("appears together with metricType, which KEDA refuses; keep one of the two", "type")
+        return _DATADOG_TYPES[word]
+    return entry.choice("metricType", ("AverageValue", "Value"))
 
 
 def _name(entry: Fields, details: Fields, index: str, taken: AbstractSet[str]) -> str | None:
