@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf, nan
 from pathlib import Path
@@ -277,21 +278,56 @@ def _long(table: TypedTable) -> Recording:
     )
 
 
+_SERIES = re.compile(r"([A-Za-z_:][\w:.]*)\s*\{(.*)\}")
+_LABEL = re.compile(r'([A-Za-z_]\w*)="((?:[^"\\]|\\.)*)"')
+_POD_LABELS = ("exported_pod", "pod", "pod_name", "kubernetes_pod_name", "replica", "instance")
+_OF_CLUSTER = "kube_"
+"""Beginning of the metrics of kube-state-metrics, whose pod and instance are its own."""
+
+
+def _series(columns: Sequence[str]) -> list[tuple[str, str]]:
+    """Metric and pod of columns named as Prometheus and Grafana name series; no pod = of the whole pool.
+
+    A name stays as it is where its labels leave two columns for the same metric and pod.
+
+    >>> _series(['waiting{pod="a", job="x"}', 'waiting{pod="b"}', 'queue{queue="q"}', "replicas"])
+    [('waiting', 'a'), ('waiting', 'b'), ('queue', ''), ('replicas', '')]
+    >>> _series(['lag{queue="a"}', 'lag{queue="b"}'])
+    [('lag{queue="a"}', ''), ('lag{queue="b"}', '')]
+    """
+    found = []
+    for column in columns:
+        match = _SERIES.fullmatch(column)
+        labels = dict(_LABEL.findall(match[2])) if match else {}
+        pod = next((labels[name] for name in _POD_LABELS if labels.get(name)), "")
+        found.append((match[1], "" if match[1].startswith(_OF_CLUSTER) else pod) if match else (column, ""))
+    return [one if found.count(one) == 1 else (column, "") for column, one in zip(columns, found, strict=True)]
+
+
 def _wide(table: TypedTable) -> Recording:
-    """One column per metric."""
+    """One column per metric, or per series of one: a pod is there where its series has a value."""
     names = [ours for ours in table.theirs if ours.startswith(WIDE)]
+    columns = [ours.removeprefix(WIDE) for ours in names]
+    series = [(column, "") for column in columns] if POD in table else _series(columns)
+    metrics = tuple(dict.fromkeys(metric for metric, _ in series))
     read = [_samples(table, ours) for ours in names]
+    value, failed = (np.concatenate(parts) for parts in zip(*read, strict=True))
     rows, count = len(table), len(names)
     pod, pods = _pod_codes(table)
+    of_row = np.tile(pod, count)
+    if of_series := tuple(dict.fromkeys(name for _, name in series if name)):
+        codes = {name: code for code, name in enumerate(of_series)} | {"": -1}
+        of_row, pods = np.repeat(np.array([codes[name] for _, name in series], np.int64), rows), of_series
+    kept = ~(np.isnan(value) & ~failed & (of_row >= 0)) if of_series else np.ones(rows * count, np.bool_)
     return Recording(
-        time_ns=np.tile(table.times_ns[TIME], count),
-        pod=np.tile(pod, count),
-        metric=np.repeat(np.arange(count), rows),
-        value=np.concatenate([value for value, _ in read]),
-        failed=np.concatenate([failed for _, failed in read]),
+        time_ns=np.tile(table.times_ns[TIME], count)[kept],
+        pod=of_row[kept],
+        metric=np.repeat(np.array([metrics.index(metric) for metric, _ in series]), rows)[kept],
+        value=value[kept],
+        failed=failed[kept],
         pods=pods,
-        said={ours: np.tile(table.numbers[ours], count) for ours in SAID if ours in table},
-        metrics=tuple(ours.removeprefix(WIDE) for ours in names),
+        said={ours: np.tile(table.numbers[ours], count)[kept] for ours in SAID if ours in table},
+        metrics=metrics,
     )
 
 

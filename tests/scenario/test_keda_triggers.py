@@ -13,8 +13,8 @@ def read(folder: Path, kind: str, **metadata: object) -> Manifest:
     written = ", ".join(f"{key}: '{value}'" for key, value in metadata.items())
     path = folder / "scaled.yaml"
     path.write_text(
-        "apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\nmetadata: {name: chat}\nspec:\n  scaleTargetRef: {name: chat}\n"
-        f"  triggers:\n    - {{type: {kind}, metadata: {{{written}}}}}\n"
+        "apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\nmetadata: {name: chat}\n"
+        f"spec:\n  scaleTargetRef: {{name: chat}}\n  triggers:\n    - {{type: {kind}, metadata: {{{written}}}}}\n"
     )
     return read_manifest(path)
 

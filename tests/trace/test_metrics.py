@@ -182,3 +182,21 @@ def test_any_text_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, t
         return
     assert len(found) == len(found.value) == len(found.failed)
     assert (np.diff(found.time_ns) >= 0).all()
+
+
+def test_columns_named_as_series_are_of_their_pods(read: Any) -> None:
+    """As Grafana exports them; the pod of a series is there where it has a value."""
+    found = read(
+        't,"w{pod=""a"", job=""x""}","w{pod=""b""}","kube_deployment_spec_replicas{instance=""k:80""}",'
+        '"lag{q=""1""}","lag{q=""2""}"\n'
+        "0,3,,1,7,8\n15,5,4.5,2,,9\n"
+    )
+    assert found.pods == ("a", "b")
+    assert found.metrics == ("w", "kube_deployment_spec_replicas", 'lag{q="1"}', 'lag{q="2"}')
+    of_pods = found.pod >= 0
+    assert list(zip(found.time_ns[of_pods] // 10**9, found.pod[of_pods], found.value[of_pods], strict=True)) == [
+        (0, 0, 3),
+        (15, 0, 5),
+        (15, 1, 4.5),
+    ]
+    assert found.value[found.metric == 1].tolist() == [1, 2]

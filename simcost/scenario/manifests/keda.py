@@ -215,7 +215,9 @@ def _ignores_null(details: Fields, kind: str, keys: Keys) -> bool | None:
     """True if no value counts as 0; None = as of most triggers."""
     if kind == "datadog" and (filler := details.quantity("metricUnavailableValue", -1e300)) is not None:
         if filler:
-            details.reading.notes.append(f"metricUnavailableValue {filler:g}: no value is an error here; record that one")
+            details.reading.notes.append(
+                f"metricUnavailableValue {filler:g}: no value is an error here; record that one"
+            )
         return filler == 0
     ignored = details.flag("ignoreNullValues")
     return False if ignored is None and keys.null_fails else ignored

@@ -92,6 +92,18 @@ class _Document:
     kind: str
     name: str
     title: str
+    namespace: str = ""
+    outdated: str = ""
+    """Fault of its version; empty where it has none."""
+
+    @property
+    def path(self) -> str:
+        """Name after the namespace, where it has one."""
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+    def called(self, name: str | None) -> bool:
+        """True if it is the object of this name, or of a name after its namespace."""
+        return bool(self.name) and name in (self.name, self.path)
 
 
 class _Asked(NamedTuple):
@@ -137,7 +149,7 @@ def read_manifest(
     manifest = Manifest(file=str(path), kind="", name="")
     if not reading.faults:
         chosen = _chosen(found, name, reading, roots)
-        asked = _Asked(None if any(document.name == name for document in chosen) else name, signals, catalog, bounds)
+        asked = _Asked(None if any(document.called(name) for document in chosen) else name, signals, catalog, bounds)
         for document in chosen:
             manifest = _read(document, asked, manifest)
     if reading.faults:
@@ -160,10 +172,12 @@ def _document(fields: Fields) -> _Document:
     version, kind = fields.text("apiVersion") or "", fields.text("kind") or ""
     meta = fields.child("metadata")
     name = (meta.text("name") if meta is not None else None) or ""
-    if kind in _KINDS and _is_ours(fields, kind, version):
-        return _Document(fields, kind, name, f"{kind} {name}".strip())
+    within = meta.mapping.get("namespace") if meta is not None else None  # stays listed as not simulated
+    namespace = str(within.value) if within is not None and within.value is not None else ""
     if version or kind:
-        return _Document(fields, "", name, f"{kind} {name}".strip())
+        outdated = _outdated(kind, version)
+        ours = kind if version in _KINDS.get(kind, ()) else ""
+        return _Document(fields, ours, name, f"{kind} {name}".strip(), namespace, outdated)
     keys = set(fields.mapping)
     if keys & set(ray.KEYS):
         return _Document(fields, "Ray Serve", "", "Ray Serve")
@@ -174,21 +188,18 @@ def _document(fields: Fields) -> _Document:
     return _Document(fields, "", "", "a mapping without apiVersion and kind")
 
 
-def _is_ours(fields: Fields, kind: str, version: str) -> bool:
-    """True if the version is one that is read; a fault where it is an older one of such an object."""
-    known = _KINDS[kind]
+def _outdated(kind: str, version: str) -> str:
+    """Fault of an object that is read in other versions; empty where there is none."""
+    known = _KINDS.get(kind, (version,))
     if version in known:
-        return True
+        return ""
     if kind == "HorizontalPodAutoscaler" and version in _OLD_HPA:
-        fields.fault(f"{version} {_OLD_HPA[version]}", "apiVersion")
-    elif version.partition("/")[0] == known[0].partition("/")[0] or kind not in (
-        "Service",
-        "Configuration",
-        "Revision",
-    ):
-        near = did_you_mean(version, known) or f"; known is {' or '.join(known)}"
-        fields.fault(f"{version!r} of a {kind} is not known here{near}", "apiVersion")
-    return False
+        return f"{version} {_OLD_HPA[version]}"
+    same_group = version.partition("/")[0] == known[0].partition("/")[0]
+    if not same_group and kind in ("Service", "Configuration", "Revision"):
+        return ""
+    near = did_you_mean(version, known) or f"; known is {' or '.join(known)}"
+    return f"{version!r} of a {kind} is not known here{near}"
 
 
 def _chosen(
@@ -196,32 +207,52 @@ def _chosen(
 ) -> list[_Document]:
     """One scaler, one node pool, one picker at most; the others are passed over, or must be chosen from."""
     ours = [document for document in documents if document.kind]
+    known = any(document.called(name) for document in ours)
+    for document in documents:
+        if document.outdated and (document.called(name) or not known):
+            document.fields.fault(document.outdated, "apiVersion")
     chosen: list[_Document] = []
     for kinds in (_SCALERS, ("NodePool",), ("EndpointPickerConfig",)):
         found = [document for document in ours if document.kind in kinds]
-        named = [document for document in found if document.name and document.name == name]
+        named = [document for document in found if document.called(name)]
         if len(found) > 1 and not named:
-            titles = ", ".join(document.title for document in found)
+            titles = ", ".join(_titles(found))
             found[1].fields.fault(
                 f"is one of several: {titles}; choose one with --name NAME, or `name:` next to `from:`"
             )
         if len(named) > 1:
-            kinds_named = " and ".join(dict.fromkeys(document.kind for document in named))
-            named[1].fields.fault(
-                f"is called {name} as another one of the file is ({kinds_named}), which no name tells apart; keep one"
-            )
+            named[1].fields.fault(_same_name(named, name))
         chosen += named or found[:1]
     if not ours and not reading.faults:
         _none(documents, reading, roots)
     names = [
         document.name for document in chosen if document.kind != "EndpointPickerConfig"
     ]  # has profiles of other names
-    if name is not None and chosen and all(names) and len(names) == len(chosen) and name not in names:
+    called = any(document.called(name) for document in chosen)
+    if name is not None and chosen and all(names) and len(names) == len(chosen) and not called:
         chosen[0].fields.fault(f"is called {' or '.join(names)}, not {name}")
     for document in documents:
         if document not in chosen:
             _pass_over(document, reading)
     return chosen
+
+
+def _titles(documents: list[_Document]) -> list[str]:
+    """Titles of documents; with the namespace where it tells two of one name apart."""
+    titles = [document.title for document in documents]
+    return [
+        title if titles.count(title) == 1 else f"{document.kind} {document.path}"
+        for title, document in zip(titles, documents, strict=True)
+    ]
+
+
+def _same_name(named: list[_Document], name: str | None) -> str:
+    """Fault of objects of one name, with the names after the namespace where these differ."""
+    paths = list(dict.fromkeys(document.path for document in named))
+    if len(paths) == len(named) and all(document.namespace for document in named):
+        return f"is called {name} as another one of the file is; write {' or '.join(paths)}"
+    kinds = " and ".join(dict.fromkeys(document.kind for document in named))
+    return f"is called {name} as another one of the file is ({kinds}), which no name tells apart; keep one"
 
 
 def _none(documents: list[_Document], reading: ManifestFile, roots: list[YamlNode]) -> None:
