@@ -1,4 +1,4 @@
-"""Objects of a file that are not meant: those of another namespace, and those of a version that is not read."""
+"""Objects of a file that are not meant, of another namespace or an older version; fields that are not known."""
 
 from pathlib import Path
 from typing import Any
@@ -44,3 +44,11 @@ def test_an_old_version_of_an_object_that_is_not_meant_is_passed_over(tmp_path: 
     for name in (None, "other", "absent"):
         with pytest.raises(FaultsError, match="v2beta2 was removed"):
             read(tmp_path, hpa("blue", 4), OLD, name=name)
+
+
+def test_a_misspelt_field_is_listed_with_the_one_that_was_meant(tmp_path: Path) -> None:
+    text = hpa("blue", 4).replace("maxReplicas: 4", "maxReplicas: 4\n  minReplica: 3\n  behavior: {scaledown: {}}")
+    listed = read(tmp_path, text.replace("name: chat", "name: chat, labels: {a: b}")).not_simulated
+    assert "spec.minReplica (did you mean minReplicas?)" in listed
+    assert "spec.behavior.scaledown (did you mean scaleDown?)" in listed
+    assert "metadata.labels" in listed

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from difflib import get_close_matches
 from math import fsum, inf
 from types import UnionType
 from typing import Annotated, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -79,6 +80,15 @@ def go_duration(text: str) -> float:
     return float(f"{fsum(float(number) * _SECONDS[unit] for number, unit in parts):.15g}")
 
 
+_ALIKE = 0.85
+"""Likeness of a key to a field from which on it is taken as misspelt."""
+
+
+def _last(key: str) -> str:
+    """A key without its group, in small letters."""
+    return key.rpartition("/")[2].lower()
+
+
 T = TypeVar("T")
 _LONGEST = 300
 """Digits of a number that is a float."""
@@ -101,7 +111,10 @@ class ManifestFile:
     def not_simulated(self) -> list[str]:
         """Paths of unread keys, and the notes."""
         unread = [
-            dotted((*fields.node.path, key)) for fields in self.seen for key in fields.mapping if key not in fields.read
+            dotted((*fields.node.path, key)) + fields.misspelt(key)
+            for fields in self.seen
+            for key in fields.mapping
+            if key not in fields.read
         ]
         return [*unread, *self.notes]
 
@@ -134,6 +147,12 @@ class Fields:
         """True if a key is given."""
         node = self.mapping.get(key)
         return node is not None and node.value is not None
+
+    def misspelt(self, key: str) -> str:
+        """The field that a key was most likely meant as, of those that were looked for and are not given."""
+        asked = {_last(name): name for name in sorted(self.read) if name not in self.mapping}
+        near = get_close_matches(_last(key), asked, n=1, cutoff=_ALIKE)
+        return f" (did you mean {asked[near[0]]}?)" if near else ""
 
     def passes(self, *keys: str) -> None:
         """Keys that say which object is meant, and change no number."""
