@@ -1,5 +1,7 @@
 """Application Auto Scaling against the worked examples of its user guide."""
 
+from typing import Any
+
 import pytest
 from support.vectors import Case, cases, document
 
@@ -52,3 +54,13 @@ def test_within_the_cooldown_only_the_excess_is_added() -> None:
     assert second.desired - first.desired == case["expected_added_on_second"]
     later = policy.step(120.0 + 301, Observation(current=7, ready=7, totals={"queue": 65}), second.state)
     assert later.desired == 7 + case["second"]
+
+
+@pytest.mark.parametrize(("comparison", "value", "desired"), [("<=", 3, 9), ("<", 3, 10), ("<", 2, 9), (">=", 3, 10)])
+def test_a_value_at_the_threshold_is_in_the_step_that_ends_there(comparison: Any, value: float, desired: int) -> None:
+    """The guide: greater than 40 and less than or equal to 50 is a lower bound of -10 and an upper bound of 0."""
+    steps = (StepAdjustment(lower=-10, upper=0, adjustment=-1), StepAdjustment(upper=-10, adjustment=-5))
+    scaling = StepScaling(metric="queue", threshold=3, comparison=comparison, steps=steps)
+    policy = AwsScaling(max=20, policies=(scaling,))
+    seen = Observation(current=10, ready=10, totals={"queue": value})
+    assert policy.step(60.0, seen, policy.fresh()).desired == desired

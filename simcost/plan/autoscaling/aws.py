@@ -90,10 +90,13 @@ class StepAdjustment:
     adjustment: int
     """Replicas or percent, as `type` says."""
 
-    def covers(self, distance: float) -> bool:
-        """Above the threshold the lower bound belongs to it, below the upper one."""
+    def covers(self, distance: float, *, falling: bool = False) -> bool:
+        """Above the threshold the lower bound belongs to it, below the upper one, which it does at the threshold itself
+        for an alarm on values that fall to it.
+        """
         lower, upper = -inf if self.lower is None else self.lower, inf if self.upper is None else self.upper
-        return lower <= distance < upper if distance >= 0 else lower < distance <= upper
+        above = distance > 0 or (distance == 0 and not falling)
+        return lower <= distance < upper if above else lower < distance <= upper
 
 
 @record
@@ -152,7 +155,8 @@ class StepScaling:
         if len(recent) < self.periods or not all(one is not None and self._breaches(one) for one in recent):
             return None
         distance = (recent[-1] or 0.0) - self.threshold
-        step = next((one for one in self.steps if one.covers(distance)), None)
+        falling = self.comparison in ("<=", "<")
+        step = next((one for one in self.steps if one.covers(distance, falling=falling)), None)
         return None if step is None else adjusted(capacity, step.adjustment, self.type, self.min_magnitude)
 
     def _breaches(self, value: float) -> bool:

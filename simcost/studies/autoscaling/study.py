@@ -73,7 +73,7 @@ def autoscale_replay(
         findings = [*findings, {"kind": "start", "series": "", "count": 1, "message": message}]
     if replayed.silent:
         were = how_many(replayed.silent, "sync was", "syncs were")
-        message = f"{were} passed over, since nothing is recorded at their time"
+        message = f"{were} passed over, since nothing is recorded then"
         findings = [*findings, {"kind": "gaps", "series": "", "count": replayed.silent, "message": message}]
     return _result(said, said.policy, recording, replayed, [*findings, *_unusable(replayed)])
 
