@@ -26,6 +26,8 @@ def replay(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the o
         others = st.text_input("Metrics recorded under other names", placeholder="queue=vllm:num_requests_waiting")
         words += [f"--metric={pair.strip()}" for pair in others.split(",") if pair.strip()]
         words += renamed("value=VALUE, time=TS", "metrics")
+        zone = st.text_input("Time zone of times without one", placeholder="UTC").strip()
+        words += [f"--timezone={zone}"] if zone else []
     return words
 
 

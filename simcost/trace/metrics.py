@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf, nan
 from pathlib import Path
@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from simcost.tables.calendar import find_zone
 from simcost.tables.cells import Flags
 from simcost.tables.columns import Column, DeclaredTable
 from simcost.tables.header import peek
 from simcost.tables.typed import TypedTable, read_typed
+from simcost.trace.series.local_time import utc_in_order
 from simcost.trace.series.resample import finding
 from simcost.units import NS_PER_S, how_many
 
@@ -199,7 +201,9 @@ _NONE: Mapping[str, str] = {}
 Findings = list[dict[str, Any]]
 
 
-def read_metrics(path: Path, *, mapping: Mapping[str, str] = _NONE) -> tuple[Recording, Findings]:
+def read_metrics(
+    path: Path, *, mapping: Mapping[str, str] = _NONE, timezone: str = "UTC"
+) -> tuple[Recording, Findings]:
     """The metrics of a file.
 
     Args:
@@ -208,6 +212,7 @@ def read_metrics(path: Path, *, mapping: Mapping[str, str] = _NONE) -> tuple[Rec
             sample; `error`: the metric's source failed. Without the columns metric and value, each further column is
             a metric: of the pod, or without a column of pods of the whole pool.
         mapping: ours -> the file's column, where the file calls it otherwise.
+        timezone: of times that say no zone.
 
     Returns:
         The recording, and findings on what was assumed or left out.
@@ -215,13 +220,38 @@ def read_metrics(path: Path, *, mapping: Mapping[str, str] = _NONE) -> tuple[Rec
     Raises:
         FaultsError: cells or rows at fault, with their lines, all at once.
         TraceError: a file or column that cannot be used; the message says the remedy.
+        InputError: unknown time zone.
     """
+    find_zone(timezone)
     head = peek(path, METRICS.what)
     theirs = _columns(head.names, mapping, path)
     table = read_typed(path, head, METRICS, theirs)
-    findings = [finding(kind, "", count, text) for kind, count, text in table.findings()]
+    findings = [finding(kind, "", count, text) for kind, count, text in _assumed(table, timezone)]
     epoch = table.rules[TIME].epoch
     return _sorted(_long(table) if METRIC in theirs else _wide(table), findings, epoch=epoch), findings
+
+
+def _assumed(table: TypedTable, timezone: str) -> Iterator[tuple[str, int, str]]:
+    """Findings on rows passed over and times without a zone, which become UTC: kind, count and message."""
+    for kind, count, text in table.findings():
+        if kind != "no_zone":
+            yield kind, count, text
+        elif timezone == "UTC":
+            yield kind, count, f"{text}; if they are of another zone, pass --timezone"
+        else:
+            yield from _in_utc(table, timezone)
+
+
+def _in_utc(table: TypedTable, timezone: str) -> Iterator[tuple[str, int, str]]:
+    """Take the times as those of a zone; of an hour that its clocks show twice, a sample's second time is the later."""
+    codes = [table.codes[name] for name in (POD, METRIC) if name in table.codes]
+    series = np.unique(np.stack(codes), axis=1, return_inverse=True)[1] if codes else np.zeros(len(table), np.int64)
+    seconds, rest = np.divmod(table.times_ns[TIME], NS_PER_S)
+    utc_s, shown = utc_in_order(series.reshape(-1), seconds, timezone)
+    table.times_ns[TIME] = utc_s * NS_PER_S + rest
+    if skipped := int((~shown).sum()):
+        have = how_many(skipped, "row has a time", "rows have times")
+        yield "clock_skipped", skipped, f"{have} that the clocks of {timezone} skipped; taken as an hour later"
 
 
 def _columns(names: list[str], mapping: Mapping[str, str], path: Path) -> dict[str, str]:

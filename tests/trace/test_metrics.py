@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simcost.errors import FaultsError, SimcostError, TraceError
+from simcost.errors import FaultsError, InputError, SimcostError, TraceError
 from simcost.plan.autoscaling import policy
 from simcost.trace.metrics import PHASES, READINESS, Recording, read_metrics
 
@@ -200,3 +200,20 @@ def test_columns_named_as_series_are_of_their_pods(read: Any) -> None:
         (15, 1, 4.5),
     ]
     assert found.value[found.metric == 1].tolist() == [1, 2]
+
+
+def test_times_without_a_zone_are_of_the_one_that_is_passed(tmp_path: Path) -> None:
+    """Of the hour that the clocks show twice the first rows of a series are the earlier ones."""
+    path = tmp_path / "m.csv"
+    rows = [f"2026-10-25 {clock},{pod},w,1\n" for clock in ("01:30", "02:30", "02:30", "03:30") for pod in "ab"]
+    path.write_text("time,pod,metric,value\n" + "".join(rows))
+    recording, findings = read_metrics(path, timezone="Europe/Berlin")
+    assert np.unique(recording.time_ns // 10**9).tolist() == [0, 3600, 7200, 10800]
+    assert recording.start_utc_s == 1792884600  # 2026-10-24T23:30:00Z
+    assert findings == []
+    path.write_text("time,metric,value\n2026-03-29 01:30,w,1\n2026-03-29 02:30,w,1\n2026-03-29 04:00,w,1\n")
+    recording, [said] = read_metrics(path, timezone="Europe/Berlin")
+    assert (recording.time_ns // 10**9).tolist() == [0, 3600, 5400]
+    assert said["message"] == "1 row has a time that the clocks of Europe/Berlin skipped; taken as an hour later"
+    with pytest.raises(InputError, match="Berlin"):
+        read_metrics(path, timezone="Berlin")

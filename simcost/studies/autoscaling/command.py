@@ -59,6 +59,9 @@ def _add_replay(actions: Any) -> None:
         metavar="TIME",
         help="age at which a sample counts no more (default: its usual gap)",
     )
+    replay.add_argument(
+        "--timezone", default="UTC", metavar="ZONE", help="of times without one, e.g. Europe/Berlin (default UTC)"
+    )
     columns(replay)
 
 
@@ -74,5 +77,6 @@ def _replay(arguments: Arguments) -> "AutoscaleReplay":
         closed=arguments.closed_loop,
         start=arguments.start,
         valid_s=arguments.stale,
+        timezone=arguments.timezone,
     )
     return sourced(arguments, result, result.findings, [arguments.manifest, arguments.metrics])

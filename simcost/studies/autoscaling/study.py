@@ -37,6 +37,7 @@ def autoscale_replay(
     closed: bool = False,
     start: int | None = None,
     valid_s: float | None = None,
+    timezone: str = "UTC",
 ) -> AutoscaleReplay:
     """Replicas that the autoscaler of a manifest requests at each sync, given recorded metrics.
 
@@ -49,6 +50,7 @@ def autoscale_replay(
         closed: replicas are what was asked for before, whatever is recorded.
         start: replicas at the first sync where they are not recorded; None = the policy's own.
         valid_s: time for which a sample counts; None = until the next of its kind is due.
+        timezone: of recorded times that say no zone.
 
     Raises:
         InputError: what cannot be used of either file, with its place and the remedy.
@@ -56,7 +58,7 @@ def autoscale_replay(
     said = read_manifest(manifest, name=name)
     if said.policy is None:
         raise InputError(f"{manifest}: holds no autoscaler, but the kind {said.kind}; give the manifest of one")
-    recording, findings = read_metrics(metrics, mapping=mapping)
+    recording, findings = read_metrics(metrics, mapping=mapping, timezone=timezone)
     recording = _renamed(recording, recorded, metrics)
     try:
         replayed = replay(said.policy, recording, closed=closed, start=start, valid_s=valid_s)
