@@ -64,3 +64,21 @@ def test_a_value_at_the_threshold_is_in_the_step_that_ends_there(comparison: Any
     policy = AwsScaling(max=20, policies=(scaling,))
     seen = Observation(current=10, ready=10, totals={"queue": value})
     assert policy.step(60.0, seen, policy.fresh()).desired == desired
+
+
+def test_an_alarm_of_some_datapoints_of_its_periods() -> None:
+    steps = (StepAdjustment(lower=0, adjustment=1),)
+    acted = {}
+    for datapoints in (None, 2):
+        scaling = StepScaling(metric="queue", threshold=5, steps=steps, periods=3, datapoints=datapoints)
+        policy = AwsScaling(max=20, policies=(scaling,))
+        state, acted[datapoints] = policy.fresh(), []
+        for minute, value in enumerate([1, 9, 2, 9, 9, 9, 1, 1]):
+            seen = Observation(current=4, ready=4, totals={"queue": value})
+            decision = policy.step(minute * 60.0, seen, state)
+            state = decision.state
+            acted[datapoints] += [minute] if decision.desired > 4 else []
+    assert acted[None] == [5]
+    assert acted[2][0] == 3
+    with pytest.raises(ValueError, match=r"datapoints \(4\) are more than periods \(3\)"):
+        StepScaling(metric="queue", threshold=5, steps=steps, periods=3, datapoints=4)

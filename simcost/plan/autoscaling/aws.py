@@ -124,6 +124,12 @@ class StepScaling:
     """Of the alarm."""
     periods: PositiveCount = 1
     """In alarm, before it acts."""
+    datapoints: PositiveCount | None = None
+    """Periods of these that must be in alarm; None = all."""
+
+    def __post_init__(self) -> None:
+        if self.datapoints is not None and self.datapoints > self.periods:
+            raise ValueError(f"datapoints ({self.datapoints}) are more than periods ({self.periods})")
 
     @property
     def out_cooldown(self) -> float:
@@ -152,9 +158,10 @@ class StepScaling:
 
     def _wanted(self, points: Sequence[float | None], capacity: int) -> int | None:
         recent = points[-self.periods :]
-        if len(recent) < self.periods or not all(one is not None and self._breaches(one) for one in recent):
+        breaching = [one for one in recent if one is not None and self._breaches(one)]
+        if len(breaching) < (self.datapoints or self.periods) or recent[-1] is None:
             return None
-        distance = (recent[-1] or 0.0) - self.threshold
+        distance = breaching[-1] - self.threshold
         falling = self.comparison in ("<=", "<")
         step = next((one for one in self.steps if one.covers(distance, falling=falling)), None)
         return None if step is None else adjusted(capacity, step.adjustment, self.type, self.min_magnitude)

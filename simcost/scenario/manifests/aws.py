@@ -179,6 +179,7 @@ def _steps(
         comparison=_COMPARISONS[comparison],
         source=_source(alarm, name, signals, unmapped),
         periods=alarm.count("EvaluationPeriods", 1),
+        datapoints=alarm.count("DatapointsToAlarm", 1),
         period=alarm.seconds("Period", 10),
         cooldown=config.seconds("Cooldown"),
         type=config.choice(
