@@ -50,6 +50,11 @@ METRICS = {
     "DCGM_FI_DEV_GPU_UTIL": Known("busy_fraction", "mean", 100.0),
     "DCGM_FI_PROF_GR_ENGINE_ACTIVE": Known("busy_fraction", "mean"),
     "kubernetes.io|container|accelerator|duty_cycle": Known("busy_fraction", "mean", 100.0),
+    "InvocationsPerInstance": Known("requests_per_s", "mean", 60.0),
+    "InvocationsPerCopy": Known("requests_per_s", "mean", 60.0),
+    "RequestCountPerTarget": Known("requests_per_s", "mean", 60.0),
+    "ConcurrentRequestsPerModel": Known("in_flight", "mean"),
+    "ConcurrentRequestsPerCopy": Known("in_flight", "mean"),
 }
 LATENCIES = {
     "vllm:time_to_first_token_seconds_bucket": "ttft",
@@ -112,6 +117,8 @@ class RecordedMetric(NamedTuple):
     """Value that the samples in the window give; the rate where the metric is a counter."""
     adds_up: bool = False
     """True if what is recorded of the whole pool is a sum over its replicas, as a count of requests is."""
+    averages: bool = False
+    """True if what is recorded of the whole pool is a mean over its replicas of what adds up."""
 
 
 def is_average(name: str) -> bool:
@@ -199,9 +206,10 @@ def recorded_as(signal: Signal, names: Collection[str]) -> list[RecordedMetric]:
 def _measured(signal: Signal, metric: str, measured: Known) -> RecordedMetric:
     factor = signal.scale / measured.scale
     adds_up = measured.over == "sum" and not signal.of_the_pool_alone
+    averages = measured.over == "mean" and signal.name not in OF_A_REPLICA and not signal.of_the_pool_alone
     if measured.counter:
         return RecordedMetric(metric, factor, signal.window or RATE_WINDOW_S, signal.over, "rate", adds_up)
-    return RecordedMetric(metric, factor, _window_s(signal), signal.over, signal.over_time, adds_up)
+    return RecordedMetric(metric, factor, _window_s(signal), signal.over, signal.over_time, adds_up, averages)
 
 
 def _window_s(signal: Signal) -> float:

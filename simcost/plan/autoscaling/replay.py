@@ -57,6 +57,8 @@ class MetricComponent:
     over: Over
     adds_up: bool
     """True if a number of the whole pool is a sum over its replicas."""
+    averages: bool
+    """True if it is a mean over them of what adds up."""
     of_pods: RecordedSamples | None
     of_pool: RecordedSamples | None
 
@@ -216,7 +218,13 @@ def _missing(name: str, source: Source, recorded: Sequence[str]) -> str:
 
 def _part(recording: Recording, recorded_metric: RecordedMetric, valid_ns: Ints) -> MetricComponent:
     of_pods, of_pool = (samples_of(recording, recorded_metric, valid_ns, per_pod=per_pod) for per_pod in (True, False))
-    return MetricComponent(recorded_metric.over, recorded_metric.adds_up, of_pods, of_pool)
+    return MetricComponent(
+        over=recorded_metric.over,
+        adds_up=recorded_metric.adds_up,
+        averages=recorded_metric.averages,
+        of_pods=of_pods,
+        of_pool=of_pool,
+    )
 
 
 def _counts(recording: Recording) -> dict[str, RecordedSamples]:
@@ -243,7 +251,7 @@ def _value(parts: Sequence[MetricComponent], now_ns: int, ready: int) -> Value:
 
 def _part_value(part: MetricComponent, now_ns: int, ready: int) -> Value:
     """A value of the pool is what is recorded as one, where it adds up the even share of a ready replica unless the sum
-    is asked for; else it is made of the pods.
+    is asked for, which is as many times a recorded mean as replicas are ready; else it is made of the pods.
     """
     by_pod, request, sample_ns, failed, total = None, np.full((), nan), None, False, nan
     if (samples := part.of_pods) is not None:
@@ -259,6 +267,8 @@ def _part_value(part: MetricComponent, now_ns: int, ready: int) -> Value:
         total = float(samples.value[row]) if row >= 0 else nan
         if part.adds_up and part.over != "sum":
             total = total / ready if ready else nan
+        if part.averages and part.over == "sum":
+            total *= ready
         failed = failed or bool(row >= 0 and samples.failed[row])
         if by_pod is None and row >= 0:
             request = samples.request[row]

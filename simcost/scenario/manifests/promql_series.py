@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from simcost.plan.autoscaling.metric_adapter import Known
+from simcost.plan.autoscaling.metric_adapter import Known, is_average
 from simcost.plan.autoscaling.policy import Over, Signal, Source
 
 OVER: dict[str, Over] = {"sum": "sum", "avg": "mean", "max": "max", "min": "min"}
@@ -56,9 +56,9 @@ class QuerySeries:
 
 
 def gauge(measured: Known, name: str, window_s: float) -> QuerySeries:
-    """A metric as it is scraped: one series for each replica."""
+    """A metric as it is scraped: one series for each replica, or the one of what averages over the pool already."""
     signal = Signal(name=measured.signal, over=measured.over, window=window_s, scale=measured.scale, metric=name)
-    return QuerySeries((signal,), None)
+    return QuerySeries((signal,), frozenset() if is_average(name) else None)
 
 
 def highest(series: QuerySeries) -> QuerySeries:
