@@ -102,6 +102,28 @@ class Meter:
         return within
 
 
+class BusiestMinute:
+    """Most requests and most tokens of a minute, over a stream of sorted arrivals; rate limits are of both."""
+
+    def __init__(self) -> None:
+        self.requests, self.tokens = 0, 0
+        self._minute, self._open = -1, (0, 0)
+
+    def add(self, batch: RequestBatch) -> None:
+        """Further requests."""
+        if len(batch) == 0:
+            return
+        minute = batch.arrival_ns // _MINUTE_NS
+        first = np.flatnonzero(np.diff(minute, prepend=-1))
+        requests = np.diff(first, append=len(minute))
+        tokens = np.add.reduceat(batch.prompt_tokens.astype(np.int64) + batch.output_tokens, first)
+        if minute[0] == self._minute:
+            requests[0] += self._open[0]
+            tokens[0] += self._open[1]
+        self._minute, self._open = int(minute[-1]), (int(requests[-1]), int(tokens[-1]))
+        self.requests, self.tokens = max(self.requests, int(requests.max())), max(self.tokens, int(tokens.max()))
+
+
 MILLION = "1000000 Tokens"
 """As FOCUS writes it."""
 
@@ -137,6 +159,12 @@ class TokenBill:
     """Of provisioned units, deployed or reserved."""
     too_long: int
     """Requests beyond the context window: the API would refuse them; priced as if it did not."""
+    units_load: float = 0.0
+    """What the provisioned units served, as share of what they can in such a time; at most 1, since the last minute may
+    be a part of one."""
+    peak_requests_per_min: int = 0
+    peak_tokens_per_min: int = 0
+    """Input and output."""
 
     @property
     def requests(self) -> int:
@@ -177,14 +205,18 @@ def bill_tokens(
     paid_rates = rates(price, batch=purchase.batch, keep_s=purchase.cache.keep_s)
     meter = Meter(purchase.provisioned.capacity) if purchase.provisioned else None
     count = in_units = NOTHING
-    too_long = 0
+    too_long, load = 0, 0.0
+    peak = BusiestMinute()
     for batch, shared in requests:
+        peak.add(batch)
         read, written = purchase.cache.split(batch.prompt_tokens, shared)
         written = 0 if price.cache_write_usd_per_m is None else written
         too_long += _beyond(batch, price.context_tokens)
         count += _count(batch, read, written, paid_rates)
         if meter is not None and purchase.provisioned is not None:
-            fits = meter.fits(batch.arrival_ns, purchase.provisioned.load(batch, read))
+            taken = purchase.provisioned.load(batch, read)
+            fits = meter.fits(batch.arrival_ns, taken)
+            load += float(taken[fits].sum())
             in_units += _count(batch[fits], _of(read, fits), _of(written, fits), paid_rates)
     hours, bought = horizon_s / SECONDS_PER_HOUR, purchase.provisioned
     return TokenBill(
@@ -196,6 +228,9 @@ def bill_tokens(
         units_usd=bought.usd(hours) if bought else 0.0,
         unit_hours=bought.paid_units * hours if bought else 0.0,
         too_long=too_long,
+        units_load=min(1.0, 60.0 * load / (bought.capacity * horizon_s)) if bought else 0.0,
+        peak_requests_per_min=peak.requests,
+        peak_tokens_per_min=peak.tokens,
     )
 
 

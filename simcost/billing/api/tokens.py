@@ -222,6 +222,8 @@ class HitShare:
     """Of the input tokens, written: where writing costs more than input, reads do not come without."""
     min_tokens: Count = 0
     """Shorter prompts are not cached; the shares are of the others."""
+    ttl: Annotated[float, SECONDS, Gt(0), Le(86_400)] = SHORT_KEEP_S
+    """Time for which what is written is kept, which is part of its price."""
 
     def __post_init__(self) -> None:
         if self.hit + self.written > 1:
@@ -229,8 +231,8 @@ class HitShare:
 
     @property
     def keep_s(self) -> float:
-        """As the cheaper write keeps."""
-        return SHORT_KEEP_S
+        """The ttl."""
+        return self.ttl
 
     def split(self, input_tokens: npt.NDArray[np.integer], shared: npt.NDArray[np.integer]) -> tuple[Ints, Ints]:
         """Tokens read and written of each request, rounded down."""

@@ -23,11 +23,16 @@ from simcost.studies.options import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from simcost.billing.api.pricing import Provisioned
+    from simcost.billing.api.tokens import HitShare, PrefixReuse
     from simcost.studies.breakeven.prices import ApiOption
     from simcost.studies.breakeven.result import BreakEvenResult, TraceCosts
 
-_NUMBERS = ("unit_tokens", "output_weight")
-_KEYS = ("hit", "written", "ttl", "batch", "ttft", "tpot", "units", "unit_price", *_NUMBERS)
+_UNITS = ("units", "unit_price", "unit_tokens")
+_OF_UNITS = ("output_weight", "cached_weight", "reserved_units", "reserved_price")
+_KEYS = ("hit", "written", "ttl", "min_tokens", "batch", "ttft", "tpot", *_UNITS, *_OF_UNITS)
+_WHOLE = ("units", "reserved_units", "min_tokens")
+_MAY_BE_0 = ("hit", "written", "unit_price", "cached_weight", "reserved_price", "min_tokens")
 
 
 def add(verbs: Any) -> None:
@@ -51,7 +56,7 @@ def add(verbs: Any) -> None:
         required=True,
         metavar="NAME[,KEY=VALUE...]",
         help="provider/model; hit=40%% or ttl=1h of its cache, batch, ttft=0.8s and tpot=20ms (its p95, if you know "
-        "them), units=3,unit_price=$1/h,unit_tokens=2500 per minute; repeatable",
+        "them), units=3,unit_price=$1/h,unit_tokens=2500 per minute; all words are in the guide self-host; repeatable",
     )
     api.add_argument("--plan", action="append", default=[], metavar="NAME", help="only this plan; repeatable")
     api.add_argument(
@@ -139,6 +144,8 @@ def asked(text: str) -> "ApiOption":
         if key not in _KEYS or (key == "batch") == bool(equals):
             hint = did_you_mean(key, _KEYS) or f"; known: {', '.join(_KEYS)}"
             raise argparse.ArgumentTypeError(f"{word!r} of {name} is not understood{hint}")
+        if key in given:
+            raise argparse.ArgumentTypeError(f"{key} appears twice in {text!r}; give it once")
         given[key] = True if key == "batch" else _value(key, value)
     try:
         own = [word for word in words if not word.startswith(("ttft=", "tpot="))]
@@ -154,6 +161,7 @@ def _value(key: str, text: str) -> float:
         "hit": SHARE,
         "written": SHARE,
         "unit_price": USD_PER_H,
+        "reserved_price": USD_PER_H,
         "ttl": SECONDS,
         "ttft": SECONDS,
         "tpot": SECONDS,
@@ -163,46 +171,58 @@ def _value(key: str, text: str) -> float:
         number = float(str(value))
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{key}={text}: {error}") from error
-    if key == "units" and not number.is_integer():
+    if key in _WHOLE and not number.is_integer():
         raise argparse.ArgumentTypeError(f"{key}={text} must be a whole number")
-    if not 0 < number < float("inf") and not (number == 0 and key in ("hit", "written", "unit_price")):
+    if not 0 < number < float("inf") and not (number == 0 and key in _MAY_BE_0):
         raise argparse.ArgumentTypeError(f"{key}={text} must be greater than 0")
     return number
 
 
 def _built(name: str, given: dict[str, Any]) -> "ApiOption":
-    from simcost.billing.api.pricing import PerToken, Provisioned
-    from simcost.billing.api.tokens import HitShare, PrefixReuse
+    from simcost.billing.api.pricing import PerToken
     from simcost.studies.breakeven.prices import ApiOption
 
-    stated = "hit" in given
-    if "written" in given and not stated:
-        raise ValueError("`written` goes with `hit`")
-    if stated and "ttl" in given:
-        raise ValueError("`hit` states the cache's share, `ttl` lets it be found; give one of the two")
-    cache = (
-        HitShare(hit=given["hit"], written=given.get("written", 0.0))
-        if stated
-        else PrefixReuse(**{"ttl": given["ttl"]} if "ttl" in given else {})
-    )
-    units = None
-    if missing := [key for key in ("units", "unit_price", "unit_tokens") if key not in given]:
-        if len(missing) < 3:
-            raise ValueError(f"provisioned units also need {', '.join(missing)}")
-    else:
-        units = Provisioned(
-            units=int(given["units"]),
-            price=given["unit_price"],
-            input_tokens_per_min=given["unit_tokens"],
-            output_weight=given.get("output_weight", 1.0),
-        )
-    purchase = PerToken(api=name, cache=cache, batch="batch" in given, provisioned=units)
+    purchase = PerToken(api=name, cache=_cache(given), batch="batch" in given, provisioned=_units(given))
     return ApiOption(
         name=name,
         purchase=purchase,
-        cache_stated=stated,
+        cache_stated="hit" in given,
         ttft_p95_s=given.get("ttft"),
         tpot_p95_s=given.get("tpot"),
+    )
+
+
+def _cache(given: dict[str, Any]) -> "HitShare | PrefixReuse":
+    from simcost.billing.api.tokens import HitShare, PrefixReuse
+
+    if "written" in given and "hit" not in given:
+        raise ValueError("`written` goes with `hit`")
+    if "ttl" in given and "hit" in given and "written" not in given:
+        raise ValueError(
+            "`hit` states the cache's share, `ttl` lets it be found; give one of the two, or `written` too, at the "
+            "price of keeping it so long"
+        )
+    words: dict[str, Any] = {key: given[key] for key in ("hit", "written", "ttl") if key in given}
+    if "min_tokens" in given:
+        words["min_tokens"] = int(given["min_tokens"])
+    return HitShare(**words) if "hit" in given else PrefixReuse(**words)
+
+
+def _units(given: dict[str, Any]) -> "Provisioned | None":
+    from simcost.billing.api.pricing import Provisioned
+
+    missing = [key for key in _UNITS if key not in given]
+    more = {key: given[key] for key in _OF_UNITS if key in given}
+    if missing and (more or len(missing) < len(_UNITS)):
+        raise ValueError(f"provisioned units also need {', '.join(missing)}")
+    if missing:
+        return None
+    if "reserved_units" in more:
+        more["reserved_units"] = int(more["reserved_units"])
+    elif "reserved_price" in more:
+        raise ValueError("`reserved_price` goes with `reserved_units`")
+    return Provisioned(
+        units=int(given["units"]), price=given["unit_price"], input_tokens_per_min=given["unit_tokens"], **more
     )
 
 

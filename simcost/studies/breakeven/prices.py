@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from simcost.billing.api.pricing import PerToken, TokenBill, bill_tokens
-from simcost.billing.api.tokens import HitShare, NoCache, PromptCache
+from simcost.billing.api.tokens import HitShare, NoCache, PrefixReuse, PromptCache
 from simcost.catalog import Catalog
 from simcost.scenario.runs.resolve import Source
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
@@ -72,12 +72,12 @@ def in_scenario(asked: ApiOption, loaded: LoadedScenario, source: Source) -> Api
 
 def _with_its_cache(asked: ApiOption, loaded: LoadedScenario, source: Source) -> Api:
     if asked.cache_stated:
-        return priced(asked, loaded.catalog, asked.purchase.cache, stated(asked.purchase.cache))
+        return _as_stated(asked, loaded.catalog)
     keep_s = asked.purchase.cache.keep_s
     recorded = [one for one in loaded.scenario.workload if isinstance(one, RecordedWorkload)]
     if recorded and len(recorded) == len(loaded.scenario.workload):
         paths = [inside(loaded.folder, one.path) for one in recorded]
-        return in_traces(asked, loaded.catalog, paths, source.horizon_s)
+        return _with_shares(asked, loaded.catalog, paths, source.horizon_s)
     price = loaded.catalog.token_price(asked.purchase.api)
 
     def requests() -> Iterator[Shared]:
@@ -90,28 +90,50 @@ def _with_its_cache(asked: ApiOption, loaded: LoadedScenario, source: Source) ->
     return _cheaper(asked, loaded.catalog, cached, plain, asked.purchase.cache, "in the conversations drawn")
 
 
-def in_traces(asked: ApiOption, catalog: Catalog, traces: Sequence[Path], horizon_s: float) -> Api:
-    """The API for stored traces: shares of their tokens that a cache would have held.
+def in_trace(asked: ApiOption, catalog: Catalog, trace: Path, span_s: float) -> Api:
+    """The API for a stored trace as it was recorded: each prompt reads what its cache held then.
 
     Raises:
         CatalogError: no price.
-        TraceError: a trace cannot be read.
+        TraceError: the trace cannot be read.
     """
     if asked.cache_stated:
-        return priced(asked, catalog, asked.purchase.cache, stated(asked.purchase.cache))
+        return _as_stated(asked, catalog)
+    cached, plain = _with_and_without(asked, catalog, [trace], span_s)
+    return _cheaper(asked, catalog, cached, plain, asked.purchase.cache, "in the trace as recorded")
+
+
+def _with_shares(asked: ApiOption, catalog: Catalog, traces: Sequence[Path], horizon_s: float) -> Api:
+    """The API for traces at any demand: shares of their tokens that its cache held, of prompts of all lengths alike."""
+    cached, plain = _with_and_without(asked, catalog, traces, horizon_s)
+    written = cached.count.tokens[:, 2].sum() / max(cached.count.input_tokens, 1)
+    found = HitShare(hit=cached.count.read_share, written=float(written), ttl=asked.purchase.cache.keep_s)
+    return _cheaper(asked, catalog, cached, plain, found, "in the trace as recorded, the same share of every prompt")
+
+
+def _with_and_without(
+    asked: ApiOption, catalog: Catalog, traces: Sequence[Path], horizon_s: float
+) -> tuple[TokenBill, TokenBill]:
+    """Bills of traces with the cache and without it."""
     price = catalog.token_price(asked.purchase.api)
-    keep_s = asked.purchase.cache.keep_s
 
     def requests() -> Iterator[Shared]:
-        return chain.from_iterable(shared_in_trace(path, keep_s) for path in traces)
+        return chain.from_iterable(shared_in_trace(path, asked.purchase.cache.keep_s) for path in traces)
 
     cached, plain = (
         bill_tokens(requests(), replace(asked.purchase, cache=cache), price, horizon_s)
         for cache in (asked.purchase.cache, NoCache())
     )
-    written = cached.count.tokens[:, 2].sum() / max(cached.count.input_tokens, 1)
-    found = HitShare(hit=cached.count.read_share, written=float(written))
-    return _cheaper(asked, catalog, cached, plain, found, "in the trace as recorded")
+    return cached, plain
+
+
+def _as_stated(asked: ApiOption, catalog: Catalog) -> Api:
+    cache = asked.purchase.cache
+    text = stated(cache)
+    write_usd = catalog.token_price(asked.purchase.api).cache_write_usd_per_m
+    if isinstance(cache, HitShare) and cache.hit and not cache.written and write_usd:
+        text += f", and nothing written to it, for which it takes ${write_usd:g} per 1M tokens (`written=`)"
+    return priced(asked, catalog, cache, text)
 
 
 def stated(cache: PromptCache) -> str:
@@ -130,7 +152,8 @@ def _cheaper(
         return priced(asked, catalog, NoCache(), f"no cache: no prompt begins as one of the last {ttl} {where}")
     if cached.total_usd > plain.total_usd:
         return priced(asked, catalog, NoCache(), f"no cache: writing would cost more than reading {share} saves")
-    said = f"{share} of prompts read from its cache, kept for {ttl}, found {where}"
+    least = f", of prompts of {cache.min_tokens:,} tokens or more" if isinstance(cache, PrefixReuse) else ""
+    said = f"{share} of prompts read from its cache, kept for {ttl}{least}, found {where}"
     return priced(asked, catalog, cache, said)
 
 

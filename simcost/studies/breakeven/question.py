@@ -8,7 +8,7 @@ from typing import Any
 
 from simcost import __version__
 from simcost.billing import OnDemand, Owned, Spot
-from simcost.billing.api.pricing import TokenBill, bill_tokens
+from simcost.billing.api.pricing import Provisioned, TokenBill, bill_tokens
 from simcost.billing.api.tokens import ITEMS
 from simcost.billing.price_list import line_prices, price_sentences, token_prices
 from simcost.catalog import Catalog
@@ -20,14 +20,14 @@ from simcost.scenario.inputs.unusual_prices import about_api
 from simcost.scenario.runs.provenance import assumptions, provenance
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.studies.breakeven.fleets import Made, Progress, Settings, make_study
-from simcost.studies.breakeven.prices import ApiOption, in_traces
+from simcost.studies.breakeven.prices import ApiOption, in_trace
 from simcost.studies.breakeven.result import BreakEvenResult, TraceCosts
 from simcost.studies.breakeven.study import Api, api_costs, break_even_result
 from simcost.studies.breakeven.verdict import endings, hits_without_price, offered_until, rate, refusals
 from simcost.tables.digests import sha256_of
 from simcost.trace.requests.prefix_reuse import shared_in_trace
 from simcost.trace.requests.store import open_trace
-from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_seconds, format_usd, plural
+from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_seconds, format_share, format_usd, plural
 
 
 def compare_with_apis(
@@ -61,7 +61,7 @@ def price_trace(path: Path, asked: Sequence[ApiOption], catalog: Catalog) -> Tra
             f"{path}: it spans no time ({plural(info.rows, 'request')}), so how many a month has is unknown; give a "
             "longer trace"
         )
-    apis = [in_traces(one, catalog, [path], span_s) for one in asked]
+    apis = [in_trace(one, catalog, path, span_s) for one in asked]
     bills = [
         bill_tokens(shared_in_trace(path, api.purchase.cache.keep_s), api.purchase, api.price, span_s) for api in apis
     ]
@@ -80,6 +80,7 @@ def price_trace(path: Path, asked: Sequence[ApiOption], catalog: Catalog) -> Tra
         apis=costs,
         assumptions=(
             f"A month is {HOURS_PER_MONTH:g} h like the {format_seconds(span_s)} of the trace.",
+            f"APIs answer every request, without rate limits. {_peak(bills[0])}",
             *_about_apis(apis, bills, catalog.as_of),
         ),
         provenance={
@@ -123,6 +124,7 @@ def _assumptions(made: Made) -> Iterator[str]:
     bills = [point.bills for point in study.points if point.scale == 1] or [study.points[0].bills]
     if any(one.count.read_share for some in bills[0] for one in some):
         yield "Fleets compute every prompt again, APIs find parts of them in their caches."
+    yield _peak(bills[0][0][0])
     newest = made.question.loaded.catalog.as_of
     yield from _about_apis(study.apis, [one[0] for one in bills[0]], newest)
     yield from price_sentences(_fleet_prices(made), newest)
@@ -135,11 +137,34 @@ def _about_apis(apis: Sequence[Api], bills: Sequence[TokenBill], newest: str) ->
         dated = f"{price_of_date(price.as_of, newest)}, quality {price.quality}"
         yield f"{api.name}: {_prices(price, bill)}; {price.source}, {dated}; {api.cache}."
         yield from about_api(api.name, price, newest)
+        if (units := api.purchase.provisioned) is not None:
+            yield _about_units(api.name, units, bill, batch=api.purchase.batch)
         if bill.too_long:
             yield (
                 f"{api.name}: {bill.too_long:,} of {bill.requests:,} requests are longer than its window of "
                 f"{price.context_tokens:,} tokens; it would refuse them, they are priced as if not."
             )
+
+
+def _about_units(name: str, units: Provisioned, bill: TokenBill, *, batch: bool) -> str:
+    """What provisioned units serve, and what that would cost per token."""
+    months = _months(bill.horizon_s)
+    served = format_share(bill.in_units.requests / max(bill.requests, 1))
+    spilled = f"{bill.paid.requests:,} of {bill.requests:,} requests spill over and are paid per token"
+    return (
+        f"{name}: {plural(units.paid_units, 'unit')} at {format_usd(months * bill.units_usd)} a month "
+        f"{'are' if units.paid_units > 1 else 'is'} {format_share(bill.units_load)} full and "
+        f"{'serve' if units.paid_units > 1 else 'serves'} {served} of the requests, which would cost "
+        f"{format_usd(months * bill.in_units.usd(bill.rates))} per token; {spilled}{' in batches' if batch else ''}."
+    )
+
+
+def _peak(bill: TokenBill) -> str:
+    """Busiest minute of the requests, as rate limits have it."""
+    return (
+        f"The busiest minute has {plural(bill.peak_requests_per_min, 'request')} with "
+        f"{bill.peak_tokens_per_min:,} tokens, which the rate limits of an API have to allow."
+    )
 
 
 def _prices(price: TokenPrice, bill: TokenBill) -> str:

@@ -89,6 +89,8 @@ class ApiCosts:
     usd_per_request: float
     usd_per_million_tokens: float
     usd_by_item: Mapping[str, float]
+    """Of the run or trace, whatever its length."""
+    usd_per_month_by_item: Mapping[str, float]
     read_share: float
     cache: str
     hits_at_input_price: bool
@@ -97,6 +99,11 @@ class ApiCosts:
     refused_share: float
     """Of the requests, those that are longer than its window; they are priced as if it answered them."""
     spilled_requests: float | None
+    """Those that its units do not serve, paid per token; None = it has none."""
+    units_load: float | None
+    """What its units serve, as share of what they can."""
+    peak_requests_per_min: float
+    peak_tokens_per_min: float
     batch: bool
     slo_misses: tuple[str, ...]
     """Targets that it surely misses by what is stated of it."""

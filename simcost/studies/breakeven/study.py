@@ -194,22 +194,26 @@ def api_costs(api: Api, bills: Sequence[TokenBill]) -> ApiCosts:
     facts = {
         name: value for name, value in asdict(price).items() if name.endswith(("_usd_per_m", "_tokens", "_multiplier"))
     }
+    by_item = {
+        item: _mean([bill.paid.by_item_usd(bill.rates)[item] for bill in bills])
+        for item in bills[0].paid.by_item_usd(bills[0].rates)
+    } | {"provisioned": _mean([bill.units_usd for bill in bills])}
     return ApiCosts(
         name=api.name,
         usd_per_month=_mean([bill.per_month_usd for bill in bills]),
         usd_per_request=_mean([bill.total_usd / max(bill.requests, 1) for bill in bills]),
         usd_per_million_tokens=_mean([1e6 * bill.total_usd / max(_tokens(bill), 1) for bill in bills]),
-        usd_by_item={
-            item: _mean([bill.paid.by_item_usd(bill.rates)[item] for bill in bills])
-            for item in bills[0].paid.by_item_usd(bills[0].rates)
-        }
-        | {"provisioned": _mean([bill.units_usd for bill in bills])},
+        usd_by_item=by_item,
+        usd_per_month_by_item={item: usd * MONTH_S / bills[0].horizon_s for item, usd in by_item.items()},
         read_share=_mean([bill.count.read_share for bill in bills]),
         cache=api.cache,
         hits_at_input_price=api.hits_at_input_price and any(bill.count.read_share for bill in bills),
         too_long_requests=_mean([bill.too_long for bill in bills]),
         refused_share=_mean([bill.too_long / max(bill.requests, 1) for bill in bills]),
         spilled_requests=_mean([bill.paid.requests for bill in bills]) if api.purchase.provisioned else None,
+        units_load=_mean([bill.units_load for bill in bills]) if api.purchase.provisioned else None,
+        peak_requests_per_min=_mean([bill.peak_requests_per_min for bill in bills]),
+        peak_tokens_per_min=_mean([bill.peak_tokens_per_min for bill in bills]),
         batch=api.purchase.batch,
         slo_misses=api.slo_misses,
         ended=api.ended,

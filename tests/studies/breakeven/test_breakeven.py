@@ -1,6 +1,7 @@
 """Fleets against APIs: the study rests on runs and prices that can be made apart."""
 
 from argparse import ArgumentTypeError
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +13,7 @@ from support.scenarios import SMALL, write
 
 from simcost.billing.api.tokens import HitShare, NoCache, PrefixReuse
 from simcost.catalog import load_catalog
+from simcost.cli.main import main
 from simcost.errors import InputError
 from simcost.plan import Fixed
 from simcost.scenario.checks.load import load
@@ -311,3 +313,95 @@ def test_an_api_in_words() -> None:
     assert found.purchase.cache == PrefixReuse(ttl=600.0)
     assert found.purchase.provisioned is not None
     assert found.purchase.provisioned.capacity == 7500
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("hit=40%,hit=50%", "hit appears twice"),
+        ("output_weight=4", "provisioned units also need units, unit_price, unit_tokens"),
+        ("cached_weight=0.1", "provisioned units also need"),
+        ("hit=40%,ttl=1h", "give one of the two, or `written` too"),
+        ("units=3,unit_price=1,unit_tokens=2500,reserved_units=3", "reserved_units need their price"),
+        ("units=3,unit_price=1,unit_tokens=2500,reserved_price=0.5", "`reserved_price` goes with `reserved_units`"),
+    ],
+)
+def test_words_that_would_do_nothing_are_refused(words: str, message: str) -> None:
+    with pytest.raises(ArgumentTypeError, match=message):
+        asked(f"openai/gpt-4o,{words}")
+
+
+def test_units_with_a_reservation_and_a_price_of_cached_tokens() -> None:
+    words = "units=20,unit_price=$1/h,unit_tokens=2500,cached_weight=0.1,reserved_units=15,reserved_price=$365/month"
+    units = asked(f"openai/gpt-4o,{words}").purchase.provisioned
+    assert units is not None
+    assert units.usd(1.0) == pytest.approx(5 + 15 * 0.5)
+    assert units.cached_weight == 0.1
+
+
+HAIKU = "anthropic/claude-haiku-4-5"
+
+
+def _prompts(folder: Path, lengths: Sequence[int], gap_s: float = 60.0) -> Path:
+    """A trace of one conversation with prompts of these lengths."""
+    rows = [f"{i * gap_s},{tokens},100,a" for i, tokens in enumerate(lengths)]
+    log = folder / "log.csv"
+    log.write_text("\n".join(["arrival,prompt_tokens,output_tokens,session", *rows]) + "\n")
+    out = folder / "log.parquet"
+    assert main(["trace", "import", str(log), "--format", "csv", "-o", str(out), "--quiet"]) == 0
+    return out
+
+
+def test_of_a_trace_each_prompt_pays_for_what_its_own_cache_held(tmp_path: Path) -> None:
+    """A size tier divides prompts, so that the mean share of hits is not enough."""
+    log = _prompts(tmp_path, [50_000, 60_000, 200_000])
+    (found,) = price_trace(log, [asked("anthropic/claude-haiku-5-5")], load_catalog()).apis
+    short = 10_000 * 0.125 + 50_000 * 0.01 + 50_000 * 0.125 + 200 * 0.5
+    long = 60_000 * 0.05 + 140_000 * 0.625 + 100 * 2.5
+    assert sum(found.usd_by_item.values()) == pytest.approx((short + long) / 1e6)
+    months = 730 * 3600 / 120
+    assert found.usd_per_month == pytest.approx(sum(found.usd_per_month_by_item.values()))
+    assert found.usd_per_month_by_item["output"] == pytest.approx(months * found.usd_by_item["output"])
+
+
+def test_prompts_kept_for_an_hour_are_written_at_the_price_of_an_hour(tmp_path: Path) -> None:
+    log = _prompts(tmp_path, [10_000] * 20, gap_s=600.0)
+    (found,) = price_trace(log, [asked(f"{HAIKU},ttl=1h")], load_catalog()).apis
+    assert found.read_share == pytest.approx(0.95)
+    assert found.usd_by_item["cache write"] == pytest.approx(10_000 * 2 / 1e6)
+    (stated,) = price_trace(log, [asked(f"{HAIKU},hit=50%,written=10%,ttl=1h")], load_catalog()).apis
+    assert stated.usd_by_item["cache write"] == pytest.approx(20 * 1000 * 2 / 1e6)
+    recorded = load(
+        write(
+            tmp_path,
+            text=SMALL.replace(
+                "  kind: synthetic\n  rate: 0.5/s\n  lengths: {prompt_median: 100, output_median: 20}",
+                "  kind: trace\n  path: log.parquet",
+            ),
+        )
+    )
+    api = in_scenario(asked(f"{HAIKU},ttl=1h"), recorded, settle(recorded, seed=None, seeds=1).source)
+    assert api.purchase.cache.keep_s == 3600
+
+
+def test_hits_without_writes_and_the_least_length_are_told(tmp_path: Path) -> None:
+    log = _prompts(tmp_path, [3000, 3000, 3000])
+    words = [asked(f"{HAIKU},hit=50%"), asked(HAIKU), asked(f"{HAIKU},min_tokens=4096")]
+    found = price_trace(log, words, load_catalog())
+    stated, measured, none = found.apis
+    assert "nothing written to it, for which it takes $1.25 per 1M tokens" in stated.cache
+    assert "of prompts of 1,024 tokens or more" in measured.cache
+    assert none.read_share == 0
+
+
+def test_the_load_of_units_and_the_busiest_minute_are_told(tmp_path: Path) -> None:
+    log = _prompts(tmp_path, [500, 2000, 100, 100], gap_s=30.0)
+    words = "openai/gpt-4o,hit=0%,units=1,unit_price=$1/h,unit_tokens=1500,output_weight=4"
+    found = price_trace(log, [asked(words)], load_catalog())
+    (api,) = found.apis
+    assert (api.peak_requests_per_min, api.peak_tokens_per_min) == (2, 2700)
+    assert api.units_load == pytest.approx((900 + 500 + 500) / 2250)
+    assert api.spilled_requests == 1
+    text = " ".join(found.assumptions)
+    assert "The busiest minute has 2 requests with 2,700 tokens" in text
+    assert "1 unit at $730.00 a month is 84.4 % full and serves 75.0 % of the requests" in text
