@@ -36,6 +36,8 @@ commitments:
 """
 _RISK = "0: the lowest expected cost. 1: the lowest cost in the worst futures, one in twenty. Between: both, weighted."
 
+_MORE = "Words of `--api`: batch, ttl=1h, min_tokens=4096, written=10%, ttft=0.5s, units=3,unit_price=$1/h,unit_tokens=2500."
+
 
 def bill(scenarios: Path, results: Path) -> Words:
     """`simcost bill`."""
@@ -73,17 +75,26 @@ def commit(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the o
 
 def own_fleet(scenarios: Path, results: Path) -> Words:
     """`simcost api`."""
-    listed = [*sorted(scenarios.glob("*.yaml")), *finished(results)]
+    traces = [path for path in beside(scenarios) if path.suffix == ".parquet"]
+    listed = [*sorted(scenarios.glob("*.yaml")), *finished(results), *traces]
     path = st.selectbox(
-        "Scenario, or a finished result", listed, None, lambda path: path.name, placeholder="choose one"
+        "Scenario, finished result or trace", listed, None, lambda path: path.name, placeholder="choose one"
     )
     words: Words = ["api", Chosen(path)]
     names = [f"{price.provider}/{price.model}" for price in load_catalog().facts.token_prices]
     apis = st.multiselect("APIs", list(dict.fromkeys(names)), placeholder="one or more")
-    hits = st.slider("Prompt tokens from the API's cache, %", 0, 100, 0)
-    words += [word for api in apis for word in ("--api", f"{api},hit={hits}%" if hits else api)]
+    hits = st.slider(
+        "Prompt tokens from the API's cache, %", 0, 100, 0, help="0: found in the requests, where they tell"
+    )
+    more = st.text_input("More of each API", placeholder="ttl=1h,units=3,unit_price=$1/h,unit_tokens=2500", help=_MORE)
+    with_more = ",".join(["", *([f"hit={hits}%"] if hits else []), *([more.replace(" ", "")] if more.strip() else [])])
+    words += [word for api in apis for word in ("--api", f"{api}{with_more}")]
+    if not apis:
+        return [*words, Chosen(None)]
+    if path in traces:
+        return words
     scale = st.text_input("Demands, times the scenario's", "0.1, 1, 10")
-    return [*words, f"--scale={scale.replace(' ', '')}", "--out", Chosen(results)] if apis else [*words, Chosen(None)]
+    return [*words, f"--scale={scale.replace(' ', '')}", "--out", Chosen(results)]
 
 
 def changed_bill(scenarios: Path, results: Path) -> Words:
@@ -107,7 +118,7 @@ QUESTIONS: dict[str, Question] = {
     "API or own fleet?": Question(
         ask=own_fleet,
         needs="A scenario, whose plans are compared with per-token APIs at several demands: from which on does the own "
-        "fleet cost less? Choose at least one API.",
+        "fleet cost less? Or a stored trace, priced at APIs alone. Choose at least one API.",
     ),
     "Why did it change?": Question(
         ask=changed_bill,

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from support.commands import trace
 from support.home import APP, TINY, settle
 
 from simcost.scenario.checks.load import load_text
@@ -128,6 +129,24 @@ def test_apis_beside_the_own_fleet(page: AppTest, home: Path) -> None:
     assert not page.error
     assert "cerebras" in " ".join(page.dataframe[0].value.to_string().split())
     assert "api tiny.yaml --api cerebras/llama-3.1-8b --scale=0.1,1,10 --out results" in page.code[0].value
+
+
+def test_a_trace_at_apis_with_more_words(page: AppTest, home: Path) -> None:
+    log = trace(home / "scenarios")
+    page.session_state["Money question"] = "API or own fleet?"
+    page.run()
+    page.selectbox[0].set_value(log).run()
+    page.multiselect[0].set_value(["openai/gpt-5-mini"]).run()
+    page.text_input[0].set_value("units=3, unit_price=$1/h, unit_tokens=2500").run()
+    settle(next(button for button in page.button if button.label == "Answer").click().run())
+    assert not page.exception
+    assert not page.error
+    words = "openai/gpt-5-mini,units=3,unit_price=$1/h,unit_tokens=2500"
+    assert page.code[0].value == f"simcost api log.parquet --api '{words}'"
+    page.text_input[0].set_value("unitz=3").run()
+    settle(next(button for button in page.button if button.label == "Answer").click().run())
+    assert not page.exception
+    assert "did you mean 'units'" in page.error[0].value
 
 
 def test_why_two_results_differ(page: AppTest, home: Path) -> None:

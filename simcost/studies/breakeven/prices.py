@@ -16,6 +16,7 @@ from simcost.studies.breakeven.stated_levels import stated_misses
 from simcost.studies.breakeven.study import Api
 from simcost.tables.paths import inside
 from simcost.trace.requests.prefix_reuse import Shared, shared_in_stream, shared_in_trace
+from simcost.trace.requests.store import open_trace
 from simcost.trace.workload.spec import RecordedWorkload
 from simcost.units import format_seconds, format_share
 
@@ -100,7 +101,9 @@ def in_trace(asked: ApiOption, catalog: Catalog, trace: Path, span_s: float) -> 
     if asked.cache_stated:
         return _as_stated(asked, catalog)
     cached, plain = _with_and_without(asked, catalog, [trace], span_s)
-    return _cheaper(asked, catalog, cached, plain, asked.purchase.cache, "in the trace as recorded")
+    return _cheaper(
+        asked, catalog, cached, plain, asked.purchase.cache, "in the trace as recorded", nothing=_unseen([trace])
+    )
 
 
 def _with_shares(asked: ApiOption, catalog: Catalog, traces: Sequence[Path], horizon_s: float) -> Api:
@@ -108,7 +111,16 @@ def _with_shares(asked: ApiOption, catalog: Catalog, traces: Sequence[Path], hor
     cached, plain = _with_and_without(asked, catalog, traces, horizon_s)
     written = cached.count.tokens[:, 2].sum() / max(cached.count.input_tokens, 1)
     found = HitShare(hit=cached.count.read_share, written=float(written), ttl=asked.purchase.cache.keep_s)
-    return _cheaper(asked, catalog, cached, plain, found, "in the trace as recorded, the same share of every prompt")
+    where = "in the trace as recorded, the same share of every prompt"
+    return _cheaper(asked, catalog, cached, plain, found, where, nothing=_unseen(traces))
+
+
+def _unseen(traces: Sequence[Path]) -> str:
+    """Why no cache can be found in traces, which may well have had one; empty where it can be."""
+    if any({"prefix_hashes", "session"} & set(open_trace(path).columns) for path in traces):
+        return ""
+    many = "the traces have" if len(traces) > 1 else "the trace has"
+    return f"{many} neither prefix hashes nor sessions to find it by; state what it holds with `hit=`"
 
 
 def _with_and_without(
@@ -144,12 +156,20 @@ def stated(cache: PromptCache) -> str:
 
 
 def _cheaper(
-    asked: ApiOption, catalog: Catalog, cached: TokenBill, plain: TokenBill, cache: PromptCache, where: str
+    asked: ApiOption,
+    catalog: Catalog,
+    cached: TokenBill,
+    plain: TokenBill,
+    cache: PromptCache,
+    where: str,
+    *,
+    nothing: str = "",
 ) -> Api:
-    """With the cache, unless writing costs more than reading saves."""
+    """With the cache, unless writing costs more than reading saves; `nothing`: why none is found, where it is known."""
     share, ttl = format_share(cached.count.read_share), format_seconds(asked.purchase.cache.keep_s)
     if cached.count.read_share == 0:
-        return priced(asked, catalog, NoCache(), f"no cache: no prompt begins as one of the last {ttl} {where}")
+        none = nothing or f"no prompt begins as one of the last {ttl} {where}"
+        return priced(asked, catalog, NoCache(), f"no cache: {none}")
     if cached.total_usd > plain.total_usd:
         return priced(asked, catalog, NoCache(), f"no cache: writing would cost more than reading {share} saves")
     least = f", of prompts of {cache.min_tokens:,} tokens or more" if isinstance(cache, PrefixReuse) else ""
