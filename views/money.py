@@ -36,7 +36,9 @@ commitments:
 """
 _RISK = "0: the lowest expected cost. 1: the lowest cost in the worst futures, one in twenty. Between: both, weighted."
 
-_MORE = "Words of `--api`: batch, ttl=1h, min_tokens=4096, written=10%, ttft=0.5s, units=3,unit_price=$1/h,unit_tokens=2500."
+_MORE = (
+    "Words of `--api`: batch, ttl=1h, min_tokens=4096, written=10%, ttft=0.5s, units=3 with unit_price and unit_tokens."
+)
 
 
 def bill(scenarios: Path, results: Path) -> Words:

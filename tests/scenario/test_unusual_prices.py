@@ -51,6 +51,42 @@ def test_a_price_far_from_all_others_is_told(tmp_path: Path, buy: str, told: boo
     assert ["times the median" in note for note in document["notes"]] == ([True] if told else [])
 
 
+ALWAYS = "kind: serverless, price: $5/h, always_on: 2, always_on_price: $4/h"
+ENDPOINT = "kind: managed-endpoint, offer: aws/p5.48xlarge, premium: 25%"
+
+
+@pytest.mark.parametrize(
+    ("buy", "scaling", "told"),
+    [
+        (ALWAYS, "kind: kpa, target: 8", "min: 2"),
+        (ALWAYS, "kind: kpa, target: 8, min: 2", ""),
+        (
+            "kind: serverless, price: $5/h, always_on: 2, always_on_price: $4/h",
+            "kind: fixed, replicas: 1",
+            "replicas: 2",
+        ),
+        ("kind: serverless, price: $5/h", "kind: kpa, target: 8", ""),
+        (ENDPOINT, "kind: kpa, target: 8", "min: 1"),
+        (
+            "kind: managed-endpoint, offer: aws/p5.48xlarge, premium: 25%, scale_to_zero: true",
+            "kind: kpa, target: 8",
+            "",
+        ),
+    ],
+)
+def test_what_is_paid_all_the_time_and_stopped_by_the_scaling_is_told(
+    tmp_path: Path, buy: str, scaling: str, told: str
+) -> None:
+    file = scenario(tmp_path, "")
+    text = file.read_text(encoding="utf-8").replace("offer: aws/p5.48xlarge, ", buy)
+    file.write_text(text.replace("kind: fixed, replicas: 1", scaling), encoding="utf-8")
+    document = check(file)
+    assert document["faults"] == []
+    notes = [note for note in document["notes"] if "does without what is paid and running" in note]
+    assert len(notes) == bool(told)
+    assert all(f"write {told} or more" in note for note in notes)
+
+
 @pytest.mark.parametrize(
     ("column", "value", "example"),
     [

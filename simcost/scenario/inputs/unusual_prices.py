@@ -1,12 +1,12 @@
 """Prices of plans that are far from those of the catalog, mostly in another unit, of a contract that is over or of an
-API that its provider ends, and commitments bought twice.
+API that its provider ends, commitments bought twice, and what is paid all the time but not used by the scaling.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from simcost.billing import Buy, OnDemand, Spot
+from simcost.billing import Buy, ManagedEndpoint, OnDemand, Serverless, Spot
 from simcost.billing.owned import Owned
 from simcost.catalog import Catalog
 from simcost.catalog.contracts import beside_its_time
@@ -14,8 +14,11 @@ from simcost.catalog.energy_facts import LEAST_G_PER_KWH
 from simcost.catalog.facts import Offer, TokenPrice
 from simcost.catalog.usual_prices import unusual_machine_price, unusual_token_price
 from simcost.errors import InputError
+from simcost.plan import Fixed
+from simcost.plan.autoscaling import Chain, DynamoPlanner, Keda
+from simcost.scenario.schema.scaling import FromManifest
 from simcost.scenario.schema.scenario import Plan
-from simcost.units import format_usd
+from simcost.units import format_usd, plural
 
 _LEAST_KW = 0.02
 """Average power of a node per accelerator: a small card that is idle, and its part of the host."""
@@ -65,6 +68,34 @@ def repeated_commitments(plan: Plan) -> list[str]:
         "is bought twice; what one commits to covers the nodes of the others too."
         for held in twice
     ]
+
+
+def paid_beyond_scaling(plan: Plan) -> list[str]:
+    """A sentence where a purchase keeps workers or instances running that the scaling stops, so that requests of the
+    run wait for cold starts that the paid ones spare them.
+    """
+    kept, name = _always_running(plan.buy)
+    scaling = plan.scaling
+    if not kept or scaling is None or isinstance(scaling, FromManifest | DynamoPlanner | Chain):
+        return []
+    if isinstance(scaling, Fixed):
+        fewest, remedy = scaling.replicas, f"replicas: {kept}"
+    else:
+        idle = scaling.idle if isinstance(scaling, Keda) else None
+        fewest, remedy = scaling.min if idle is None else idle, f"min: {kept}"
+    if fewest >= kept:
+        return []
+    text = f"`buy` pays for {name} all the time, and the scaling keeps {plural(fewest, 'replica')}"
+    return [f"{text}, so that the run does without what is paid and running; write {remedy} or more."]
+
+
+def _always_running(buy: Buy | None) -> tuple[int, str]:
+    """Number of workers or instances that never stop, and their name."""
+    if isinstance(buy, Serverless) and buy.always_on:
+        return buy.always_on, plural(buy.always_on, "always-on worker")
+    if isinstance(buy, ManagedEndpoint) and not buy.scale_to_zero:
+        return buy.instances, f"{plural(buy.instances, 'instance')} of the endpoint"
+    return 0, ""
 
 
 def _usd_per_h(option: OnDemand | Spot, offer: Offer, catalog: Catalog) -> float:

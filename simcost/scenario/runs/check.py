@@ -14,7 +14,7 @@ from simcost.scenario.inputs.tokens_in_batches import tokens_in_batches
 from simcost.scenario.inputs.trace_models import other_models
 from simcost.scenario.inputs.unmissable_targets import unmissable_targets
 from simcost.scenario.inputs.unusual_measurements import unusual_measurements
-from simcost.scenario.inputs.unusual_prices import repeated_commitments, unusual_prices
+from simcost.scenario.inputs.unusual_prices import paid_beyond_scaling, repeated_commitments, unusual_prices
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Plan
 
@@ -71,3 +71,4 @@ def _of_plan(plan: Plan, loaded: LoadedScenario) -> Iterator[str]:
             yield from other_calibrations(pool, catalog.model(served), loaded)
         yield from unusual_prices(pool, catalog)
         yield from repeated_commitments(pool)
+        yield from paid_beyond_scaling(pool)

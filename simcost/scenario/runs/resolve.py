@@ -37,7 +37,7 @@ from simcost.scenario.inputs.other_calibrations import other_calibrations
 from simcost.scenario.inputs.owned_nodes import owned_notes, within_owned
 from simcost.scenario.inputs.recorded_demand import RecordedDemand
 from simcost.scenario.inputs.unusual_measurements import unusual_measurements
-from simcost.scenario.inputs.unusual_prices import repeated_commitments, unusual_prices
+from simcost.scenario.inputs.unusual_prices import paid_beyond_scaling, repeated_commitments, unusual_prices
 from simcost.scenario.runs.placed_replica import PlacedReplica, placed_replica
 from simcost.scenario.schema.jobs import OnShared
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
@@ -331,6 +331,7 @@ def _resolved_pool(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
             *other_calibrations(plan, model, question.loaded),
             *unusual_prices(plan, catalog),
             *repeated_commitments(plan),
+            *paid_beyond_scaling(plan),
         ),
         inputs=control.inputs,
     )
