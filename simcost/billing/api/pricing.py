@@ -160,8 +160,7 @@ class TokenBill:
     too_long: int
     """Requests beyond the context window: the API would refuse them; priced as if it did not."""
     units_load: float = 0.0
-    """What the provisioned units served, as share of what they can in such a time; at most 1, since the last minute may
-    be a part of one."""
+    """Share of the capacity of provisioned units that was used, at most 1: the last minute may be a part of one."""
     peak_requests_per_min: int = 0
     peak_tokens_per_min: int = 0
     """Input and output."""

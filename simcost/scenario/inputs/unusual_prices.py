@@ -14,7 +14,7 @@ from simcost.catalog.energy_facts import LEAST_G_PER_KWH
 from simcost.catalog.facts import Offer, TokenPrice
 from simcost.catalog.usual_prices import unusual_machine_price, unusual_token_price
 from simcost.errors import InputError
-from simcost.plan import Fixed
+from simcost.plan import Fixed, Schedule
 from simcost.plan.autoscaling import Chain, DynamoPlanner, Keda
 from simcost.scenario.schema.scaling import FromManifest
 from simcost.scenario.schema.scenario import Plan
@@ -76,7 +76,7 @@ def paid_beyond_scaling(plan: Plan) -> list[str]:
     """
     kept, name = _always_running(plan.buy)
     scaling = plan.scaling
-    if not kept or scaling is None or isinstance(scaling, FromManifest | DynamoPlanner | Chain):
+    if not kept or scaling is None or isinstance(scaling, FromManifest | DynamoPlanner | Chain | Schedule):
         return []
     if isinstance(scaling, Fixed):
         fewest, remedy = scaling.replicas, f"replicas: {kept}"

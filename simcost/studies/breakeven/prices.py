@@ -116,7 +116,7 @@ def _with_shares(asked: ApiOption, catalog: Catalog, traces: Sequence[Path], hor
 
 
 def _unseen(traces: Sequence[Path]) -> str:
-    """Why no cache can be found in traces, which may well have had one; empty where it can be."""
+    """Reason why no cache can be found in traces, which may well have had one; empty where it can be."""
     if any({"prefix_hashes", "session"} & set(open_trace(path).columns) for path in traces):
         return ""
     many = "the traces have" if len(traces) > 1 else "the trace has"

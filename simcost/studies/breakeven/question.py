@@ -147,7 +147,7 @@ def _about_apis(apis: Sequence[Api], bills: Sequence[TokenBill], newest: str) ->
 
 
 def _about_units(name: str, units: Provisioned, bill: TokenBill, *, batch: bool) -> str:
-    """What provisioned units serve, and what that would cost per token."""
+    """Sentence on the load of provisioned units, and on the cost of what they serve per token."""
     months = _months(bill.horizon_s)
     served = format_share(bill.in_units.requests / max(bill.requests, 1))
     spilled = f"{bill.paid.requests:,} of {bill.requests:,} requests spill over and are paid per token"

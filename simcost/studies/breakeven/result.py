@@ -101,7 +101,7 @@ class ApiCosts:
     spilled_requests: float | None
     """Those that its units do not serve, paid per token; None = it has none."""
     units_load: float | None
-    """What its units serve, as share of what they can."""
+    """Share of the capacity of its units that is used."""
     peak_requests_per_min: float
     peak_tokens_per_min: float
     batch: bool
