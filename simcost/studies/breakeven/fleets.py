@@ -160,6 +160,8 @@ Progress = Callable[[float, str], None]
 SCALES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 MOST_REQUESTS = 2_000_000
 REFINED = 5
+_FEW_REQUESTS = 100
+"""Expected in a run, below which one may have none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +191,7 @@ class Made:
     question: ResolvedScenario
     """At the demand of the scenario."""
     left_out: tuple[tuple[float, float], ...]
-    """Demands that were not simulated, and the requests their runs would have had."""
+    """Demands that were not simulated, and the requests their runs would have had; 0 = some run has none."""
 
 
 def make_study(
@@ -207,6 +209,11 @@ def make_study(
     expected = requests_of(question).expected()
     wanted = [scale for scale in settings.scales if scale * expected <= settings.most_requests]
     left_out = tuple((scale, scale * expected) for scale in settings.scales if scale not in wanted)
+    empty = [scale for scale in wanted if scale * expected < _FEW_REQUESTS and _is_empty(loaded, scale, settings)]
+    if empty and len(empty) == len(wanted):
+        raise InputError(f"{loaded.path}: a run has no requests; lengthen the horizon, or name a larger --scale")
+    wanted = [scale for scale in wanted if scale not in empty]
+    left_out = (*((scale, 0.0) for scale in empty), *left_out)
     if not wanted:
         raise InputError(
             f"a run would have {min(scale for scale, _ in left_out) * expected:,.0f} requests, more than "
@@ -223,6 +230,13 @@ def make_study(
                 made.add(scale, doubted)
             study = made.study(question)
     return Made(study=study, question=question, left_out=left_out)
+
+
+def _is_empty(loaded: LoadedScenario, scale: float, settings: Settings) -> bool:
+    """True if a replication has no requests at a demand, so that nothing has a unit cost or a service level."""
+    question = settle(scaled(loaded, scale), seed=settings.seed, seeds=settings.seeds)
+    source = requests_of(question)
+    return any(not any(map(len, source.batches(replication))) for replication in range(question.seeds))
 
 
 def owning_enough(loaded: LoadedScenario) -> LoadedScenario:

@@ -113,7 +113,8 @@ def _assumptions(made: Made) -> Iterator[str]:
         for note in (buy.cost_note(), *buy.without_price(disks=True, traffic=True)):
             yield f"{name}: {note}."
     for scale, requests in made.left_out:
-        yield f"x{scale:g} is left out: a run would have {requests:,.0f} requests (--most-requests)."
+        many = f"a run would have {requests:,.0f} requests (--most-requests)"
+        yield f"x{scale:g} is left out: {many if requests else 'a run has no requests; lengthen the horizon'}."
     staffed = ", but for the staff of owned nodes" if any(buy.staff for buy in owned.values()) else ""
     yield (
         f"Fleets cost their nodes, disks and traffic, not the people who run them{staffed}; whether the models "

@@ -177,6 +177,10 @@ def test_what_cannot_be_asked(loaded: LoadedScenario, tmp_path: Path) -> None:
         study(Settings(plans=("onne",)))
     with pytest.raises(InputError, match="raise --most-requests"):
         study(Settings(scales=(10.0,), most_requests=100))
+    with pytest.raises(InputError, match="a run has no requests; lengthen the horizon"):
+        study(Settings(scales=(1e-6,)))
+    few = Settings(scales=(1e-6, 0.2), seeds=1, refined=0)
+    assert study(few).left_out == ((1e-6, 0.0),)
     with pytest.raises(InputError, match="no token price of 'groq/x'"):
         study(Settings(), "groq/x")
 
