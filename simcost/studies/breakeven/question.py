@@ -19,6 +19,7 @@ from simcost.present.format import amount
 from simcost.scenario.inputs.unusual_prices import about_api
 from simcost.scenario.runs.provenance import assumptions, provenance
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.scenario.schema.scenario import Plan
 from simcost.studies.breakeven.fleets import Made, Progress, Settings, make_study
 from simcost.studies.breakeven.prices import ApiOption, in_trace
 from simcost.studies.breakeven.result import BreakEvenResult, TraceCosts
@@ -124,12 +125,20 @@ def _assumptions(made: Made) -> Iterator[str]:
         yield f"Of APIs no {asked.metric} is known: whether they reach {asked.at_least:g} is yours to measure."
     bills = [point.bills for point in study.points if point.scale == 1] or [study.points[0].bills]
     if any(one.count.read_share for some in bills[0] for one in some):
-        yield "Fleets compute every prompt again, APIs find parts of them in their caches."
+        yield from _computed_again(plans)
     yield _peak(bills[0][0][0])
     newest = made.question.loaded.catalog.as_of
     yield from _about_apis(study.apis, [one[0] for one in bills[0]], newest)
     yield from price_sentences(_fleet_prices(made), newest)
     yield from assumptions(made.question)
+
+
+def _computed_again(plans: Sequence[Plan]) -> Iterator[str]:
+    """Sentence on fleets without a prefix cache, where APIs have one."""
+    without = [plan.name for plan in plans if not plan.prefix_cache]
+    if without:
+        fleets = "Fleets" if len(without) == len(plans) else f"Fleets without `prefix_cache` ({', '.join(without)})"
+        yield f"{fleets} compute every prompt again, APIs find parts of them in their caches."
 
 
 def _about_apis(apis: Sequence[Api], bills: Sequence[TokenBill], newest: str) -> Iterator[str]:

@@ -412,3 +412,17 @@ def test_the_load_of_units_and_the_busiest_minute_are_told(tmp_path: Path) -> No
     text = " ".join(found.assumptions)
     assert "The busiest minute has 2 requests with 2,700 tokens" in text
     assert "1 unit at $730.00 a month is 84.4 % full and serves 75.0 % of the requests" in text
+
+
+def test_a_fleet_with_a_prefix_cache_is_not_said_to_compute_prompts_again(tmp_path: Path) -> None:
+    cached = "  - name: two\n    prefix_cache: true\n"
+    chat = load(write(tmp_path, text=CONVERSATIONS.replace("  - name: two\n", cached)))
+
+    def sentences(*plans: str) -> list[str]:
+        settings = Settings(scales=(1.0,), seeds=1, plans=plans, refined=0)
+        found = compare_with_apis(chat, [asked("openai/gpt-5-mini")], tmp_path / "runs", settings, lambda *_: None)
+        return [said for said in found.assumptions if "every prompt again" in said]
+
+    assert sentences("one")[0].startswith("Fleets compute every prompt again")
+    assert sentences("one", "two")[0].startswith("Fleets without `prefix_cache` (one) compute")
+    assert sentences("two") == []
