@@ -151,7 +151,8 @@ def _as_stated(asked: ApiOption, catalog: Catalog) -> Api:
 def stated(cache: PromptCache) -> str:
     """A cache that the user stated, in words."""
     if isinstance(cache, HitShare):
-        return f"{format_share(cache.hit)} of prompts read from its cache, as stated"
+        least = f" of {cache.min_tokens:,} tokens or more" if cache.min_tokens else ""
+        return f"{format_share(cache.hit)} of prompts{least} read from its cache, as stated"
     return "no cache" if isinstance(cache, NoCache) else f"prefixes kept for {format_seconds(cache.keep_s)}"
 
 

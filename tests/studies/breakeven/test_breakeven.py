@@ -395,6 +395,8 @@ def test_hits_without_writes_and_the_least_length_are_told(tmp_path: Path) -> No
     stated, measured, none = found.apis
     assert "nothing written to it, for which it takes $1.25 per 1M tokens" in stated.cache
     assert "of prompts of 1,024 tokens or more" in measured.cache
+    (long,) = price_trace(log, [asked(f"{HAIKU},hit=50%,min_tokens=4096")], load_catalog()).apis
+    assert long.cache.startswith("50.0 % of prompts of 4,096 tokens or more read")
     assert none.read_share == 0
     assert none.cache.startswith("no cache: no prompt begins")
     (blind,) = price_trace(trace(tmp_path, name="blind"), [asked(HAIKU)], load_catalog()).apis
