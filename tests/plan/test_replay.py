@@ -12,7 +12,8 @@ from simcost.errors import InputError
 from simcost.plan.autoscaling import Hpa, Keda, Kpa, Observation, RayServe, Replicas, Signal
 from simcost.plan.autoscaling.hpa import Behavior, Direction, Metric, ScalingRule
 from simcost.plan.autoscaling.keda import CronTrigger, MetricTrigger
-from simcost.plan.autoscaling.replay import pipeline_of, replay
+from simcost.plan.autoscaling.recorded_metrics import pipeline_of
+from simcost.plan.autoscaling.replay import replay
 from simcost.trace.metrics import PHASES, Recording
 
 W = Metric(type="Pods", name="w", target_type="AverageValue", target=10)

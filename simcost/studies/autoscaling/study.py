@@ -12,7 +12,8 @@ from pathlib import Path
 from simcost.documents import FindingDocument
 from simcost.errors import InputError, did_you_mean
 from simcost.plan.autoscaling import Autoscaler
-from simcost.plan.autoscaling.replay import Replayed, UnrecordedMetricError, recorded_for, replay
+from simcost.plan.autoscaling.recorded_metrics import UnrecordedMetricError, recorded_for
+from simcost.plan.autoscaling.replay import Replayed, replay
 from simcost.scenario.manifests import Manifest, read_manifest
 from simcost.studies.autoscaling.result import (
     AutoscaleReplay,

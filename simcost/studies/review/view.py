@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import fsum
 from typing import Any
 
-from simcost.compare.verdict import GPU_TIME
-from simcost.present.format import NONE, amount, attained, count, exact, seconds, share, share_change, usd, usd_margin
+from simcost.present.format import amount, attained, count, exact, seconds, share, share_change, usd, usd_margin
 from simcost.present.parts import Part, Table, fact, fact_name
 from simcost.studies.review.condensed import condensed, limits_of_services, terms_by_group
-from simcost.studies.review.result import ChargeOfMonth, Review, WrittenReview
+from simcost.studies.review.money_view import allocation, charges, commitments, unit_price
+from simcost.studies.review.result import Review, WrittenReview
 from simcost.studies.review.wording import NOT_SIMULATED, chosen_plan, measure, name_of, target
-from simcost.units import Formatted
 
 _REASONS = 3
 """Drivers that the decision shows."""
@@ -101,7 +99,7 @@ def sections(review: Review, run: Sequence[Part]) -> list[Section]:
         Section(title="Capacity", parts=_without_copy(placed["Capacity"])),
         Section(
             title="Money",
-            parts=[_allocation(review), _charges(review), _commitments(review), *_beyond(placed["Money"], review)],
+            parts=[allocation(review), charges(review), commitments(review), *_beyond(placed["Money"], review)],
         ),
         Section(title="Sensitivity", parts=[_flips(review)]),
         Section(title=OTHERS, parts=placed[OTHERS]),
@@ -215,7 +213,7 @@ def _terms(review: Review) -> Part:
             "Region": term.region,
             "Terms": term.terms,
             "Scaling": term.scaling,
-            "$/h": _price(term.usd_per_h),
+            "$/h": unit_price(term.usd_per_h),
         }
         for plan, group, term in grouped
     ]
@@ -287,88 +285,13 @@ def _limits(slo: Any) -> str:
     return ", ".join(f"{name[:-2].upper()} {seconds(limit)}" for name, limit in kept.items())
 
 
-def _allocation(review: Review) -> Part:
-    """Cost of a month by use; the row adds up to the total."""
-    plans = review.document["plans"]
-    named = dict.fromkeys(name for plan in plans for name in plan["allocation_usd_per_month"])
-    used = [name for name in named if any(_part(plan, name) for plan in plans)]
-    largest = sorted(used, key=lambda name: -max(_part(plan, name) for plan in plans))[:_USES]
-    shown = used if len(used) <= _USES + 1 else [name for name in used if name in largest]
-    rest = [name for name in used if name not in shown]
-    rows = [
-        {"Plan": plan["name"], "Total": usd(plan["cost_usd"]["per_month"])}
-        | {_use(name): usd(_part(plan, name)) for name in shown}
-        | ({"Other": usd(fsum(_part(plan, name) for name in rest))} if rest else {})
-        for plan in plans
-    ]
-    return Part(title="USD a month, by use", rows=rows)
-
-
-_USES = 4
-"""Columns of uses, at most, beside one of all others."""
-
-
-def _use(name: str) -> str:
-    return "At work" if name == "allocated" else GPU_TIME.get(name, name.replace("_", " ")).capitalize()
-
-
-def _part(plan: Any, name: str) -> float:
-    return float(plan["allocation_usd_per_month"].get(name, 0.0))
-
-
-def _price(value: float | None, unit: str = "") -> str:
-    """A unit price in the digits that it is stated in."""
-    if value is None:
-        return NONE
-    return Formatted(f"${exact(value)}{f'/{unit}' if unit else ''}", value)
-
-
-def _list_price(charge: ChargeOfMonth) -> str:
-    """Of a unit; of several prices, as of tiers, their mean."""
-    price, unit = charge.list_unit_price_usd, _unit(charge.unit)
-    return f"{usd(price)}/{unit} in the mean" if charge.is_mean_price and price is not None else _price(price, unit)
-
-
-def _unit(unit: str) -> str:
-    """`1M tokens` for the unit of the bill."""
-    return unit.replace("1000000 Tokens", "1M tokens")
-
-
-def _charges(review: Review) -> Part:
-    rows = [
-        {
-            "Plan": charge.plan,
-            "Charge": charge.charge,
-            "Quantity a month": f"{count(charge.quantity)} {_unit(charge.unit)}",
-            "List price": _list_price(charge),
-            "USD a month": usd(charge.usd),
-        }
-        for charge in review.charges
-    ]
-    return Part(title="Charges of a month", rows=rows, left=2)
-
-
-def _commitments(review: Review) -> Part:
-    rows = [
-        {
-            "Plan": commitment.plan,
-            "Commitment": commitment.commitment,
-            "Used, USD a month": usd(commitment.used_usd),
-            "Unused, USD a month": usd(commitment.unused_usd),
-            "Utilisation": share(commitment.utilisation),
-        }
-        for commitment in review.commitments
-    ]
-    return Part(title="Commitments", rows=rows, left=2)
-
-
 def _flips(review: Review) -> Part:
     """Prices at which the decision changes, and what was not studied."""
     rows: Table = [
         {
             "Price": flip.offer,
-            "Today": _price(flip.now_usd, flip.unit),
-            "Flips at": _price(flip.at_usd, flip.unit),
+            "Today": unit_price(flip.now_usd, flip.unit),
+            "Flips at": unit_price(flip.at_usd, flip.unit),
             "Change": share_change(flip.at_usd / flip.now_usd - 1),
             "Then the cheapest": flip.plan,
         }

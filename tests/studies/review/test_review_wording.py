@@ -8,10 +8,11 @@ import pytest
 from simcost.compare import plan_levels
 from simcost.present.parts import Part
 from simcost.studies.review.money import _mean_list_price
+from simcost.studies.review.money_view import allocation, list_price, use
 from simcost.studies.review.page import _height_class
 from simcost.studies.review.plan_terms import terms_of
 from simcost.studies.review.result import ChargeOfMonth
-from simcost.studies.review.view import _allocation, _basis_of_peak, _checked, _figure_rows, _list_price, _use
+from simcost.studies.review.view import _basis_of_peak, _checked, _figure_rows
 from simcost.studies.review.wording import badge, decision, measure, recommendation, rejected, risks
 
 
@@ -53,7 +54,7 @@ def test_the_uses_of_the_money_add_up_to_the_total_of_each_plan() -> None:
         for i, found in enumerate(uses)
     ]
     review: Any = SimpleNamespace(document={"plans": plans})
-    for row in _allocation(review).rows or []:
+    for row in allocation(review).rows or []:
         total, *parts = [float(cell.removeprefix("$")) for name, cell in row.items() if name != "Plan"]
         assert sum(parts) == total
 
@@ -99,7 +100,7 @@ def test_the_target_of_jobs_stands_beside_those_of_services() -> None:
 
 
 def test_uses_of_money_have_the_words_of_the_other_tables() -> None:
-    assert [_use(name) for name in ("allocated", "idle_blocked", "unused_commitment")] == [
+    assert [use(name) for name in ("allocated", "idle_blocked", "unused_commitment")] == [
         "At work",
         "Idle (a job waits)",
         "Unused commitment",
@@ -209,7 +210,7 @@ def test_a_list_price_of_tiers_is_their_mean() -> None:
     charge = ChargeOfMonth(
         plan="a", charge="aws/egress", quantity=2000, unit="GB", list_unit_price_usd=0.0845, is_mean_price=True, usd=169
     )
-    assert _list_price(charge) == "$0.0845/GB in the mean"
+    assert list_price(charge) == "$0.0845/GB in the mean"
 
 
 @pytest.mark.parametrize(("height", "kind"), [(408, ""), (728, "tall"), (1328, "page")])
