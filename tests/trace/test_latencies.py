@@ -3,6 +3,7 @@
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -180,3 +181,60 @@ def test_a_run_that_ends_before_any_recorded_request_is_told(log: Path, capsys: 
     assert main(["run", str(scenario), "--quiet", "--seeds", "1", "--out", str(out)]) == 0
     assert main(["trace", "check", str(out), str(trace)]) == 2
     assert "no request ended within the run of 10 s; run with a longer horizon" in capsys.readouterr().err
+
+
+HEADER = "arrival,prompt_tokens,output_tokens,"
+
+
+def read(tmp_path: Path, text: str, **asked: object) -> tuple[dict[str, list[float | None]], dict[str, Any]]:
+    """The latencies of a log, and what its import tells."""
+    (tmp_path / "own.csv").write_text(HEADER + text)
+    found = import_trace(tmp_path / "own.csv", "csv", tmp_path / "own.parquet", **asked)
+    table = pq.read_table(tmp_path / "own.parquet")
+    return {name: table[name].to_pylist() for name in ("ttft_s", "e2e_s") if name in table.column_names}, found
+
+
+@pytest.mark.parametrize(
+    "text", ["ttft_s,e2e_s\n0,9,5,3,2\n1,9,6,1,2\n", "first_token_at,end_at\n0,9,5,3,2\n1,9,6,2,3\n"]
+)
+def test_a_first_token_after_the_end_is_unknown_and_told(tmp_path: Path, text: str) -> None:
+    """Numbers were kept, and times were taken as unknown in silence."""
+    latencies, found = read(tmp_path, text)
+    assert latencies == {"ttft_s": [None, 1.0], "e2e_s": [2.0, 2.0]}
+    assert found["repaired_by"] == {"late_first_token": 1}
+
+
+def test_latencies_of_rows_that_are_left_out_are_not_counted(tmp_path: Path) -> None:
+    latencies, found = read(tmp_path, "e2e_s,status\n0,9,5,2,200\n1,9,6,-1,500\n")
+    assert (latencies["e2e_s"], found["repaired"]) == ([2.0], 0)
+
+
+def test_ends_in_an_hour_that_clocks_show_twice_follow_their_arrivals(tmp_path: Path) -> None:
+    """The order of the ends is not that of the arrivals: a short request after a long one took an hour more."""
+    rows = [("02:59:50", "02:00:10"), ("02:59:52", "02:59:53"), ("02:00:01", "02:00:03")]
+    text = "".join(f"2026-10-25 {start},9,{i + 1},2026-10-25 {end}\n" for i, (start, end) in enumerate(rows))
+    latencies, _ = read(tmp_path, f"end_at\n{text}", notation=Notation(timezone="Europe/Berlin"))
+    assert latencies["e2e_s"] == [20.0, 1.0, 2.0]
+
+
+def test_dates_of_ends_beside_arrivals_that_count_from_a_stated_start(tmp_path: Path) -> None:
+    latencies, _ = read(tmp_path, "end_at\n0,9,5,2026-01-05T09:00:02Z\n", start="2026-01-05T09:00:00Z")
+    assert latencies["e2e_s"] == [2.0]
+
+
+@pytest.mark.parametrize(
+    ("column", "passed"),
+    [
+        ("latency_ms", "--map e2e_ms=latency_ms"),
+        ("duration", "--map e2e_s=duration or --map e2e_ms=duration"),
+        ("finished_at", "--map end_at=finished_at"),
+        ("time_to_first_token", "--map ttft_s=time_to_first_token or --map ttft_ms=time_to_first_token"),
+    ],
+)
+def test_latencies_of_other_names_are_told(tmp_path: Path, column: str, passed: str) -> None:
+    """They were passed over in silence, and `trace check` found none."""
+    _, found = read(tmp_path, f"{column}\n0,9,5,2\n")
+    [told] = [each["message"] for each in found["findings"] if each["kind"] == "unread_column"]
+    assert told.endswith(f"pass {passed}")
+    _, found = read(tmp_path, f"{column},ttft_ms,e2e_s\n0,9,5,2,100,2\n")
+    assert "unread_column" not in [each["kind"] for each in found["findings"]]

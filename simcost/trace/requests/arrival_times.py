@@ -87,8 +87,14 @@ class ArrivalReader:
             return f"ISO time {'with' if self._zoned else 'without'} a zone, as other rows of this log have it"
         return "ISO time or a number that is not negative"
 
-    def read(self, column: pa.Array, name: str) -> tuple[Ints, Flags]:
-        """Nanoseconds since the log's zero, and which are possible."""
+    def read(self, column: pa.Array, name: str, after: Ints | None = None) -> tuple[Ints, Flags]:
+        """Nanoseconds since the log's zero, and which are possible.
+
+        Args:
+            column: of times.
+            name: of the column.
+            after: of times that end something, when it began: what clocks showed twice is the first one after that.
+        """
         if pa.types.is_string(column.type) and self.pattern is None:
             column = self.marks.times(column)
         if self._rule is None:
@@ -97,7 +103,7 @@ class ArrivalReader:
         values, ok = pattern.instants(column) if pattern else instants(column, self._rule)  # type: ignore[arg-type]
         ok = ok & (np.abs(values) < _LATEST_NS) & (self.epoch | (values >= 0))
         if self._rule is not None and self._rule.unit is None:
-            return self._in_utc(values, ok, self._local(column))
+            return self._in_utc(values, ok, self._local(column), after)
         return values, ok
 
     def findings(self) -> list[dict[str, object]]:
@@ -143,7 +149,7 @@ class ArrivalReader:
             return np.full(len(column), "%z" not in pattern.text)
         return without_zone(column)
 
-    def _in_utc(self, values: Ints, ok: Flags, local: Flags) -> tuple[Ints, Flags]:
+    def _in_utc(self, values: Ints, ok: Flags, local: Flags, after: Ints | None) -> tuple[Ints, Flags]:
         """Dates in UTC; rows that say their zone where the first rows do not, or the other way round, are at fault."""
         if self._zoned is None and ok.any():
             self._zoned = bool((ok & ~local).any())
@@ -154,22 +160,24 @@ class ArrivalReader:
         if len(rows) == 0 or self.timezone in (None, "UTC"):
             return values, ok
         values, ok = values.copy(), ok.copy()
-        values[rows], ok[rows] = self._of_clock(values[rows])
+        values[rows], ok[rows] = self._of_clock(values[rows], None if after is None else after[rows])
         return values, ok
 
-    def _of_clock(self, local_ns: Ints) -> tuple[Ints, Flags]:
-        """UTC of times by the clocks of the zone, and whether these showed them; what they showed twice is taken in
-        the order of the rows.
+    def _of_clock(self, local_ns: Ints, after: Ints | None = None) -> tuple[Ints, Flags]:
+        """UTC of times by the clocks of the zone, and whether these showed them; what they showed twice is the first
+        one after `after`, else taken in the order of the rows.
         """
         local_s, rest = np.divmod(local_ns, NS_PER_S)
         earlier, later, shown = offsets(self.timezone or "UTC", local_s).utc(local_s)
         twice = earlier != later
         self._twice += int(twice.sum())
+        self._skipped |= not shown.all()
+        if after is not None:
+            return np.where(earlier * NS_PER_S + rest < after, later, earlier) * NS_PER_S + rest, shown
         for day in np.unique(local_s[twice] // DAY_S).tolist():
             rows = np.flatnonzero(twice & (local_s // DAY_S == day))
             again = rows[self._set_back(day, local_s[rows])]
             earlier[again] = later[again]
-        self._skipped |= not shown.all()
         return earlier * NS_PER_S + rest, shown
 
     def _set_back(self, day: int, local_s: Ints) -> Flags:

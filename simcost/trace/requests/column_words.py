@@ -33,6 +33,15 @@ _OTHER = {
 _DURATION = {"total", "taken", "elapsed"}
 """Words that make a time a duration."""
 
+_UNIT = r"(?P<unit>_?(?:ms|millis(?:econds)?|s|secs?|seconds))?"
+_LATENCIES: Mapping[str, str] = {
+    "ttft_s": rf"(?:ttft|(?:time_?to_?)?first_?token(?:_?(?:latency|time|delay))?){_UNIT}",
+    "first_token_at": r"first_?token_?(?:at|ts|timestamp)",
+    "e2e_s": rf"(?:(?:(?:request|response|total|e2e|end_?to_?end)_?)?(?:latency|duration|elapsed(?:_?time)?)"
+    rf"|(?:request|response|total)_?time|e2e){_UNIT}",
+    "end_at": r"(?:end|ended|finish|finished|completed|last_?token)_?(?:at|time|ts|timestamp)",
+}
+"""By column of latencies, or of the times at which they end, patterns of its other names in lower case."""
 
 _LONGEST = 64
 """Letters of a name of a column; a longer one is a line of text that was taken for the header."""
@@ -50,6 +59,22 @@ def alike(ours: str, names: Sequence[str]) -> str | None:
     other = _OTHER | _DURATION if ours == "arrival" else _OTHER
     fits = (name for name in names if len(name) <= _LONGEST and not other & _words(name))
     return next((name for name in fits if all(words & _words(name) for words in _WORDS[ours])), None)
+
+
+def latency_columns(name: str) -> tuple[str, ...]:
+    """Columns of latencies that a column of such a name may be: two where its name says no unit.
+
+    >>> latency_columns("metrics.latency_ms"), latency_columns("ttft"), latency_columns("finished_at")
+    (('e2e_ms',), ('ttft_s', 'ttft_ms'), ('end_at',))
+    """
+    for ours, pattern in _LATENCIES.items():
+        found = re.fullmatch(pattern, name.strip().lower().rpartition(".")[2])
+        if found and ours.endswith("_at"):
+            return (ours,)
+        if found:
+            unit, in_ms = found["unit"], ours.replace("_s", "_ms")
+            return (ours, in_ms) if not unit else (in_ms,) if unit.lstrip("_").startswith("m") else (ours,)
+    return ()
 
 
 def _words(name: str) -> set[str]:

@@ -9,7 +9,7 @@ from simcost.errors import TraceError, columns_said, did_you_mean
 from simcost.tables.cells import TimeUnit
 from simcost.tables.columns import other_unit
 from simcost.tables.json_objects import Rows, one_row
-from simcost.trace.requests.column_words import alike, sum_of_tokens
+from simcost.trace.requests.column_words import alike, latency_columns, sum_of_tokens
 from simcost.trace.requests.failures import (
     GENERIC_RULES,
     LANGFUSE_RULES,
@@ -300,6 +300,7 @@ def unread_columns(
         ours = name.strip().lower()
         if ours in OURS and ours not in (*_UNREAD, *mapping, *present) and name not in used:
             result.append(f"{name!r} may be {ours}, and is not read; if it is, pass --map {quote(f'{ours}={name}')}")
+    result += _unread_latencies(used, present)
     other = _other_format(form, present)
     if other is not None and (rules := [r.column for r in FORMATS[other].rules if r.column in {*present} - {*used}]):
         told = f"the columns are those of --format {other}, which also leaves out rows by {' and '.join(rules)}"
@@ -308,6 +309,21 @@ def unread_columns(
     if sums:
         told = f"{sums[0]} may count the requests of a row, and each row is taken as one request"
         result.append(f"{told}; sums by minute or hour are demand for `simcost forecast`, no log of requests")
+    return result
+
+
+def _unread_latencies(used: Collection[str], present: Sequence[str]) -> list[str]:
+    """Messages about latencies that a log has under other names, where it has none under ours."""
+    result = []
+    for (seconds, others), meaning in zip(
+        LATENCIES.items(), ("time to the first token", "time to the last token"), strict=True
+    ):
+        forms = {seconds, *others}
+        may_be = {name: fits for name in present if (fits := latency_columns(name)) and forms & {*fits}}
+        if may_be and not {*may_be} & {*used}:
+            name, fits = next(iter(may_be.items()))
+            passed = " or ".join(f"--map {quote(f'{ours}={name}')}" for ours in fits)
+            result.append(f"{name} may be the {meaning}, and is not read; if it is, pass {passed}")
     return result
 
 

@@ -113,7 +113,9 @@ class Intake:
             "output_tokens": _tokens(output),
         }
         since = {name: self._since(cells["arrival"], name, chunk) for name in self.times if name in chunk.columns}
-        return columns | {ours: self._optional(ours, chunk, cells | since, rows) for ours in self.optional}, keep
+        columns |= {ours: self._optional(ours, chunk, cells, rows) for ours in self.optional if ours not in LATENCIES}
+        latencies = self._latencies(chunk, since, keep)
+        return columns | {ours: latencies[ours] for ours in self.optional if ours in LATENCIES}, keep
 
     def _served(self, chunk: Chunk, rows: int, counts: Counter[str]) -> Flags:
         """Rows that are asked for, and that a model served; the rest is counted."""
@@ -148,8 +150,6 @@ class Intake:
 
     def _optional(self, ours: str, chunk: Chunk, cells: Cells, rows: int) -> pa.Array:
         """An optional column in the store's type; empty labels become null, and a column that this file lacks."""
-        if ours in LATENCIES:
-            return self._latency(ours, chunk, cells, rows)
         column = chunk.columns.get(ours)
         if column is None:
             return pa.nulls(rows, OPTIONAL[ours])
@@ -165,34 +165,45 @@ class Intake:
         except pa.ArrowException as error:
             raise TraceError(f"{self.name}: {chunk.theirs[ours]} holds {column.type}, no {ours}") from error
 
-    def _latency(self, ours: str, chunk: Chunk, cells: Cells, rows: int) -> pa.Array:
+    def _latencies(self, chunk: Chunk, since: Cells, keep: Flags) -> dict[str, pa.Array]:
         """Seconds; null where the log has none, and, counted, where it has no possible one."""
+        ttft, first = self._seconds("ttft_s", chunk, since, keep)
+        e2e, last = self._seconds("e2e_s", chunk, since, keep)
+        late = first & last & (ttft > e2e)
+        self.tally.repaired["late_first_token"] += int((keep & late).sum())
+        first &= ~late
+        if {*since} >= {"first_token_at", "end_at"}:
+            first &= ~last | (ttft < e2e)  # else the answer came as a whole
+        return {"ttft_s": pa.array(ttft, mask=~first), "e2e_s": pa.array(e2e, mask=~last)}
+
+    def _seconds(self, ours: str, chunk: Chunk, since: Cells, keep: Flags) -> tuple[Floats, Flags]:
+        """A latency of each row, and where it is possible; others of the rows to keep are counted."""
         in_ms, ends = LATENCIES[ours]
         name = next((name for name in (ours, in_ms, ends) if name in chunk.columns), None)
         if name is None:
-            return pa.nulls(rows, OPTIONAL[ours])
+            return np.zeros(len(keep)), np.zeros(len(keep), np.bool_)
         column = chunk.columns[name]
         if name == ends:
-            values, ok = cells[name]
+            values, ok = since[name]
         else:
             values, ok = real_numbers(self.marks.real(column) if pa.types.is_string(column.type) else column)
             values = values * 1e-3 if name == in_ms else values
         known: Flags = ok & (values > 0) & (values <= _LONGEST_S)
-        self.tally.repaired["latency"] += int((~known & ~empty(column, words=True)).sum())
-        if name == "first_token_at" and "end_at" in chunk.columns:
-            known &= values < cells["end_at"][0]  # else the answer came as a whole
-        return pa.array(values, mask=~known)
+        self.tally.repaired["latency"] += int((keep & ~known & ~empty(column, words=True)).sum())
+        return values, known
 
     def _since(self, arrival: tuple[Ints, Flags], name: str, chunk: Chunk) -> tuple[Floats, Flags]:
         """Seconds from the arrival to a time, and where both are known."""
         column = chunk.columns[name]
         if empty(column, words=True).all():
             return np.zeros(len(column)), np.zeros(len(column), np.bool_)
+        times = self.times[name]
         try:
-            times_ns, known = self.times[name].read(column, chunk.theirs[name])
+            times_ns, known = times.read(column, chunk.theirs[name], after=arrival[0])
         except pa.ArrowException as error:
             raise TraceError(f"{self.name}: {chunk.theirs[name]} holds {column.type}, no time") from error
-        return (times_ns - arrival[0]) / NS_PER_S, known & arrival[1]
+        zero_ns = self.arrivals.start_ns if times.epoch else 0  # dates, of arrivals that count from a stated start
+        return (times_ns - arrival[0] - zero_ns) / NS_PER_S, known & arrival[1]
 
     def _faults(self, chunk: Chunk, cells: Cells, bad: Flags, counts: Counter[str]) -> list[tuple[str, str]]:
         """The first bad cells of each column, in the order of the rows. A row counts under its first bad column."""

@@ -22,6 +22,7 @@ _MESSAGES = {
     "other_operation": ("row is", "rows are", "not a generation by a model (embeddings, tools, other spans); left out"),
     "malformed": ("row", "rows", "could not be split into columns; left out"),
     "latency": ("latency", "latencies", "that could not be read, or outside 0 to a day: taken as unknown"),
+    "late_first_token": ("first token", "first tokens", "after the end of the answer: its latency is unknown"),
     "zero_prompt": ("prompt of 0 tokens was", "prompts of 0 tokens were", "set to 1"),
     "unsorted": ("row was", "rows were", "earlier than a row before; the trace was sorted"),
 }
