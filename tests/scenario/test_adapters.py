@@ -8,9 +8,11 @@ from support.scenarios import SMALL, write
 
 from simcost.catalog import load_catalog
 from simcost.scenario.checks.load import find_faults, load
+from simcost.scenario.runs.check import check
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.run import run
 from simcost.trace.requests.batch import NO_ADAPTER, RequestBatch
+from simcost.trace.requests.readers import import_trace
 from simcost.trace.requests.writer import TraceWriter
 from simcost.trace.workload.adapters import with_adapters
 from simcost.trace.workload.spec import AdapterMix
@@ -59,6 +61,17 @@ def test_a_column_that_the_trace_lacks_is_said_at_its_place(tmp_path: Path) -> N
     faults = find_faults(write(tmp_path, HELD, text=text))
     assert [fault.path for fault in faults] == ["workload.adapters"]
     assert "log.parquet has no column 'adapter'" in faults[0].message
+
+
+def test_adapters_of_a_trace_that_its_workload_does_not_take_are_told(tmp_path: Path) -> None:
+    """All requests were served by the model alone, and nothing said so."""
+    (tmp_path / "log.csv").write_text("arrival,prompt_tokens,output_tokens,adapter\n0,9,5,ours\n9,9,5,\n")
+    import_trace(tmp_path / "log.csv", "csv", tmp_path / "log.parquet")
+    first = SMALL.index("workload:")
+    workload = "workload: {kind: trace, path: log.parquet}\n"
+    file = write(tmp_path, text=SMALL[:first] + workload + SMALL[SMALL.index("slo:", first) :])
+    told = [note for note in check(file)["notes"] if "adapters" in note]
+    assert [note.partition(",")[0] for note in told] == ["log.parquet: its requests name adapters"]
 
 
 def test_adapters_follow_their_law_and_conversations_keep_theirs() -> None:

@@ -13,7 +13,7 @@ from simcost.errors import InputError
 from simcost.scenario.checks.prefix_cache_checks import reads_prefixes
 from simcost.scenario.checks.routing_checks import may_read_prefixes, prefix_block_tokens
 from simcost.scenario.inputs.file_hashes import hashed, hashes
-from simcost.scenario.inputs.trace_models import other_models
+from simcost.scenario.inputs.trace_models import other_models, unused_adapters
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Scenario
 from simcost.tables.paths import inside
@@ -38,8 +38,8 @@ class RecordedDemand:
     horizon_s: float
     inputs: dict[str, str]
     """SHA-256 of each trace by its name in the scenario."""
-    other_models: tuple[str, ...] = ()
-    """Notes on traces whose requests name another model than the scenario's."""
+    label_notes: tuple[str, ...] = ()
+    """Notes on traces whose requests name another model than the scenario's, or adapters that it does not take."""
     prefix_block_tokens: int | None = None
     """Length of the blocks that the traces hash; None = none does, or they differ and no plan reads them."""
     starts: str | None = None
@@ -63,7 +63,7 @@ class RecordedDemand:
             inputs=hashes(
                 loaded.folder, [name for workload in scenario.open_workloads() for name in workload_traces(workload)]
             ),
-            other_models=tuple(other_models(scenario, loaded.folder)),
+            label_notes=(*other_models(scenario, loaded.folder), *unused_adapters(scenario, loaded.folder)),
             prefix_block_tokens=_block_tokens(scenario, loaded.folder),
         )
 
@@ -90,7 +90,7 @@ class RecordedDemand:
     def caveats(self, replications: int) -> list[str]:
         """Caveats on the requests of the result."""
         told = (*self._lengths(), *self._shifted(), *self._hours(), *self._nothing_random(replications))
-        return [*self.other_models, *told]
+        return [*self.label_notes, *told]
 
     def _expected(self, workload: Workload) -> float:
         from simcost.trace.requests.store import open_trace

@@ -1,4 +1,4 @@
-"""Models that recorded requests name, against the models that the plans serve."""
+"""Models and adapters that recorded requests name, against those that the plans serve."""
 
 from __future__ import annotations
 
@@ -32,6 +32,26 @@ def other_models(scenario: Scenario, folder: Path) -> list[str]:
     logged = {path: open_trace(inside(folder, path)).models for path in paths}
     notes = [_note(path, model, models) for path, models in logged.items() for model in served]
     return [note for note in notes if note]
+
+
+def unused_adapters(scenario: Scenario, folder: Path) -> list[str]:
+    """One sentence for each trace whose requests name adapters that its workload does not take.
+
+    Raises:
+        TraceError: a trace that cannot be read.
+    """
+    recorded = [one for one in scenario.workload if isinstance(one, RecordedWorkload)]
+    paths = dict.fromkeys(one.path for one in recorded if one.adapters is None)
+    if not paths:
+        return []
+    from simcost.trace.requests.store import open_trace
+
+    return [
+        f"{path}: its requests name adapters, and are served as if they asked for none; "
+        "`adapters: {kind: column, base: MODEL}` of the workload takes them."
+        for path in paths
+        if "adapter" in open_trace(inside(folder, path)).columns
+    ]
 
 
 def is_same_model(model: str, name: str) -> bool:
