@@ -238,3 +238,31 @@ def test_latencies_of_other_names_are_told(tmp_path: Path, column: str, passed: 
     assert told.endswith(f"pass {passed}")
     _, found = read(tmp_path, f"{column},ttft_ms,e2e_s\n0,9,5,2,100,2\n")
     assert "unread_column" not in [each["kind"] for each in found["findings"]]
+
+
+def test_times_fill_in_where_langfuse_has_no_latency(tmp_path: Path) -> None:
+    """Observations as its API gives them have times alone, and had no latencies."""
+    path = tmp_path / "observations.csv"
+    path.write_text(
+        "id,type,startTime,completionStartTime,endTime,inputTokens,outputTokens,latency,timeToFirstToken\n"
+        "a,GENERATION,2026-03-02T09:00:00Z,2026-03-02T09:00:00.5Z,2026-03-02T09:00:02Z,9,5,,\n"
+        "b,GENERATION,2026-03-02T09:00:01Z,2026-03-02T09:00:02Z,2026-03-02T09:00:03Z,9,5,1.75,0.25\n"
+    )
+    import_trace(path, "langfuse", tmp_path / "out.parquet")
+    table = pq.read_table(tmp_path / "out.parquet")
+    assert table["e2e_s"].to_pylist() == [2.0, 1.75]
+    assert table["ttft_s"].to_pylist() == [0.5, 0.25]
+
+
+def test_burstgpt_has_the_time_of_whole_answers(tmp_path: Path) -> None:
+    path = tmp_path / "burst.csv"
+    head = "Timestamp,Session ID,Elapsed time,Model,Request tokens,Response tokens,Total tokens,Log Type"
+    path.write_text(f"{head}\n5,,2.5,ChatGPT,9,5,14,Conversation log\n")
+    import_trace(path, "burstgpt", tmp_path / "out.parquet")
+    assert pq.read_table(tmp_path / "out.parquet")["e2e_s"].to_pylist() == [2.5]
+
+
+def test_a_mapped_latency_goes_before_one_of_our_name(tmp_path: Path) -> None:
+    """The column named e2e_s was read, and the mapped one was not."""
+    latencies, _ = read(tmp_path, "e2e_s,engine_ms\n0,9,5,2,1500\n", mapping={"e2e_ms": "engine_ms"})
+    assert latencies["e2e_s"] == [1.5]

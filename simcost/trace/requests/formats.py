@@ -89,6 +89,7 @@ FORMATS: Mapping[str, LogFormat] = {
             "output_tokens": ["Response tokens"],
             "model": ["Model"],
             "session": ["Session ID"],
+            "e2e_s": ["Elapsed time"],
         },
     ),
     "mooncake": LogFormat(
@@ -147,7 +148,9 @@ FORMATS: Mapping[str, LogFormat] = {
             "tenant": ["userId", "user_id"],
             "session": ["sessionId", "session_id"],
             "ttft_s": ["timeToFirstToken", "time_to_first_token"],
+            "first_token_at": ["completionStartTime", "completion_start_time"],
             "e2e_s": ["latency"],
+            "end_at": ["endTime", "end_time"],
         },
     ),
 }
@@ -238,6 +241,9 @@ def find_columns(form: LogFormat, mapping: Mapping[str, str], present: Sequence[
         for ours in mapping
         if ours not in OURS
     ]
+    for one_latency in ((seconds, *others) for seconds, others in LATENCIES.items()):
+        if {*one_latency} & {*mapping}:  # the user's form of a latency stands alone
+            wanted = {ours: theirs for ours, theirs in wanted.items() if ours not in one_latency}
     wanted |= {ours: theirs for ours, theirs in mapping.items() if ours in OURS}
     for seconds, (ms, _) in LATENCIES.items():
         theirs = mapping.get(seconds, "")

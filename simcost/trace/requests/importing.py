@@ -177,20 +177,25 @@ class Intake:
         return {"ttft_s": pa.array(ttft, mask=~first), "e2e_s": pa.array(e2e, mask=~last)}
 
     def _seconds(self, ours: str, chunk: Chunk, since: Cells, keep: Flags) -> tuple[Floats, Flags]:
-        """A latency of each row, and where it is possible; others of the rows to keep are counted."""
+        """A latency of each row, of the first form that the log has for it, and where it is possible; others of the
+        rows to keep are counted.
+        """
+        seconds, known, stated = np.zeros(len(keep)), np.zeros(len(keep), bool), np.zeros(len(keep), bool)
         in_ms, ends = LATENCIES[ours]
-        name = next((name for name in (ours, in_ms, ends) if name in chunk.columns), None)
-        if name is None:
-            return np.zeros(len(keep)), np.zeros(len(keep), np.bool_)
-        column = chunk.columns[name]
-        if name == ends:
-            values, ok = since[name]
-        else:
-            values, ok = real_numbers(self.marks.real(column) if pa.types.is_string(column.type) else column)
-            values = values * 1e-3 if name == in_ms else values
-        known: Flags = ok & (values > 0) & (values <= _LONGEST_S)
-        self.tally.repaired["latency"] += int((keep & ~known & ~empty(column, words=True)).sum())
-        return values, known
+        for name in (ours, in_ms, ends):
+            if name not in chunk.columns:
+                continue
+            column = chunk.columns[name]
+            if name == ends:
+                values, ok = since[name]
+            else:
+                values, ok = real_numbers(self.marks.real(column) if pa.types.is_string(column.type) else column)
+                values = values * 1e-3 if name == in_ms else values
+            rows = ~stated & ~empty(column, words=True)
+            seconds[rows], known[rows] = values[rows], (ok & (values > 0) & (values <= _LONGEST_S))[rows]
+            stated |= rows
+        self.tally.repaired["latency"] += int((keep & stated & ~known).sum())
+        return seconds, known
 
     def _since(self, arrival: tuple[Ints, Flags], name: str, chunk: Chunk) -> tuple[Floats, Flags]:
         """Seconds from the arrival to a time, and where both are known."""
