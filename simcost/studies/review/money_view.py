@@ -60,7 +60,7 @@ def _unit(unit: str) -> str:
 
 
 def charges(review: Review) -> Part:
-    """What a month is charged, item by item."""
+    """Charges of a month, item by item."""
     rows = [
         {
             "Plan": charge.plan,
