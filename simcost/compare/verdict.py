@@ -173,7 +173,7 @@ def verdict(comparison: Comparison) -> str:
     """Verdict: the plan to take, its cost a month, the difference, and what to do next."""
     if comparison.risk is None and not any(map(_measured, comparison.plans)):
         least = comparison.ranked[0]
-        why = "no request came, so that there is no request to measure"
+        why = "no request came"
         return f"No plan can be judged: {why}; {least.name} costs {format_usd(least.per_month_usd.mean)} a month."
     if len(comparison.plans) == 1:
         only = comparison.baseline

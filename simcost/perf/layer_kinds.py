@@ -22,7 +22,7 @@ def whole_number(text: Config, *names: str, otherwise: int | None = None) -> int
     """The first of some keys that is there.
 
     Raises:
-        InputError: none is, and there is no default; or it is no whole number of 0 or more.
+        InputError: none is, without a default; or it is not a whole number of 0 or more.
     """
     found = next((name for name in names if text.get(name) is not None), None)
     if found is None and otherwise is None:

@@ -165,7 +165,7 @@ def _language_model(config: Config) -> tuple[Config, str]:
 
 
 def _check_known(text: Config) -> None:
-    """Raises InputError where it is no decoder, or no configuration of a model."""
+    """Raises InputError for anything but the configuration of a decoder."""
     if text.get("is_encoder_decoder"):
         raise InputError("a model of encoder and decoder has no place in the catalog; give a `latency_table` or `step`")
     if "model_index" in text or "_diffusers_version" in text:

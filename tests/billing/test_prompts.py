@@ -112,7 +112,7 @@ def test_thoughts_and_tools_of_gemini_are_beside_the_other_counts(tmp_path: Path
     bill = bill_usage(usage, Purchasing(), CATALOG)
     assert bill.total_usd == pytest.approx(usd("google/gemini-2.5-flash-lite", 850, 200, 0, 500))
     [told] = [one["message"] for one in usage.findings if one["kind"] == "uncounted_tokens"]
-    assert told.startswith(f"columns of tokens that are in no cost: {names[-1]};")
+    assert told.startswith(f"columns of tokens that are not priced: {names[-1]};")
 
 
 def test_batches_by_service_tier_are_told(tmp_path: Path) -> None:

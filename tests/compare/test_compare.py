@@ -125,7 +125,7 @@ def test_without_requests_no_plan_can_be_judged() -> None:
     assert dead.served is not None
     idle = replace(dead, served=replace(dead.served, requests=dict.fromkeys(dead.served.requests, 0)))
     assert verdict(of([idle])) == (
-        "No plan can be judged: no request came, so that there is no request to measure; dead costs $152.08 a month."
+        "No plan can be judged: no request came; dead costs $152.08 a month."
     )
 
 

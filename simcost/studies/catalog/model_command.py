@@ -46,7 +46,7 @@ def _import(arguments: Arguments) -> None:
         "name": name,
         "precision": found.precision,
         "facts": [{"kind": "models", **asdict(found.model)}],
-        "findings": [*found.findings, *[f"with this folder, {name} is no longer that of simcost"] * replaced],
+        "findings": [*found.findings, *[f"with this folder, {name} is yours in place of that of simcost"] * replaced],
         "files": files,
     }
     show(arguments, document, "catalog.view")

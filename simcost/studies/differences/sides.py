@@ -124,7 +124,7 @@ def cost_side(
         month: of a FOCUS file, as 2026-03; None = all that it has.
 
     Raises:
-        InputError: it is none of them, or there is no such plan or month.
+        InputError: it is none of them, or has not the plan or the month.
     """
     if not path.exists():
         raise InputError(f"{path}: no such file or folder; give {_ACCEPTED}")

@@ -171,12 +171,10 @@ class LatencyCounts:
 
     def quantile(self, share: float) -> float:
         """Nearest-rank quantile in seconds, the middle of its bucket."""
-        rank, seen = max(math.ceil(share * self.known), 1), 0
-        for bucket in sorted(self._buckets):
-            seen += self._buckets[bucket]
-            if seen >= rank:
-                return min(math.exp((bucket + 0.5) * self._WIDTH), self.largest_s)
-        raise ValueError("no latency is known")
+        buckets = sorted(self._buckets)
+        counts = np.cumsum([self._buckets[bucket] for bucket in buckets])
+        middle = buckets[int(np.searchsorted(counts, share * self.known))] + 0.5
+        return min(math.exp(middle * self._WIDTH), self.largest_s)
 
 
 class TokenCounts:

@@ -128,7 +128,7 @@ def left_out(names: Sequence[str], counted: Collection[str]) -> list[dict[str, A
     """
     others = [name for name in names if name not in counted and "token" in name.lower()]
     told = [name for name in others if not any(word in name.lower() for word in _PARTS)]
-    message = f"columns of tokens that are in no cost: {', '.join(told)}; rename those that are no part of the others"
+    message = f"columns of tokens that are not priced: {', '.join(told)}; rename those that the others do not include"
     return [{"kind": "uncounted_tokens", "count": len(told), "message": message}] if told else []
 
 

@@ -56,7 +56,7 @@ def test_a_second_import_keeps_the_other_rows(tmp_path: Path) -> None:
 
 def test_a_name_of_the_catalog_is_told(tmp_path: Path) -> None:
     found = answer("catalog", "import", str(written(tmp_path / "x")), "-o", str(tmp_path / "f"), "--name", "qwen2.5-7b")
-    assert found["findings"] == ["with this folder, qwen2.5-7b is no longer that of simcost"]
+    assert found["findings"] == ["with this folder, qwen2.5-7b is yours in place of that of simcost"]
 
 
 @pytest.mark.parametrize(
