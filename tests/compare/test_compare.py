@@ -124,9 +124,7 @@ def test_without_requests_no_plan_can_be_judged() -> None:
     dead = result("dead", 0, 5.0, report(None, None))
     assert dead.served is not None
     idle = replace(dead, served=replace(dead.served, requests=dict.fromkeys(dead.served.requests, 0)))
-    assert verdict(of([idle])) == (
-        "No plan can be judged: no request came; dead costs $152.08 a month."
-    )
+    assert verdict(of([idle])) == "No plan can be judged: no request came; dead costs $152.08 a month."
 
 
 @pytest.mark.parametrize(("unfinished", "kinds"), [(5, []), (6, ["unfinished-requests"])])
