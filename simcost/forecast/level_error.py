@@ -105,7 +105,8 @@ def with_level(
     Paths that vary `by_factors` are multiplied: the logarithms of their day totals vary as much.
 
     Where hours would fall below 0 they are cut there, and the other hours of the day make up for it: else no low path
-    could move as far down as a high one moves up, and totals would be too high.
+    could move as far down as a high one moves up, and totals would be too high. So they would be too where whole days
+    would fall below 0, as those of rarely used models do: the paths of such a day keep the mean that they had.
     """
     shape = np.abs(median(paths))
     sizes = by_day(shape, day)
@@ -122,7 +123,15 @@ def with_level(
         return raised
     relative = np.divide(shape, sizes[place], out=np.zeros(len(shape)), where=sizes[place] > 0)
     moved: Floats = paths + moves[:, place] * relative
-    return _cut(moved, np.maximum(means + moves, 0.0), day, place) if floor else moved
+    return _cut(moved, _at_or_above_zero(means, means + moves), day, place) if floor else moved
+
+
+def _at_or_above_zero(means: Floats, moved: Floats) -> Floats:
+    """Day means of the paths after a move, none below 0; of a day that has some there, on average those before it."""
+    raised: Floats = np.maximum(moved, 0.0)
+    sums = raised.sum(axis=0)
+    kept = np.divide(means.sum(axis=0), sums, out=np.ones_like(sums), where=(moved < 0).any(axis=0) & (sums > 0))
+    return raised * np.minimum(kept, 1.0)
 
 
 def _cut(paths: Floats, means: Floats, day: int, place: npt.NDArray[np.intp]) -> Floats:

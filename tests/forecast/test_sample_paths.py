@@ -146,8 +146,19 @@ def test_days_move_down_as_far_as_up_where_hours_end_at_zero() -> None:
     moved = with_level(paths, 2.0, 24, np.random.default_rng(2), floor=True)
     means = by_day(paths, 24)
     wanted = means + level_draws(500, 3, np.random.default_rng(2)) * means.std(axis=0)
+    raised = np.maximum(wanted, 0)
     assert (moved >= 0).all()
-    assert by_day(moved, 24) == pytest.approx(np.maximum(wanted, 0))
+    assert by_day(moved, 24) == pytest.approx(raised * np.minimum(means.sum(axis=0) / raised.sum(axis=0), 1))
+
+
+def test_days_that_would_fall_below_zero_keep_their_mean() -> None:
+    """Cut at 0 alone, they had 1.3 times the demand that was forecast."""
+    rng = np.random.default_rng(1)
+    paths = np.where(rng.random((2000, 1)) < 0.6, rng.gamma(3, 30, (2000, 1)), 0.0) * np.ones((1, 48))
+    moved = with_level(paths, 4.0, 24, np.random.default_rng(2), floor=True)
+    assert moved.min() == 0
+    assert moved.mean() == pytest.approx(paths.mean(), rel=1e-9)
+    assert np.quantile(moved, 0.99) > 1.1 * np.quantile(paths, 0.99)
 
 
 def test_the_ratio_of_errors_to_the_spread_of_paths_is_measured_beside_the_usual_one() -> None:
