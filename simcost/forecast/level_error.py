@@ -131,7 +131,8 @@ def _at_or_above_zero(means: Floats, moved: Floats) -> Floats:
     raised: Floats = np.maximum(moved, 0.0)
     sums = raised.sum(axis=0)
     kept = np.divide(means.sum(axis=0), sums, out=np.ones_like(sums), where=(moved < 0).any(axis=0) & (sums > 0))
-    return raised * np.minimum(kept, 1.0)
+    raised *= np.minimum(kept, 1.0)
+    return raised
 
 
 def _cut(paths: Floats, means: Floats, day: int, place: npt.NDArray[np.intp]) -> Floats:
