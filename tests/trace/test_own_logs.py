@@ -594,6 +594,6 @@ def test_columns_that_would_change_the_answer_are_not_passed_over_in_silence(tmp
 @pytest.mark.parametrize("kind", [*_MESSAGES, "prompt_tokens"])
 def test_one_row_is_told_in_the_singular(kind: str) -> None:
     one, more = (tally_finding(kind, count)["message"] for count in (1, 2000))
-    assert re.match(r"1 (row|request|prompt|latency|first token)\b", one)
-    assert re.match(r"2,000 (rows|requests|prompts|latencies|first tokens)\b", more)
+    assert re.match(r"1 (row|request|prompt|latency|first token|count)\b", one)
+    assert re.match(r"2,000 (rows|requests|prompts|latencies|first tokens|counts)\b", more)
     assert not re.search(r"\b(were|are|have|their)\b", one)

@@ -15,7 +15,7 @@ from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.studies.breakeven.stated_levels import stated_misses
 from simcost.studies.breakeven.study import Api
 from simcost.tables.paths import inside
-from simcost.trace.requests.prefix_reuse import Shared, shared_in_stream, shared_in_trace
+from simcost.trace.requests.prefix_reuse import KNOWN_BY, Shared, counts_cached, shared_in_stream, shared_in_trace
 from simcost.trace.requests.store import open_trace
 from simcost.trace.workload.spec import RecordedWorkload
 from simcost.units import format_seconds, format_share
@@ -88,7 +88,9 @@ def _with_its_cache(asked: ApiOption, loaded: LoadedScenario, source: Source) ->
         bill_tokens(requests(), replace(asked.purchase, cache=cache), price, source.horizon_s)
         for cache in (asked.purchase.cache, NoCache())
     )
-    return _cheaper(asked, loaded.catalog, cached, plain, asked.purchase.cache, "in the conversations drawn")
+    return _cheaper(
+        asked, loaded.catalog, cached, plain, asked.purchase.cache, _searched(asked, "in the conversations drawn")
+    )
 
 
 def in_trace(asked: ApiOption, catalog: Catalog, trace: Path, span_s: float) -> Api:
@@ -101,9 +103,7 @@ def in_trace(asked: ApiOption, catalog: Catalog, trace: Path, span_s: float) -> 
     if asked.cache_stated:
         return _as_stated(asked, catalog)
     cached, plain = _with_and_without(asked, catalog, [trace], span_s)
-    return _cheaper(
-        asked, catalog, cached, plain, asked.purchase.cache, "in the trace as recorded", nothing=_unseen([trace])
-    )
+    return _cheaper(asked, catalog, cached, plain, asked.purchase.cache, _known(asked, [trace]))
 
 
 def _with_shares(asked: ApiOption, catalog: Catalog, traces: Sequence[Path], horizon_s: float) -> Api:
@@ -111,16 +111,47 @@ def _with_shares(asked: ApiOption, catalog: Catalog, traces: Sequence[Path], hor
     cached, plain = _with_and_without(asked, catalog, traces, horizon_s)
     written = cached.count.tokens[:, 2].sum() / max(cached.count.input_tokens, 1)
     found = HitShare(hit=cached.count.read_share, written=float(written), ttl=asked.purchase.cache.keep_s)
-    where = "in the trace as recorded, the same share of every prompt"
-    return _cheaper(asked, catalog, cached, plain, found, where, nothing=_unseen(traces))
+    known = _known(asked, traces)
+    same = replace(known, found=f"{known.found}, the same share of every prompt")
+    return _cheaper(asked, catalog, cached, plain, found, same)
 
 
-def _unseen(traces: Sequence[Path]) -> str:
-    """Reason why no cache can be found in traces, which may well have had one; empty where it can be."""
-    if any({"prefix_hashes", "session"} & set(open_trace(path).columns) for path in traces):
-        return ""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _CacheSource:
+    """Source of what a cache holds of prompts, in words."""
+
+    found: str
+    """Of a cache that holds something: which prompts, and how that is known."""
+    nothing: str
+    """Reason why it holds nothing."""
+
+
+def _searched(asked: ApiOption, where: str) -> _CacheSource:
+    """Of requests in which prompts that begin as earlier ones are searched."""
+    ttl = format_seconds(asked.purchase.cache.keep_s)
+    return _CacheSource(
+        found=f", kept for {ttl}{_least(asked.purchase.cache)}, found {where}",
+        nothing=f"no prompt begins as one of the last {ttl} {where}",
+    )
+
+
+def _known(asked: ApiOption, traces: Sequence[Path]) -> _CacheSource:
+    """Of traces, whose log may count the cached tokens."""
+    if all(map(counts_cached, traces)):
+        least = _least(asked.purchase.cache)
+        return _CacheSource(
+            found=f"{least}, as the log counts them", nothing=f"the log counts no cached tokens{least or ' of prompts'}"
+        )
+    searched = _searched(asked, "in the trace as recorded")
+    if any({*KNOWN_BY[1:]} & {*open_trace(path).columns} for path in traces):
+        return searched
     many = "the traces have" if len(traces) > 1 else "the trace has"
-    return f"{many} neither prefix hashes nor sessions to find it by; state what it holds with `hit=`"
+    none = f"{many} no cached tokens, prefix hashes or sessions to find it by; state what it holds with `hit=`"
+    return replace(searched, nothing=none)
+
+
+def _least(cache: PromptCache) -> str:
+    return f", of prompts of {cache.min_tokens:,} tokens or more" if isinstance(cache, PrefixReuse) else ""
 
 
 def _with_and_without(
@@ -162,20 +193,15 @@ def _cheaper(
     cached: TokenBill,
     plain: TokenBill,
     cache: PromptCache,
-    where: str,
-    *,
-    nothing: str = "",
+    source: _CacheSource,
 ) -> Api:
-    """With the cache, unless writing costs more than reading saves; `nothing`: why none is found, where it is known."""
-    share, ttl = format_share(cached.count.read_share), format_seconds(asked.purchase.cache.keep_s)
+    """With the cache, unless writing costs more than reading saves."""
+    share = format_share(cached.count.read_share)
     if cached.count.read_share == 0:
-        none = nothing or f"no prompt begins as one of the last {ttl} {where}"
-        return priced(asked, catalog, NoCache(), f"no cache: {none}")
+        return priced(asked, catalog, NoCache(), f"no cache: {source.nothing}")
     if cached.total_usd > plain.total_usd:
         return priced(asked, catalog, NoCache(), f"no cache: writing would cost more than reading {share} saves")
-    least = f", of prompts of {cache.min_tokens:,} tokens or more" if isinstance(cache, PrefixReuse) else ""
-    said = f"{share} of prompts read from its cache, kept for {ttl}{least}, found {where}"
-    return priced(asked, catalog, cache, said)
+    return priced(asked, catalog, cache, f"{share} of prompts read from its cache{source.found}")
 
 
 def bills(source: Source, apis: Sequence[Api], replication: int) -> tuple[TokenBill, ...]:

@@ -42,6 +42,10 @@ def _arrivals(document: Document) -> Iterator[str]:
     yield f"rate {amount(document['rate_per_s'])} requests/s; interarrival CV {amount(document['cv'])} (Poisson: 1)"
     spread = ", ".join(f"{amount(value)} at {width}" for width, value in document["dispersion"].items())
     yield f"index of dispersion of counts: {spread} (Poisson: 1)"
+    if document["cached_tokens"] is not None:
+        counted = document["cached_tokens"]
+        of = "" if counted["known"] == document["rows"] else f" of {plural(counted['known'], 'request')}"
+        yield f"prompt tokens read from a cache, as the log counts them: {share(counted['share'])}{of}"
     if document["prefix_reuse"] is not None:
         reused = share(document["prefix_reuse"])
         yield f"prompt blocks seen before: {reused} (blocks of {document['block_tokens']} tokens)"

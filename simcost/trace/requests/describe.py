@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from simcost.tables.object_stores import original_uri
 from simcost.trace.requests.batch import RequestBatch
+from simcost.trace.requests.cached_tokens import COLUMN as CACHED
 from simcost.trace.requests.formats import LATENCIES
 from simcost.trace.requests.statistics import Gaps, LatencyCounts, RepeatedRequests, TokenCounts, Windows
 from simcost.trace.requests.store import TraceInfo, open_trace, read_batches, read_tables
@@ -124,6 +125,8 @@ def describe_trace(path: Path) -> dict[str, Any]:
         `rate_per_hour` has the requests per hour in each hour from the start, the last by the part recorded; a part
         below 6 min is one with the hour before.
         `latencies` has those of the log, in seconds: how many requests have one, mean, quantiles within 0.4 %, max.
+        `cached_tokens` has how many requests count those read from a cache, and their share of the prompt tokens of
+        these; None where none does.
         `prefix_reuse` is the share of prompt blocks seen before in the trace, None without hashes.
 
     Raises:
@@ -148,6 +151,7 @@ def describe_trace(path: Path) -> dict[str, Any]:
         "dispersion": {f"{w.width_s}s": w.dispersion(info.span_ns) for w in windows},
         "prompt_tokens": _tokens(prompt),
         "output_tokens": _tokens(output),
+        "cached_tokens": _cached(info),
         "latencies": _latencies(info),
         "rate_per_hour": hours.rates_per_hour(info.span_ns),
         "prefix_reuse": _prefix_reuse(info),
@@ -172,6 +176,19 @@ def _add(batch: RequestBatch, gaps: Gaps, windows: list[Windows], prompt: TokenC
 def _tokens(counts: TokenCounts) -> dict[str, float]:
     quantiles: dict[str, float] = {name: counts.quantile(share) for name, share in _QUANTILES.items()}
     return {"mean": counts.total / counts.rows, **quantiles, "max": counts.largest, "total": counts.total}
+
+
+def _cached(info: TraceInfo) -> dict[str, float] | None:
+    """Requests whose cached tokens the log counts, and the share of these in their prompts."""
+    if CACHED not in info.columns:
+        return None
+    known = cached = prompt = 0
+    for table in read_tables(info.path, ["prompt_tokens", CACHED]):
+        rows = table.filter(table[CACHED].is_valid())
+        known += len(rows)
+        cached += int(rows[CACHED].to_numpy().sum(dtype=np.int64))
+        prompt += int(rows["prompt_tokens"].to_numpy().sum(dtype=np.int64))
+    return {"known": known, "share": cached / prompt} if known else None
 
 
 def _latencies(info: TraceInfo) -> dict[str, dict[str, float]]:

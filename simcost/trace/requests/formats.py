@@ -9,6 +9,7 @@ from simcost.errors import TraceError, columns_said, did_you_mean
 from simcost.tables.cells import TimeUnit
 from simcost.tables.columns import other_unit
 from simcost.tables.json_objects import Rows, one_row
+from simcost.trace.requests.cached_tokens import spend_row
 from simcost.trace.requests.column_words import alike, latency_columns, sum_of_tokens
 from simcost.trace.requests.failures import (
     GENERIC_RULES,
@@ -31,6 +32,7 @@ OURS = (
     "session",
     "priority",
     "prefix_hashes",
+    "cached_tokens",
     "ttft_s",
     "ttft_ms",
     "first_token_at",
@@ -121,6 +123,7 @@ FORMATS: Mapping[str, LogFormat] = {
     "litellm": LogFormat(
         utc=True,
         container=None,
+        rows=spend_row,
         rules=LITELLM_RULES,
         columns={
             "arrival": ["startTime"],
@@ -129,6 +132,7 @@ FORMATS: Mapping[str, LogFormat] = {
             "model": ["model"],
             "tenant": ["team_id"],
             "session": ["session_id"],
+            "cached_tokens": ["cached_tokens", "metadata"],
             "first_token_at": ["completionStartTime"],
             "end_at": ["endTime"],
         },
@@ -198,8 +202,19 @@ _UNREAD: Mapping[str, tuple[tuple[str, ...], str]] = {
         ("status", "status_code", "statuscode", "http_status", "http_status_code", "http_code", "response_code"),
         "a status, by which failed requests are left out",
     ),
+    "cached_tokens": (
+        ("cached_tokens", "cached_input_tokens", "input_cached_tokens", "num_cached_tokens", "prompt_cache_hit_tokens"),
+        "the tokens of each prompt that were read from a cache, which an API bills for less",
+    ),
 }
 """Of generic logs: names of optional columns in use elsewhere, in lower case, and what they are for."""
+_BESIDE_PROMPTS = (
+    "cache_read_input_tokens",
+    "cache_creation_input_tokens",
+    "cachereadinputtokens",
+    "cachewriteinputtokens",
+)
+"""Names, in lower case, of tokens of the prompt that some providers do not count in it."""
 _SUMS = ("n_requests", "num_requests", "num_model_requests", "request_count", "requests", "count")
 """Names of columns that count the requests of a row."""
 
@@ -307,6 +322,10 @@ def unread_columns(
         if ours in OURS and ours not in (*_UNREAD, *mapping, *present) and name not in used:
             result.append(f"{name!r} may be {ours}, and is not read; if it is, pass --map {quote(f'{ours}={name}')}")
     result += _unread_latencies(used, present)
+    apart = [name for name in present if name.lower().rpartition(".")[2] in _BESIDE_PROMPTS and name not in used]
+    if apart:
+        told = f"{' and '.join(apart[:2])}: Anthropic and Bedrock count these tokens apart from input_tokens"
+        result.append(f"{told}; if this log does, its prompts lack them: add them up in one column of the log")
     other = _other_format(form, present)
     if other is not None and (rules := [r.column for r in FORMATS[other].rules if r.column in {*present} - {*used}]):
         told = f"the columns are those of --format {other}, which also leaves out rows by {' and '.join(rules)}"

@@ -17,6 +17,8 @@ from simcost.tables.row_filter import RowFilter
 from simcost.tables.sources import Chunk
 from simcost.tables.typed import read_cells
 from simcost.trace.requests.arrival_times import ArrivalReader
+from simcost.trace.requests.cached_tokens import COLUMN as CACHED_TOKENS
+from simcost.trace.requests.cached_tokens import counts_of
 from simcost.trace.requests.failures import FailureRule, left_out
 from simcost.trace.requests.formats import LATENCIES, NEEDED
 from simcost.trace.requests.number_marks import NumberMarks
@@ -42,6 +44,7 @@ COUNTS = DeclaredTable(
         _count("prompt_tokens", 0, MAX_TOKENS),
         _count("output_tokens", 0, MAX_TOKENS),
         _count("priority", -(2**15), 2**15 - 1),
+        _count("cached_tokens", 0, MAX_TOKENS),
     ),
 )
 """Columns of whole numbers; how arrivals are read depends on the log."""
@@ -113,7 +116,10 @@ class Intake:
             "output_tokens": _tokens(output),
         }
         since = {name: self._since(cells["arrival"], name, chunk) for name in self.times if name in chunk.columns}
-        columns |= {ours: self._optional(ours, chunk, cells, rows) for ours in self.optional if ours not in LATENCIES}
+        labels = [ours for ours in self.optional if ours not in (*LATENCIES, CACHED_TOKENS)]
+        columns |= {ours: self._optional(ours, chunk, cells, rows) for ours in labels}
+        if CACHED_TOKENS in self.optional:
+            columns[CACHED_TOKENS] = self._cached(chunk, prompt, keep)
         latencies = self._latencies(chunk, since, keep)
         return columns | {ours: latencies[ours] for ours in self.optional if ours in LATENCIES}, keep
 
@@ -164,6 +170,17 @@ class Intake:
             return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text).dictionary_encode()
         except pa.ArrowException as error:
             raise TraceError(f"{self.name}: {chunk.theirs[ours]} holds {column.type}, no {ours}") from error
+
+    def _cached(self, chunk: Chunk, prompt: Ints, keep: Flags) -> pa.Array:
+        """Tokens read from a cache; null where the log has none, and, counted, where it has no possible one."""
+        if CACHED_TOKENS not in chunk.columns:
+            return pa.nulls(len(keep), OPTIONAL[CACHED_TOKENS])
+        column = counts_of(chunk.columns[CACHED_TOKENS])
+        plain = self.marks.plain(column) if pa.types.is_string(column.type) else column
+        cells = read_cells(plain, COUNTS.column(CACHED_TOKENS))
+        known = ~(cells.bad | cells.empty) & (cells.values <= prompt)
+        self.tally.repaired[CACHED_TOKENS] += int((keep & ~known & ~empty(column, words=True)).sum())
+        return pa.array(np.where(known, cells.values, 0).astype(np.int32), mask=~known)
 
     def _latencies(self, chunk: Chunk, since: Cells, keep: Flags) -> dict[str, pa.Array]:
         """Seconds; null where the log has none, and, counted, where it has no possible one."""

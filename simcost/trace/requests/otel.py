@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from simcost.tables.json_objects import Rows
+from simcost.trace.requests.cached_tokens import COLUMN as CACHED_TOKENS
 from simcost.units import NS_PER_S
 
 _PROMPT = (
@@ -22,6 +23,12 @@ _OUTPUT = (
     "llm.token_count.completion",
 )
 _MODEL = ("gen_ai.request.model", "gen_ai.response.model", "llm.request.model", "llm.model_name")
+_CACHED = (
+    "gen_ai.usage.cache_read.input_tokens",
+    "gen_ai.usage.cache_read_input_tokens",
+    "gen_ai.usage.input_tokens.cached",
+    "llm.token_count.prompt_details.cache_read",
+)
 OPERATION = "gen_ai.operation.name"
 _E2E = "gen_ai.latency.e2e"
 NOT_GENAI = "(none: no GenAI span)"
@@ -78,6 +85,9 @@ def _row(span: Mapping[str, Any], resource: Mapping[str, Any]) -> dict[str, Any]
     duration_s = _duration_s(row.get("startTimeUnixNano"), row.get("endTimeUnixNano"))
     if duration_s is not None:
         row.setdefault(_E2E, duration_s)
+    cached = _first(own, _CACHED)
+    if cached is not None:
+        row[CACHED_TOKENS] = cached
     return row | {
         "prompt_tokens": _first(own, _PROMPT),
         "output_tokens": _first(own, _OUTPUT),

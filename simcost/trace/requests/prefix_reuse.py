@@ -7,8 +7,11 @@ import numpy as np
 import pyarrow as pa
 
 from simcost.trace.requests.batch import NO_SESSION, Ints, RequestBatch
-from simcost.trace.requests.store import numbered, open_trace, read_labelled
+from simcost.trace.requests.cached_tokens import COLUMN as CACHED
+from simcost.trace.requests.store import numbered, open_trace, read_labelled, read_tables
 
+KNOWN_BY = (CACHED, "prefix_hashes", "session")
+"""Columns of a trace by which the cached part of prompts is known, the surest first."""
 Shared = tuple[RequestBatch, Ints]
 """Requests, and the leading tokens of each that an earlier one had."""
 
@@ -48,23 +51,37 @@ class Recent:
 
 
 def shared_in_trace(path: Path, ttl_s: float) -> Iterator[Shared]:
-    """The requests of a stored trace with what each prompt shares; by prefix hashes where it has them, else by
-    session labels, else nothing is shared.
+    """The requests of a stored trace with what each prompt shares: the cached tokens that its log counts, else by
+    prefix hashes, else by session labels, else nothing is shared.
 
     Raises:
         TraceError: the trace cannot be read.
     """
     info, ttl_ns = open_trace(path), round(ttl_s * 1e9)
-    label = next((name for name in ("prefix_hashes", "session") if name in info.columns), None)
+    label = next((name for name in KNOWN_BY if name in info.columns and (name != CACHED or counts_cached(path))), None)
     recent, rows, names = Recent(ttl_ns), 0, dict[str, int]()
     for batch, columns in read_labelled(path, [label] if label else []):
         if label is None:
             yield batch, np.zeros(len(batch), np.int64)
+        elif label == CACHED:
+            counted = columns[label].fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
+            yield batch, np.minimum(counted, batch.prompt_tokens)
         elif label == "prefix_hashes":
             yield batch, _by_hashes(batch, columns[label], info.block_tokens or 1, recent, rows)
         else:
             yield batch, by_sessions(batch, numbered(columns[label], names), recent)
         rows += len(batch)
+
+
+def counts_cached(path: Path) -> bool:
+    """True if a trace counts the cached tokens of any request.
+
+    Raises:
+        TraceError: the trace cannot be read.
+    """
+    if CACHED not in open_trace(path).columns:
+        return False
+    return any(table[CACHED].null_count < len(table) for table in read_tables(path, [CACHED]))
 
 
 def shared_in_stream(batches: Iterator[RequestBatch], ttl_s: float) -> Iterator[Shared]:

@@ -34,6 +34,7 @@ OPTIONAL = {
     "session": _LABEL,
     "priority": pa.int16(),
     "prefix_hashes": pa.list_(pa.int64()),
+    "cached_tokens": pa.int32(),
     "ttft_s": pa.float64(),
     "e2e_s": pa.float64(),
     "status": _LABEL,

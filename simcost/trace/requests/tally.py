@@ -21,6 +21,11 @@ _MESSAGES = {
     "cache_hit": ("request was", "requests were", "answered from the gateway's cache, not by a model; left out"),
     "other_operation": ("row is", "rows are", "not a generation by a model (embeddings, tools, other spans); left out"),
     "malformed": ("row", "rows", "could not be split into columns; left out"),
+    "cached_tokens": (
+        "count",
+        "counts",
+        "of cached tokens that could not be read, or above those of the prompt, which hold them: taken as unknown",
+    ),
     "latency": ("latency", "latencies", "that could not be read, or outside 0 to a day: taken as unknown"),
     "late_first_token": ("first token", "first tokens", "after the end of the answer: its latency is unknown"),
     "zero_prompt": ("prompt of 0 tokens was", "prompts of 0 tokens were", "set to 1"),

@@ -400,7 +400,7 @@ def test_hits_without_writes_and_the_least_length_are_told(tmp_path: Path) -> No
     assert none.read_share == 0
     assert none.cache.startswith("no cache: no prompt begins")
     (blind,) = price_trace(trace(tmp_path, name="blind"), [asked(HAIKU)], load_catalog()).apis
-    assert "neither prefix hashes nor sessions to find it by; state what it holds with `hit=`" in blind.cache
+    assert "no cached tokens, prefix hashes or sessions to find it by; state what it holds with `hit=`" in blind.cache
 
 
 def test_the_load_of_units_and_the_busiest_minute_are_told(tmp_path: Path) -> None:
