@@ -92,7 +92,7 @@ def test_one_request(tmp_path: Path) -> None:
 
 
 def test_prefix_reuse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simcost.trace.requests.describe._MERGE_HASHES", 2)
+    monkeypatch.setattr("simcost.trace.requests.statistics._MERGED", 2)
     monkeypatch.setattr("simcost.trace.requests.store.read_tables.__defaults__", (1,))
     hashes = [[1, 2, 3], [], None, [1, 2, 4], [5]]
     columns = [range(5), [9] * 5, [2] * 5, hashes]
@@ -102,6 +102,23 @@ def test_prefix_reuse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     got = describe_trace(tmp_path / "a.parquet")
     assert got["prefix_reuse"] == pytest.approx(2 / 7)
     assert "28.6 % (blocks of 4 tokens)" in text(got)
+
+
+def test_tenants_adapters_and_sessions_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simcost.trace.requests.statistics._MERGED", 2)
+    monkeypatch.setattr("simcost.trace.requests.store.read_tables.__defaults__", (2,))
+    (tmp_path / "a.csv").write_text(
+        "arrival,prompt_tokens,output_tokens,tenant,session,adapter\n"
+        "0,10,5,a,s1,\n1,10,5,b,s1,\n2,10,5,a,s2,\n3,10,5,,s2,\n4,10,5,c,s1,\n5,10,5,,,\n"
+    )
+    import_trace(tmp_path / "a.csv", "csv", tmp_path / "a.parquet")
+    got = describe_trace(tmp_path / "a.parquet")
+    assert got["labels"] == {
+        "tenant": {"known": 4, "distinct": 3, "requests": {"a": 2, "b": 1, "c": 1}},
+        "session": {"known": 5, "distinct": 2},
+    }
+    assert "tenants: a (2), b (1), c (1)" in text(got)
+    assert "sessions: 2, 2.5 requests each on average" in text(got)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from simcost.units import plural
 
 Document = Mapping[str, Any]
 _HOURS = 48
-_MODELS = 5
+_LABELS = 5
 
 
 def parts(document: Document) -> list[Part]:
@@ -50,8 +50,19 @@ def _arrivals(document: Document) -> Iterator[str]:
         reused = share(document["prefix_reuse"])
         yield f"prompt blocks seen before: {reused} (blocks of {document['block_tokens']} tokens)"
     if models := document.get("models"):
-        shown = ", ".join(f"{name} ({count(rows)})" for name, rows in list(models.items())[:_MODELS])
-        yield f"models: {shown}" + (f" and {len(models) - _MODELS} more" if len(models) > _MODELS else "")
+        yield f"models: {_most_frequent(models, len(models))}"
+    for name, found in document["labels"].items():
+        if name == "session":
+            each = amount(found["known"] / found["distinct"])
+            yield f"sessions: {count(found['distinct'])}, {each} requests each on average"
+        else:
+            yield f"{name}s: {_most_frequent(found['requests'], found['distinct'])}"
+
+
+def _most_frequent(requests: Mapping[str, int], of: int) -> str:
+    """The labels with the most requests, of so many."""
+    shown = ", ".join(f"{name} ({count(rows)})" for name, rows in list(requests.items())[:_LABELS])
+    return shown + (f" and {count(of - _LABELS)} more" if of > _LABELS else "")
 
 
 def hours(document: Document) -> Table:

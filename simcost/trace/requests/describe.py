@@ -1,16 +1,23 @@
 """Description of a stored trace: rate, burstiness, token quantiles, prefix reuse, and warnings."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from simcost.tables.object_stores import original_uri
 from simcost.trace.requests.batch import RequestBatch
 from simcost.trace.requests.cached_tokens import COLUMN as CACHED
 from simcost.trace.requests.formats import LATENCIES
-from simcost.trace.requests.statistics import Gaps, LatencyCounts, RepeatedRequests, TokenCounts, Windows
+from simcost.trace.requests.statistics import (
+    DistinctNumbers,
+    Gaps,
+    LatencyCounts,
+    RepeatedRequests,
+    TokenCounts,
+    Windows,
+)
 from simcost.trace.requests.store import TraceInfo, open_trace, read_batches, read_tables
 from simcost.units import NS_PER_S, format_seconds, how_many, plural
 
@@ -112,7 +119,8 @@ def _finding(kind: str, count: int, message: str) -> dict[str, Any]:
 
 _DISPERSION_S = (1, 10, 60)
 _QUANTILES = {"p5": 0.05, "p50": 0.50, "p95": 0.95, "p99": 0.99}
-_MERGE_HASHES = 4_194_304
+_LABELS = 50
+"""Most labels named."""
 
 
 def describe_trace(path: Path) -> dict[str, Any]:
@@ -127,6 +135,8 @@ def describe_trace(path: Path) -> dict[str, Any]:
         `latencies` has those of the log, in seconds: how many requests have one, mean, quantiles within 0.4 %, max.
         `cached_tokens` has how many requests count those read from a cache, and their share of the prompt tokens of
         these; None where none does.
+        `labels` has tenants, adapters and sessions: how many requests have one, how many different ones there are,
+        and the requests of the most frequent tenants and adapters.
         `prefix_reuse` is the share of prompt blocks seen before in the trace, None without hashes.
 
     Raises:
@@ -158,6 +168,7 @@ def describe_trace(path: Path) -> dict[str, Any]:
         "block_tokens": info.block_tokens,
         "columns": list(info.columns),
         "models": info.models,
+        "labels": _labels(info),
         "findings": _repeat_findings(repeated)
         + arrival_findings(gaps, info, repeated)
         + token_findings("prompt_tokens", prompt)
@@ -213,14 +224,29 @@ def _prefix_reuse(info: TraceInfo) -> float | None:
     """
     if "prefix_hashes" not in info.columns:
         return None
-    distinct = np.empty(0, np.int64)
-    waiting: list[npt.NDArray[np.int64]] = []
-    blocks = pending = 0
+    distinct, blocks = DistinctNumbers(), 0
     for table in read_tables(info.path, ["prefix_hashes"]):
         hashes = table.column(0).flatten().to_numpy()
-        blocks, pending = blocks + len(hashes), pending + len(hashes)
-        waiting.append(hashes)
-        if pending >= _MERGE_HASHES:
-            distinct, waiting, pending = np.unique(np.concatenate([distinct, *waiting])), [], 0
-    distinct = np.unique(np.concatenate([distinct, *waiting]))
-    return 1 - len(distinct) / blocks if blocks else None
+        blocks += len(hashes)
+        distinct.add(hashes)
+    return 1 - distinct.count() / blocks if blocks else None
+
+
+def _labels(info: TraceInfo) -> dict[str, dict[str, Any]]:
+    """Of each label that the log has for any request: how many requests have one, and how many different ones there
+    are; of tenants and adapters also the requests of the most frequent.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for name in (name for name in ("tenant", "adapter", "session") if name in info.columns):
+        counts, distinct, known = Counter[str](), DistinctNumbers(), 0
+        for table in read_tables(info.path, [name]):
+            labels = table[name].drop_null()
+            known += len(labels)
+            if name == "session":
+                distinct.add(np.fromiter(map(hash, labels.unique().to_pylist()), np.int64))
+            else:
+                counts.update({item["values"]: item["counts"] for item in labels.value_counts().to_pylist()})
+        if known:
+            shown = {} if name == "session" else {"requests": dict(counts.most_common(_LABELS))}
+            found[name] = {"known": known, "distinct": distinct.count() or len(counts), **shown}
+    return found

@@ -11,6 +11,8 @@ from simcost.tables.cells import Ints
 from simcost.units import NS_PER_S
 
 Tokens = npt.NDArray[np.int32]
+_MERGED = 4_194_304
+"""Numbers that are held before they are sorted."""
 _KEPT_GAPS = 100
 _KEPT_STEPS = 100_000
 _LEAST_PART = 0.1
@@ -74,6 +76,28 @@ class Gaps:
         self.largest = nlargest(_KEPT_GAPS, self.largest + found)
         if len(self.steps) < _KEPT_STEPS:
             self.steps = np.concatenate([self.steps, gaps[gaps > 0]])[:_KEPT_STEPS]
+
+
+class DistinctNumbers:
+    """Different numbers of a stream, such as hashes; holds 8 bytes for each."""
+
+    def __init__(self) -> None:
+        self._known = np.empty(0, np.int64)
+        self._waiting: list[Ints] = []
+        self._pending = 0
+
+    def add(self, numbers: Ints) -> None:
+        """Go on with the next numbers."""
+        self._waiting.append(numbers)
+        self._pending += len(numbers)
+        if self._pending >= _MERGED:
+            self.count()
+
+    def count(self) -> int:
+        """How many there are so far."""
+        self._known = np.unique(np.concatenate([self._known, *self._waiting]))
+        self._waiting, self._pending = [], 0
+        return len(self._known)
 
 
 class RepeatedRequests:
