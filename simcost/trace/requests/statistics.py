@@ -94,7 +94,7 @@ class DistinctNumbers:
             self.count()
 
     def count(self) -> int:
-        """How many there are so far."""
+        """Number of different ones so far."""
         self._known = np.unique(np.concatenate([self._known, *self._waiting]))
         self._waiting, self._pending = [], 0
         return len(self._known)
