@@ -10,6 +10,7 @@ from typing import Any
 from simcost.api.inputs import local_path
 from simcost.errors import InputError, did_you_mean
 from simcost.present.parts import Part, page, write_page
+from simcost.units import plural
 
 Document = Mapping[str, Any]
 Rows = Sequence[Mapping[str, Any]]
@@ -81,7 +82,8 @@ class Answer:
     def __repr__(self) -> str:
         """Verdict, size of the table, charts: what a console shows."""
         told = self.verdict or self.title
-        return f"<{type(self).__name__}: {told} {len(self.rows)} rows; charts: {', '.join(self.charts) or 'none'}>"
+        charts = ", ".join(self.charts) or "none"
+        return f"<{type(self).__name__}: {told} {plural(len(self.rows), 'row')}; charts: {charts}>"
 
     def _repr_html_(self) -> str:
         """The page, as notebooks show it."""
