@@ -148,6 +148,12 @@ def test_the_engine_itself_stands_beside_its_log_without_error(log: Path, capsys
     errors = {(row["metric"], row["statistic"]): row["error"] for row in document["rows"]}
     assert errors["tpot", "mean"] == pytest.approx(0, abs=0.01)
     assert document["findings"] == []
+    other = log.with_name("other.parquet")
+    import_trace(trace, "parquet", other)
+    assert main(["trace", "check", str(out), str(other), "--json"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)["findings"]
+    assert told["kind"] == "other_trace"
+    assert f"{other} is no file like one of these" in told["message"]
     scenario.write_text(SCENARIO.replace("sigma: 0", "sigma: 0.3"))
     assert main(["run", str(scenario), "--seeds", "2", "--quiet", "--out", str(out)]) == 0
     capsys.readouterr()

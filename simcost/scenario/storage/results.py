@@ -119,6 +119,19 @@ def first_run(folder: Path, plan: str) -> list[dict[str, Any]]:
     return found
 
 
+def inputs_of(folder: Path) -> dict[str, str]:
+    """SHA-256 of the files that a finished result was made of, by path; the scenario comes first.
+
+    Raises:
+        InputError: they cannot be read.
+    """
+    try:
+        found: dict[str, str] = json.loads((folder / "result.json").read_text(encoding="utf-8"))["provenance"]["inputs"]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise no_result(folder, error) from error
+    return found
+
+
 def changed_inputs(inputs: Mapping[str, str]) -> Iterator[str]:
     """Files that are there, as seen from the working directory, and are not what they were.
 

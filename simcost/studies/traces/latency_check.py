@@ -11,7 +11,8 @@ import numpy as np
 
 from simcost.documents import FindingDocument
 from simcost.errors import InputError, TraceError
-from simcost.scenario.storage.results import finished_plan, first_run, refuse_services
+from simcost.scenario.storage.results import finished_plan, first_run, inputs_of, refuse_services
+from simcost.tables.digests import sha256_of
 from simcost.trace.observed import ObservedRun
 from simcost.trace.observed.observation import QUANTILES, statistics
 from simcost.trace.observed.stored_trace import read_stored
@@ -85,7 +86,7 @@ def latency_check(folder: Path, trace: Path, plan: str | None = None) -> Latency
         rows=rows,
         findings=[
             *observation.findings,
-            *_other_load(chosen, int(within.sum()), trace),
+            *(_other_load(chosen, int(within.sum()), trace) or _other_trace(folder, trace)),
             *_unfinished(chosen),
             *([] if as_modelled else [_drawn_engines(chosen)]),
         ],
@@ -161,3 +162,15 @@ def _other_load(plan: Mapping[str, Any], recorded: int, trace: Path) -> list[Fin
         "scaled, so that the latencies are of different loads"
     )
     return [{"kind": "other_load", "count": abs(arrived - recorded), "message": message}]
+
+
+def _other_trace(folder: Path, trace: Path) -> list[FindingDocument]:
+    """Finding that the trace is none of the files that the result was made of."""
+    inputs = inputs_of(folder)
+    if sha256_of(trace) in inputs.values():
+        return []
+    message = (
+        f"the result was made of {', '.join(inputs)}, and {trace} is no file like one of these: unless it holds the "
+        "same requests, the latencies are of different ones"
+    )
+    return [{"kind": "other_trace", "count": 1, "message": message}]
