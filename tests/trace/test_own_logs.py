@@ -591,6 +591,13 @@ def test_columns_that_would_change_the_answer_are_not_passed_over_in_silence(tmp
     assert "each row is taken as one request" in messages(imported(tmp_path, sums, "csv"))["unread_column"]
 
 
+def test_a_trace_under_the_name_of_a_log_is_told_to_be_parquet(tmp_path: Path) -> None:
+    file = log(tmp_path, HEADER[:-1] + "\n0,90,50\n")
+    got = import_trace(file, "csv", tmp_path / "out.CSV")
+    assert messages(got)["name"] == f"{tmp_path / 'out.CSV'} is Parquet, whatever its name says"
+    assert describe_trace(tmp_path / "out.CSV")["rows"] == 1
+
+
 @pytest.mark.parametrize("kind", [*_MESSAGES, "prompt_tokens"])
 def test_one_row_is_told_in_the_singular(kind: str) -> None:
     one, more = (tally_finding(kind, count)["message"] for count in (1, 2000))

@@ -33,6 +33,10 @@ from simcost.trace.requests.tally import finding
 from simcost.trace.requests.writer import TraceWriter
 
 
+_OTHER_NAMES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".gz", ".zst", ".bz2", ".xlsx")
+"""Ends of names that files of other kinds have."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notation:
     """Notation of the cells of a log, where its format leaves it open; None = not declared."""
@@ -256,6 +260,8 @@ def _document(fmt: str, out: Path, logs: Sequence[_Log], writer: TraceWriter) ->
     """The document of `trace import`; findings in the data themselves come from `trace describe`."""
     described, read_as = describe_trace(out), logs[0].request.fmt
     told = [{"kind": "format", "count": 1, "message": f"read as {read_as}, by its columns"}] if read_as != fmt else []
+    if out.suffix.lower() in _OTHER_NAMES:
+        told.append({"kind": "name", "count": 1, "message": f"{out} is Parquet, whatever its name says"})
     tallies = [log.intake.tally for log in logs]
     dropped: Counter[str] = sum((tally.dropped for tally in tallies), Counter())
     repaired: Counter[str] = sum((tally.repaired for tally in tallies), Counter(unsorted=writer.late_rows))
