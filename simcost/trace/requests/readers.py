@@ -32,7 +32,6 @@ from simcost.trace.requests.store import OPTIONAL, TraceInfo, open_trace
 from simcost.trace.requests.tally import finding
 from simcost.trace.requests.writer import TraceWriter
 
-
 _OTHER_NAMES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".gz", ".zst", ".bz2", ".xlsx")
 """Ends of names that files of other kinds have."""
 
