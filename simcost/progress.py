@@ -6,6 +6,8 @@ from time import monotonic
 from types import TracebackType
 from typing import Self
 
+from simcost.units import format_seconds
+
 _WIDTH = 30
 
 
@@ -15,6 +17,27 @@ def tell(text: str, *, end: str = "\n") -> None:
         print(text, end=end, file=sys.stderr, flush=True)
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
+class TimeLeft:
+    """Time that work still takes, at its pace since something of it was done: what comes before has a pace of its own.
+
+    >>> left = TimeLeft()
+    >>> left.told(0.0, 10.0), left.told(0.1, 20.0), left.told(0.3, 24.0)
+    ('', '', ', about 14 s left')
+    """
+
+    def __init__(self) -> None:
+        self._first: tuple[float, float] | None = None
+
+    def told(self, share: float, now_s: float) -> str:
+        """Words for it after a share is done at a time; empty as long as it is not known, or below a second."""
+        if self._first is None and share > 0:
+            self._first = share, now_s
+        if self._first is None or not self._first[0] < share < 1:
+            return ""
+        left_s = (now_s - self._first[1]) * (1 - share) / (share - self._first[0])
+        return f", about {format_seconds(left_s)} left" if left_s >= 1 else ""
 
 
 class Progress:
@@ -30,12 +53,12 @@ class Progress:
         self._terminal = sys.stderr.isatty()
         self._start = self._shown = monotonic()
         self._drawn = False
+        self._left = TimeLeft()
 
     def __call__(self, share: float, note: str = "") -> None:
         """Report that `share` (0 to 1) is done; `note` names the current work."""
         done = round(_WIDTH * share)
-        left = (monotonic() - self._start) * (1 / share - 1) if 0 < share < 1 else 0.0
-        rest = f", about {left:.0f} s left" if left >= 1 else ""
+        rest = self._left.told(share, monotonic())
         self._say(f"[{'#' * done}{'.' * (_WIDTH - done)}] {share:4.0%} {note}", last=share >= 1, rest=rest)
 
     def rows(self, count: int) -> None:

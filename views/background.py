@@ -14,6 +14,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from simcost.errors import SimcostError
 from simcost.execution.task_file import OtherVersionsError
 from simcost.present.format import share
+from simcost.progress import TimeLeft
 from views.text import plain
 
 _LOG = getLogger(__name__)
@@ -53,6 +54,9 @@ class Work:
     """Those that asked for it."""
     cancelled: threading.Event = field(default_factory=threading.Event)
     begun_s: float = field(default_factory=monotonic)
+    left: str = ""
+    """Time that it still takes, where it is known."""
+    _left: TimeLeft = field(default_factory=TimeLeft)
 
     def is_young(self) -> bool:
         """True if it may end at any moment."""
@@ -61,6 +65,7 @@ class Work:
     def __call__(self, share: float, doing: str) -> None:
         """Note the progress; raises CancelledError once the user has cancelled."""
         self.share, self.doing = min(max(share, 0.0), 1.0), doing
+        self.left = self._left.told(self.share, monotonic())
         if self.cancelled.is_set():
             raise CancelledError
 
@@ -227,6 +232,6 @@ def _watch(name: str, *, stoppable: bool, often: bool) -> None:
         st.rerun()
     if often and not drawn and not work.is_young():
         st.rerun()
-    st.progress(work.share, plain("Stops" if work.cancelled.is_set() else work.doing))
+    st.progress(work.share, plain("Stops" if work.cancelled.is_set() else f"{work.doing}{work.left}"))
     if stoppable and st.button("Cancel", key=f"cancel {name}", disabled=work.cancelled.is_set()):
         work.cancelled.set()

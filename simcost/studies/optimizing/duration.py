@@ -53,12 +53,9 @@ class SearchTime:
         """Share done, and words for it, after so many simulations."""
         spent_s = monotonic() - self._begun_s
         share = min(done / max(self._expected, done + 1), 0.99)
-        if done < 2:
-            return share, plural(done, "simulation")
-        left_s = spent_s * (1 - share) / share
-        if spent_s > SURE_S:
-            self._warn(left_s)
-        return share, f"{done} simulations, about {format_seconds(left_s)} left"
+        if spent_s > SURE_S and done:
+            self._warn(spent_s * (1 - share) / share)
+        return share, plural(done, "simulation")
 
     def _warn(self, left_s: float) -> None:
         if left_s <= LONG_S or self._warned:
