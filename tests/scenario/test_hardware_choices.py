@@ -1,14 +1,18 @@
 """Hardware in place of that of a plan: its own accelerator is called as the plan calls it."""
 
+import re
 from pathlib import Path
 
 import pytest
 from support.scenarios import SMALL, write
 
+from simcost.errors import FaultsError
 from simcost.scenario.checks.load import load, load_with_services
 from simcost.scenario.inputs.hardware_choices import hardware_choices
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.studies.advising.hardware_kinds import hardware_kinds
+from simcost.studies.advising.kinds import ActionKind
+from simcost.studies.advising.request_kinds import request_kinds
 from simcost.studies.advising.whole_kinds import whole_kinds
 
 ON_H100 = SMALL.replace("accelerator: l4", "accelerator: h100").replace("aws/g6.xlarge", "aws/p5.48xlarge")
@@ -34,6 +38,10 @@ plans:
 """
 
 
+def request_kinds_of(loaded: LoadedScenario) -> list[ActionKind]:
+    return list(request_kinds(loaded, loaded.scenario.plans[0], None))
+
+
 @pytest.mark.parametrize("text", [SMALL, ON_H100], ids=["catalog name", "short name"])
 def test_own_accelerator_keeps_its_name(tmp_path: Path, text: str) -> None:
     loaded = load(write(tmp_path, text=text))
@@ -53,6 +61,45 @@ def test_precision_and_parallelism_are_kinds_of_their_own_whatever_the_accelerat
     assert "'l40s'" in others
     assert "'h100'" not in others
     assert "'h100-sxm'" not in others
+
+
+CHOICES = 'choices: {offers: ["aws/*", "gcp/*"], regions: "us-*", accelerators: [l40s, L4]}\n'
+
+
+def test_choices_of_the_scenario_leave_other_offers_out(tmp_path: Path) -> None:
+    loaded = load(write(tmp_path, text=SMALL + CHOICES))
+    plan = loaded.scenario.plans[0]
+    found = list(hardware_choices(loaded, plan))
+    assert {one["replica"]["accelerator"] for one in found} == {"l4", "l40s"}
+    assert {one["buy"]["offer"].partition("/")[0] for one in found} <= {"aws", "gcp"}
+    assert all(one["buy"]["region"].startswith("us-") for one in found)
+    of_all = list(hardware_choices(load(write(tmp_path, text=SMALL)), plan))
+    assert len(of_all) > 3 * len(found) > 0
+
+
+def test_advice_proposes_what_choices_leave(tmp_path: Path) -> None:
+    kinds = {kind.name: kind for kind in request_kinds_of(load(write(tmp_path, text=SMALL + CHOICES)))}
+    others = {partial["buy"]["offer"].partition("/")[0] for partial in kinds["provider"].dimensions[0]}
+    assert others == {"gcp"}
+    regions = [partial["buy"]["region"] for partial in kinds["region"].dimensions[0]]
+    assert regions
+    assert all(region.startswith("us-") for region in regions)
+    shared = load_with_services(write(tmp_path, text=SHARED + 'choices: {offers: "aws/*"}\n'))
+    assert "provider" not in {kind.name for kind in whole_kinds(shared, None)}
+
+
+@pytest.mark.parametrize(
+    ("choices", "said"),
+    [
+        ('{offers: "awz/*"}', "no offer of the catalog matches 'awz/*'; did you mean 'aws/*'"),
+        ("{regions: mars}", "none of these offers has a price in a region that matches 'mars'"),
+        ('{offers: ["aws/*", "xx/*"]}', "no offer of the catalog matches 'xx/*'"),
+        ("{offers: []}", "no offer of the catalog matches '[]'"),
+    ],
+)
+def test_choices_that_nothing_matches_are_refused(tmp_path: Path, choices: str, said: str) -> None:
+    with pytest.raises(FaultsError, match=re.escape(said)):
+        load(write(tmp_path, text=f"{SMALL}choices: {choices}\n"))
 
 
 def test_shared_nodes_with_an_accelerator_by_its_short_name_have_other_hardware(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from simcost.scenario.checks.tenant_checks import fair_faults, patience_faults, 
 from simcost.scenario.files.faults import ask, fault_at, file_faults, repeated_names
 from simcost.scenario.files.nodes import YamlNode, is_given, items
 from simcost.scenario.inputs.disaggregation import prefill_plan
+from simcost.scenario.inputs.offer_dimensions import choice_faults
 from simcost.scenario.schema.jobs import OnShared
 from simcost.scenario.schema.scenario import Plan
 from simcost.tables.calendar import find_zone, parse_freq
@@ -75,6 +76,7 @@ def plan_faults(
     shared, missing = ask(root.get("model"), file, catalog.model)
     yield from missing
     yield from quality_faults(root, plans, catalog, file)
+    yield from choice_faults(root, catalog, file)
     yield from patience_faults(root, plans, file)
     yield from fair_faults(root, plans, file)
     yield from adapter_faults(root, plans, file)

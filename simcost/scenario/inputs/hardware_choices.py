@@ -11,6 +11,7 @@ from simcost.catalog.facts import Accelerator, Offer, Precision
 from simcost.errors import InputError
 from simcost.perf import ReplicaSpec, fit_memory
 from simcost.perf.memory import possible_tp
+from simcost.scenario.inputs.offer_dimensions import proposed
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Plan
 
@@ -20,7 +21,7 @@ TP = (1, 2, 4, 8)
 
 def hardware_choices(loaded: LoadedScenario, plan: Plan) -> Iterator[dict[str, Any]]:
     """Accelerator, tp and precision on which the model fits, each with the cheapest offer of the plan's provider and
-    of all.
+    of all that `choices` leaves.
     """
     base, catalog = plan.replica, loaded.catalog
     served = loaded.scenario.model_of(plan)
@@ -32,7 +33,7 @@ def hardware_choices(loaded: LoadedScenario, plan: Plan) -> Iterator[dict[str, A
     own = catalog.accelerator(base.accelerator).name
     for accelerator in catalog.facts.accelerators:
         name = base.accelerator if accelerator.name == own else accelerator.name  # its own as the plan writes it
-        offers = catalog.offers_for(accelerator.name)
+        offers = proposed(loaded, catalog.offers_for(accelerator.name))
         for tp in tps:
             chosen = _offers(offers, tp, provider)
             for precision in PRECISIONS if chosen else ():

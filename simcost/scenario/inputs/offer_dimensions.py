@@ -7,7 +7,7 @@ it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -19,6 +19,8 @@ from simcost.scenario.checks.image_tables import KEY as IMAGE_TABLE
 from simcost.scenario.checks.latency_tables import KEY as LATENCY_TABLE
 from simcost.scenario.files.faults import fault_at, shown
 from simcost.scenario.files.nodes import Plain, YamlNode, is_given, items, placed
+from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.scenario.schema.scenario import Scenario
 
 OFFERS = "offers"
 KEYS = ("path", OFFERS, "regions", "accelerators")
@@ -39,21 +41,7 @@ def partial_plans(dimension: YamlNode, catalog: Catalog, file: str, faults: list
     """A partial plan for each offer in each region where the catalog has its price, in the order of the catalog."""
     written = dimension.value if isinstance(dimension.value, dict) else {}
     faults += _faults(written, file)
-    if faults:
-        return
-    offers: Sequence[Offer] = catalog.facts.offers
-    for key, name in _NAMES.items():
-        kept = _kept(offers, key, _patterns(written.get(key)), catalog)
-        if not kept:
-            place = written.get(key, written[OFFERS])
-            faults.append(fault_at(place, _nothing(place, key, [name(offer) for offer in offers]), file))
-            return
-        offers = kept
-        faults += [
-            fault_at(pattern, _nothing(pattern, key, list(map(name, catalog.facts.offers))), file)
-            for pattern in items(written.get(key))
-            if not _kept(catalog.facts.offers, key, _patterns(pattern), catalog)
-        ]
+    offers = [] if faults else _matching(written, catalog, file, faults)
     if faults:
         return
     for offer in offers:
@@ -62,6 +50,51 @@ def partial_plans(dimension: YamlNode, catalog: Catalog, file: str, faults: list
             "buy": {"offer": offer.name, "region": offer.region},
         }
         yield placed(plain, dimension, dimension.path)
+
+
+def choice_faults(root: YamlNode, catalog: Catalog, file: str) -> list[Fault]:
+    """Patterns of `choices` that no offer matches."""
+    node, faults = root.get("choices"), list[Fault]()
+    if node is not None and isinstance(node.value, dict) and node.value:
+        _matching(node.value, catalog, file, faults)
+    return faults
+
+
+def proposed(loaded: LoadedScenario, offers: Sequence[Offer]) -> list[Offer]:
+    """The offers that `choices` of a scenario lets searches and advice propose."""
+    choices = loaded.scenario.choices
+    if choices is None:
+        return list(offers)
+    for key in _NAMES:
+        offers = _kept(offers, key, _listed(getattr(choices, key)), loaded.catalog)
+    return list(offers)
+
+
+def note_on_choices(scenario: Scenario) -> list[str]:
+    """Sentence on what `choices` leaves of the catalog; none without it."""
+    if scenario.choices is None:
+        return []
+    asked = {key: _listed(said) or [] for key, said in asdict(scenario.choices).items()}
+    told = "; ".join(f"{key} {', '.join(patterns)}" for key, patterns in asked.items() if "*" not in patterns)
+    return [f"Of the catalog those offers are proposed that `choices` names: {told or 'all'}."]
+
+
+def _matching(written: Mapping[str, YamlNode], catalog: Catalog, file: str, faults: list[Fault]) -> Sequence[Offer]:
+    """Offers that match a pattern of each key, with faults for patterns that nothing matches."""
+    offers: Sequence[Offer] = catalog.facts.offers
+    for key, name in _NAMES.items():
+        kept = _kept(offers, key, _patterns(written.get(key)), catalog)
+        if not kept:
+            place = written.get(key) or written.get(OFFERS) or next(iter(written.values()))
+            faults.append(fault_at(place, _nothing(place, key, [name(offer) for offer in offers]), file))
+            return []
+        offers = kept
+        faults += [
+            fault_at(pattern, _nothing(pattern, key, list(map(name, catalog.facts.offers))), file)
+            for pattern in items(written.get(key))
+            if not _kept(catalog.facts.offers, key, _patterns(pattern), catalog)
+        ]
+    return offers
 
 
 def _accelerator_of(offer: Offer) -> str:

@@ -144,6 +144,20 @@ class Plan:
 
 
 @record
+class OfferChoices:
+    """Offers of the catalog that `simcost optimize` without `vary` and `simcost advise` may propose: those that match a
+    pattern of each key, as patterns of a shell. What plans and `vary` name themselves stays.
+    """
+
+    offers: str | tuple[str, ...] = "*"
+    """By name, as `aws/*`; one or a list."""
+    regions: str | tuple[str, ...] = "*"
+    """By region, as `eu-*`; an offer with one price everywhere has the region `any`."""
+    accelerators: str | tuple[str, ...] = "*"
+    """By accelerator, as `h100-sxm`."""
+
+
+@record
 class Scenario:
     """One question: requests to serve, or jobs to run, or both; a target; and the plans to compare."""
 
@@ -190,6 +204,8 @@ class Scenario:
     None = no plan is called equivalent to another, only not significantly different."""
     catalog: str | None = None
     """Folder with your own fact files, relative to this file."""
+    choices: OfferChoices | None = None
+    """Offers that may be proposed, as `{offers: "aws/*", regions: "eu-*"}`; None = all of the catalog."""
     vary: tuple[Mapping[str, Any] | tuple[Mapping[str, Any], ...], ...] = ()
     """Dimensions over which `simcost optimize` varies the plans: each a list of partial plans, which are merged over a
     plan, or `{path: scaling.replicas, values: [1, 2, 3]}`, or `{path: scaling.replicas, from: 1, to: 6}`, or

@@ -24,7 +24,8 @@ MOST = 1_000_000
 Combination = Mapping[str, YamlNode]
 """Values by the paths of their fields."""
 _PLAN = {field.name for field in fields(Plan)} - {"name"}
-_SCENARIO = {field.name for field in fields(Scenario)} - {"scenario", "question", "plans", "baseline", "vary", "sweep"}
+_NOT_VARIED = {"scenario", "question", "plans", "baseline", "choices", "vary", "sweep"}
+_SCENARIO = {field.name for field in fields(Scenario)} - _NOT_VARIED
 
 
 def of_plan(path: str) -> bool:

@@ -18,7 +18,7 @@ from simcost.tables.digests import sha256_of
 
 _OF_RESULTS = (*MADE_BY, "billing", "catalog", "compare", "slo")
 """Packages on which a figure of a run may depend: those of the engine, of money, and of service levels."""
-_NOT_OF_RUNS = ("scenario", "question", "plans", "baseline", "vary", "sweep", "margin")
+_NOT_OF_RUNS = ("scenario", "question", "plans", "baseline", "choices", "vary", "sweep", "margin")
 """Fields of the scenario that no run depends on."""
 
 

@@ -133,7 +133,7 @@ def _purchases(loaded: LoadedScenario, plan: Plan, nodes: int, *, beside: bool) 
     apart = loaded.scenario.plans[0].training_buy is not None
     split = beside and not apart
     key = "training_buy" if beside or apart else "buy"
-    kinds = [*region_kinds(plan, loaded.catalog), *([] if split else commitment_kinds(plan, loaded.catalog, nodes))]
+    kinds = [*region_kinds(plan, loaded), *([] if split else commitment_kinds(plan, loaded.catalog, nodes))]
     written = _written_buy(loaded) if split else {}
 
     def moved(one: Any) -> Partial:

@@ -11,6 +11,7 @@ from simcost.errors import InputError
 from simcost.execution.workers import Workers
 from simcost.rng import confirmation_seed
 from simcost.scenario.inputs.control import spot_rates
+from simcost.scenario.inputs.offer_dimensions import note_on_choices
 from simcost.scenario.inputs.variations import Space, Variation, of_one_plan, variations
 from simcost.scenario.runs.candidates import Candidates
 from simcost.scenario.runs.execution import workers_of
@@ -119,5 +120,6 @@ class PlanOfOnePool:
 
     def about(self) -> tuple[Sequence[str], Mapping[str, Any]]:
         """Assumptions and provenance of the plan that is advised on."""
-        lines = [*assumptions(self._question), *running_terms([self._made[self.name].plan])]
+        own = [*note_on_choices(self._loaded.scenario), *running_terms([self._made[self.name].plan])]
+        lines = [*assumptions(self._question), *own]
         return lines, provenance(self._question, self._question.horizon_s or 0.0)

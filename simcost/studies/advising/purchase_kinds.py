@@ -11,6 +11,8 @@ from simcost.catalog import Catalog
 from simcost.catalog.facts import Instrument, Offer
 from simcost.errors import CatalogError
 from simcost.plan import Fixed
+from simcost.scenario.inputs.offer_dimensions import proposed
+from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Plan
 from simcost.studies.advising.kinds import ActionKind, Partial, bounds_of, fleets_of
 from simcost.units import SECONDS_PER_HOUR, format_seconds
@@ -27,17 +29,16 @@ BASES = 6
 """Numbers of replicas on demand beside spot, and of those on spot, that are tried."""
 
 
-def region_kinds(plan: Plan, catalog: Catalog) -> Iterator[ActionKind]:
+def region_kinds(plan: Plan, loaded: LoadedScenario) -> Iterator[ActionKind]:
     """The same nodes in other regions."""
     if isinstance(plan.buy, Owned):
         yield ActionKind(name="region", effort="medium", why=OWNED)
         return
-    here = _bought(plan, catalog)
+    here = _bought(plan, loaded.catalog)
     if here is None:
         return
-    regions = [
-        offer.region for offer in catalog.facts.offers if offer.name == here.name and offer.region != here.region
-    ]
+    others = [offer for offer in loaded.catalog.facts.offers if offer.name == here.name and offer.region != here.region]
+    regions = [offer.region for offer in proposed(loaded, others)]
     if regions:
         yield ActionKind(
             name="region", effort="medium", dimensions=([{"buy": {"region": region}} for region in regions],)

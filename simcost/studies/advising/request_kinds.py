@@ -33,7 +33,7 @@ def request_kinds(
     catalog = loaded.catalog
     yield from sizes_of(plan)
     yield from routers_of(plan)
-    yield from region_kinds(plan, catalog)
+    yield from region_kinds(plan, loaded)
     yield from commitment_kinds(plan, catalog, most_nodes(plan, catalog))
     yield from spot_kinds(plan, catalog, spot_per_node_h)
     yield from hardware_kinds(loaded, plan, bounded=bounded)

@@ -8,6 +8,7 @@ from simcost.billing import OnDemand
 from simcost.catalog.facts import Offer
 from simcost.scenario.files.sharing import KEY
 from simcost.scenario.inputs.hardware_choices import hardware_choices
+from simcost.scenario.inputs.offer_dimensions import proposed
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Plan
 from simcost.studies.advising.hardware_kinds import FLEETS, MOST_CHOICES, left_out, scaled_size
@@ -32,12 +33,12 @@ def shared_node_kinds(services: Mapping[str, LoadedScenario], spot_per_node_h: f
         here = catalog.offer(buy.offer, buy.region)
         others: list[Partial] = [
             {"buy": {"offer": offer.name, "region": offer.region}}
-            for offer in catalog.offers_for(plan.replica.accelerator)
+            for offer in proposed(first, catalog.offers_for(plan.replica.accelerator))
             if offer.provider == here.provider and offer.region == here.region and offer.name != here.name
         ]
         if others:
             yield ActionKind(name="nodes", effort="medium", dimensions=(others,))
-        yield from region_kinds(plan, catalog)
+        yield from region_kinds(plan, first)
         nodes = sum(most_nodes(one.scenario.plans[0], catalog) for one in services.values())
         yield from commitment_kinds(plan, catalog, nodes)
     yield from spot_kinds(plan, catalog, spot_per_node_h, shared=True)
@@ -46,13 +47,14 @@ def shared_node_kinds(services: Mapping[str, LoadedScenario], spot_per_node_h: f
 
 def _accelerators(services: Mapping[str, LoadedScenario], plan: Plan) -> Iterator[ActionKind]:
     """Other accelerators on which the models of all services fit as they are, of the provider and of others."""
-    catalog = next(iter(services.values())).catalog
+    first = next(iter(services.values()))
+    catalog = first.catalog
     each = [_fitting(one) for one in services.values()]
     offers = [
         offer
         for name in each[0]
         if all(name in one for one in each)
-        for offer in catalog.offers_for(name)
+        for offer in proposed(first, catalog.offers_for(name))
         if offer.accelerators
     ]
     speeds = {one.accelerator: catalog.accelerator(one.accelerator).memory_bytes_per_s for one in offers}

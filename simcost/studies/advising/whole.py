@@ -15,6 +15,7 @@ from simcost.scenario.files.pools import in_pools
 from simcost.scenario.files.sharing import KEY
 from simcost.scenario.inputs.combined_plans import not_a_plan
 from simcost.scenario.inputs.control import spot_rates
+from simcost.scenario.inputs.offer_dimensions import note_on_choices
 from simcost.scenario.inputs.variations import as_dimensions
 from simcost.scenario.inputs.whole_variations import WholePlan, whole_variations, with_plan
 from simcost.scenario.runs.execution import workers_of
@@ -126,7 +127,8 @@ class DependentPlan:
     def about(self) -> tuple[Sequence[str], Mapping[str, Any]]:
         """Assumptions and provenance of the plan that is advised on."""
         lines, origin = self.searched.about([self.name])
-        return [*lines, *running_terms(_plans_of(self._made[self.name].loaded))], origin
+        made = self._made[self.name].loaded
+        return [*lines, *note_on_choices(made.first.scenario), *running_terms(_plans_of(made))], origin
 
 
 def _plans_of(loaded: AnyScenario) -> list[Plan]:

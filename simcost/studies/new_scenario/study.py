@@ -13,7 +13,7 @@ from simcost.catalog import load_catalog
 from simcost.errors import FaultsError, InputError
 from simcost.outputs import check_outputs, whole_file
 from simcost.scenario.checks.load import load_text
-from simcost.studies.new_scenario.sizing import GuessedPlan, MeanLoad, guess_plan
+from simcost.studies.new_scenario.sizing import ANY, GuessedPlan, MeanLoad, guess_plan
 from simcost.trace.requests.describe import describe_trace
 
 
@@ -117,9 +117,11 @@ def _head(answers: ScenarioAnswers, folder: Path) -> str:
     horizon = (
         "" if answers.trace else "horizon: 1d               # length of the run; costs are also given for a month\n"
     )
+    provider = "aws" if answers.provider == ANY else answers.provider
     return f"""# Run it: simcost run FILE. `simcost schema plans.scaling` explains a key.
 scenario: {answers.name}
 question: Which GPU, and how many, for {answers.model}?
+# choices: {{offers: "{provider}/*"}}     # `optimize` and `advise` propose no other offers
 model: {answers.model}     # `simcost catalog list models` shows those that are known
 {own}{horizon}seeds: 5                  # replications: each number gets its interval from them
 """

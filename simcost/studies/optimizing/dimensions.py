@@ -7,7 +7,7 @@ from typing import Any
 
 from simcost.catalog import Catalog
 from simcost.scenario.inputs.hardware_choices import hardware_choices
-from simcost.scenario.inputs.offer_dimensions import left_by_region
+from simcost.scenario.inputs.offer_dimensions import left_by_region, note_on_choices
 from simcost.scenario.inputs.variations import Dimension
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Plan, Scenario
@@ -31,7 +31,8 @@ def default_dimensions(loaded: LoadedScenario, plan: Plan) -> list[Dimension]:
 def note_on_dimensions(loaded: LoadedScenario) -> list[str]:
     """Sentences on hardware that a search without `vary` leaves as it is, and on offers whose place is not known."""
     scenario = loaded.scenario
-    return [*_own_hardware(scenario), *_of_no_region(scenario, loaded.catalog)]
+    chosen = [] if scenario.vary else note_on_choices(scenario)
+    return [*chosen, *_own_hardware(scenario), *_of_no_region(scenario, loaded.catalog)]
 
 
 def _own_hardware(scenario: Scenario) -> list[str]:

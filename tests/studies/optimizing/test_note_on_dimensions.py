@@ -17,6 +17,12 @@ def test_times_that_are_known_on_one_accelerator_alone_are_told() -> None:
     assert note_on_dimensions(load(SCENARIOS / "quickstart.yaml")) == []
 
 
+def test_choices_are_told(tmp_path: Path) -> None:
+    choices = 'choices: {offers: ["aws/*", "gcp/*"], regions: "us-*"}\n'
+    [note] = note_on_dimensions(load_text(SMALL + choices, tmp_path / "s.yaml"))
+    assert "that `choices` names: offers aws/*, gcp/*; regions us-*." in note
+
+
 @pytest.mark.parametrize(("regions", "told"), [('"eu*"', True), ('["eu*", any]', False), ('"*"', False)])
 def test_offers_of_no_known_place_that_regions_leave_out_are_told(tmp_path: Path, regions: str, told: bool) -> None:
     """A price that holds everywhere has no region to match, however cheap it is and wherever it is sold."""
