@@ -82,6 +82,8 @@ class JobLedger:
     """Table of schema `ledger.NODES`, one row per node and time it was there; None = a fixed cluster."""
     fragmented_gpu_seconds: float | None = None
     """Idle GPU-seconds that no typical job could use (FGD's measure); None without topology."""
+    submitting_gpu_seconds: float | None = None
+    """GPU-seconds allocated up to the last submission; None = not known."""
     timeline: Any = None
     """Table t_s, allocated, waiting_jobs, waiting_gpus: state after each change or sample, where kept."""
     facts: dict[str, float] = field(default_factory=dict)

@@ -27,11 +27,11 @@ from simcost.plan.scheduling import (
     SsfStrict,
 )
 from simcost.sim.jobs.disruptions import Disruptions
-from simcost.sim.jobs.document import replay_document
+from simcost.sim.jobs.document import after_last_submission, replay_document
 from simcost.sim.jobs.engine.setup import on_counts, run_general
 from simcost.sim.jobs.estimates import estimates, with_limits
 from simcost.sim.jobs.simulate import schedule
-from simcost.trace.jobs.jobs import Jobs
+from simcost.trace.jobs.jobs import NONE, Jobs
 
 pytestmark = pytest.mark.slow
 
@@ -183,6 +183,31 @@ def test_jobs_wider_than_their_pool_are_rejected_and_block_nobody() -> None:
     document = replay_document(jobs, ledger, FifoStrict())
     assert (document["rejected"], document["completed"]) == (2, 1)
     assert document["pools"]["b"]["wait_s"]["mean"] is None
+
+
+def test_use_while_jobs_are_submitted_leaves_out_the_end_in_which_none_comes() -> None:
+    """Two GPUs: 10 + 5 s of them up to the last submission after 10 s, 110 s of 200 up to the last end."""
+    jobs = jobs_of([0, 5, 10], [100, 5, 5], [1, 1, 1])
+    for policy in (FifoStrict(), EasyBackfill(), ConservativeBackfill(), Srtf()):
+        document = replay_document(jobs, schedule(jobs, 2, policy), policy)
+        assert document["utilisation_while_submitted"] == 15 / 20, policy.kind
+        assert document["utilisation"] == 110 / 200
+    [said] = after_last_submission(jobs)
+    assert said["message"].startswith("jobs are submitted in the first 10 s, and run until 100 s on any cluster")
+    assert after_last_submission(jobs_of([0, 100], [100, 10], [1, 1])) == []
+    at_once = jobs_of([0, 0], [100, 10], [1, 1])
+    assert (
+        replay_document(at_once, schedule(at_once, 2, FifoStrict()), FifoStrict())["utilisation_while_submitted"]
+        is None
+    )
+
+
+def test_waits_of_the_log_stand_beside_those_of_the_replay() -> None:
+    jobs = jobs_of([0, 0, 0], [10, 10, 10], [1, 1, 1], recorded_wait_s=np.array([4, NONE, 8]))
+    document = replay_document(jobs, schedule(jobs, 2, FifoStrict()), FifoStrict())
+    assert document["recorded_wait_s"] == {"mean": 6.0, "p50": 6.0, "p95": 7.8, "p99": 7.96, "max": 8.0}
+    plain = jobs_of([0], [10], [1])
+    assert replay_document(plain, schedule(plain, 2, FifoStrict()), FifoStrict())["recorded_wait_s"] is None
 
 
 def test_an_elastic_job_may_ask_for_more_than_there_is() -> None:

@@ -301,6 +301,76 @@ def test_sacct(tmp_path: Path) -> None:
         read_jobs(log(tmp_path, "JobID|Submit|Elapsed|State\n1|2024-05-01T08:00:00|1:00|FAILED\n"))
 
 
+@pytest.mark.parametrize(
+    ("duration", "hint"),
+    [(60, " (in minutes?)"), (3_600_000, " (in milliseconds?)"), (1, " (in hours?)"), (9000, "")],
+)
+def test_a_duration_that_is_not_the_time_from_start_to_end_is_said(tmp_path: Path, duration: int, hint: str) -> None:
+    head = "job_id,submit_s,start_s,end_s,gpus,duration\n"
+    jobs, findings = read_jobs(
+        log(tmp_path, f"{head}a,0,60,3660,4,{duration}\nb,0,60,3660,4,3601\nc,0,60,3660,4,2000\n")
+    )
+    assert jobs.duration_s.tolist() == [duration, 3601, 2000]
+    [said] = [said for said in findings if said["kind"] == "duration_differs"]
+    assert said["message"] == (
+        f"1 job has a duration that is not the time from start to end{hint}; the duration was taken; first: row 1 "
+        f"(line 2): duration is '{duration}'"
+    )
+
+
+def test_columns_that_are_not_read_are_named(tmp_path: Path) -> None:
+    """A count of instances multiplies the GPUs; what is not read must not look as if it were."""
+    _, findings = read_jobs(log(tmp_path, "job_id,submit_s,duration_s,gpus,num_inst,note\na,0,10,2,4,x\n"))
+    [said] = [said for said in findings if said["kind"] == "not_read"]
+    assert (said["count"], said["message"]) == (2, "2 columns were not read: num_inst, note")
+    _, findings = read_jobs(log(tmp_path, "job_id,submit_s,duration_s,gpus\na,0,10,2\n"))
+    assert "not_read" not in {said["kind"] for said in findings}
+
+
+def test_runs_of_a_requeued_job_are_jobs_of_their_own(tmp_path: Path) -> None:
+    """`sacct -D` has a row for each run of a job that was requeued: all of them held GPUs."""
+    head = "JobID|Submit|Start|End|ElapsedRaw|AllocTRES|State\n"
+    rows = (
+        "7|2026-03-01T08:00:00|2026-03-01T08:00:00|2026-03-01T09:00:00|3600|gres/gpu=8|REQUEUED\n"
+        "7|2026-03-01T09:00:02|2026-03-01T10:00:00|2026-03-01T12:00:00|7200|gres/gpu=8|COMPLETED\n"
+        "8|2026-03-01T08:00:00|2026-03-01T08:00:00|2026-03-01T08:30:00|1800|gres/gpu=2|NODE_FAIL\n"
+        "8|2026-03-01T08:30:02|2026-03-01T09:00:00|2026-03-01T09:10:00|600|gres/gpu=2|PREEMPTED\n"
+        "8|2026-03-01T09:10:02|2026-03-01T10:00:00|Unknown|900|gres/gpu=2|RUNNING\n"
+    )
+    jobs, findings = read_jobs(log(tmp_path, head + rows, "export.txt"))
+    assert dict(zip(jobs.job_id.tolist(), jobs.duration_s.tolist(), strict=True)) == {
+        "7": 3600,
+        "7 run 2": 7200,
+        "8": 1800,
+        "8 run 2": 600,
+    }
+    assert [STATUS[code] for code in jobs.status] == ["killed", "failed", "killed", "passed"]
+    assert jobs.gpu_seconds == 8 * 10_800 + 2 * 2400
+    assert {said["kind"]: said["count"] for said in findings}.items() >= {"requeued": 3, "running": 1}.items()
+
+
+def test_exports_that_overlap_have_each_job_once(tmp_path: Path) -> None:
+    """A job that waits or runs in one export and has ended in the next, and one that is in both."""
+    head = "JobID|Submit|Start|End|ElapsedRaw|AllocTRES|ReqTRES|State\n"
+    rows = (
+        "1|2026-03-01T08:00:00|2026-03-01T08:00:00|2026-03-01T09:00:00|3600|gres/gpu=8|gres/gpu=8|COMPLETED\n"
+        "2|2026-03-01T08:00:00|2026-03-01T08:30:00|Unknown|1800|gres/gpu=8|gres/gpu=8|RUNNING\n"
+        "3|2026-03-01T08:00:00|Unknown|Unknown|0||gres/gpu=8|PENDING\n"
+        "1|2026-03-01T08:00:00|2026-03-01T08:00:00|2026-03-01T09:00:00|3600|gres/gpu=8|gres/gpu=8|COMPLETED\n"
+        "2|2026-03-01T08:00:00|2026-03-01T08:30:00|2026-03-01T10:30:00|7200|gres/gpu=8|gres/gpu=8|COMPLETED\n"
+        "3|2026-03-01T08:00:00|2026-03-01T11:00:00|2026-03-01T12:00:00|3600|gres/gpu=8|gres/gpu=8|COMPLETED\n"
+    )
+    for running in (False, True):
+        jobs, findings = read_jobs(log(tmp_path, head + rows, "export.txt"), running=running)
+        assert dict(zip(jobs.job_id.tolist(), jobs.duration_s.tolist(), strict=True)) == {
+            "1": 3600,
+            "2": 7200,
+            "3": 3600,
+        }
+        assert counts(findings) == {"duplicate": 1}
+        assert {"ended_later": 2}.items() <= {said["kind"]: said["count"] for said in findings}.items()
+
+
 def test_gpus_of_sacct_that_cannot_be_counted(tmp_path: Path) -> None:
     """Whole GPUs named twice count once; MIG slices and what is not a number are kept out, not taken for 0."""
     tres = (

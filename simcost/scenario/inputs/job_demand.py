@@ -13,6 +13,7 @@ from simcost.rng import stream
 from simcost.scenario.inputs.file_hashes import hashes
 from simcost.scenario.schema.jobs import JobLog
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.sim.jobs.document import after_last_submission
 from simcost.sim.jobs.estimates import with_limits
 from simcost.tables.paths import inside
 from simcost.trace.jobs.jobs import NONE, Flags, Ints, Jobs
@@ -71,6 +72,7 @@ class JobTrace:
             limit_error=log.limit_error,
             cpus=any(nodes.has_cpus for nodes in clusters),
         )
+        findings += after_last_submission(jobs) if horizon_s is None else []
         early: Flags = jobs.submit_s < (np.inf if horizon_s is None else horizon_s)
         return cls(
             log=log,

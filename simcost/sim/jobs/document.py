@@ -18,6 +18,8 @@ NEAR_MIDNIGHT_S = 1800.0
 SHORT_S = 10.0
 """Slowdown counts jobs as at least so long."""
 _MOST_USERS = 10
+_LONG_TAIL = 0.1
+"""Part of a run after the last submission from which it is told."""
 
 
 def replay_document(jobs: Jobs, ledger: JobLedger, policy: Scheduler) -> dict[str, Any]:
@@ -26,7 +28,9 @@ def replay_document(jobs: Jobs, ledger: JobLedger, policy: Scheduler) -> dict[st
     Waits are those of jobs that started, completion times and slowdowns those of jobs that ended; quantiles are linear.
     `wait_s` ends with the first start; `queue_s` counts the waits after preemptions too, and `queued` the jobs that
     waited at all. Bounded slowdown is the mean of max(1, JCT / max(10 s, duration)). Values without any job are None.
-    `users` are those with the most work, its `gpu_hours`; empty where the log names none.
+    `users` are those with the most work, its `gpu_hours`; empty where the log names none. `recorded_wait_s` are the
+    waits of the log of the jobs that started there, None where it has none. `utilisation` is of the time up to the last
+    end, `utilisation_while_submitted` up to the last submission.
     """
     outcomes, everyone = ledger.outcomes, np.ones(len(jobs), np.bool_)
     capacity_s = ledger.gpus * ledger.horizon_s
@@ -42,8 +46,10 @@ def replay_document(jobs: Jobs, ledger: JobLedger, policy: Scheduler) -> dict[st
         "completed": int((outcomes.end_s >= 0).sum()),
         "rejected": int(outcomes.rejected.sum()),
         **_experience(jobs, ledger, everyone),
+        "recorded_wait_s": _recorded(jobs),
         "makespan_s": _makespan_s(jobs, ledger),
         "utilisation": busy_s / capacity_s if capacity_s else None,
+        "utilisation_while_submitted": _while_submitted(jobs, ledger),
         "fragmentation": None if fragmented_s is None else fragmented_s / idle_s if idle_s else 0.0,
         "preemptions": int(outcomes.preemptions.sum()),
         "failures": 0 if outcomes.failures is None else int(outcomes.failures.sum()),
@@ -56,6 +62,20 @@ def replay_document(jobs: Jobs, ledger: JobLedger, policy: Scheduler) -> dict[st
         },
         "users": _users(jobs, ledger),
     }
+
+
+def after_last_submission(jobs: Jobs) -> list[dict[str, Any]]:
+    """The finding on a log whose last jobs run on for long, so that GPUs stand idle at the end of a run, as no job
+    comes: on any cluster for at least so long.
+    """
+    end_s, last_s = int((jobs.submit_s + jobs.duration_s).max()), int(jobs.submit_s.max())
+    if end_s - last_s <= _LONG_TAIL * end_s:
+        return []
+    said = (
+        f"jobs are submitted in the first {format_seconds(last_s)}, and run until {format_seconds(end_s)} on any "
+        "cluster: utilisation and idle time count this end too, in which no job comes"
+    )
+    return [{"kind": "after_last_submission", "count": len(jobs), "message": said}]
 
 
 def assumptions(jobs: Jobs, *, counted: bool, remedy: str = "pass --nodes") -> list[dict[str, Any]]:
@@ -226,6 +246,21 @@ def _users(jobs: Jobs, ledger: JobLedger) -> dict[str, Any]:
         | _experience(jobs, ledger, jobs.user == i)
         for i in most
     }
+
+
+def _recorded(jobs: Jobs) -> dict[str, float | None] | None:
+    """Waits of the log; None where it has none."""
+    waits = jobs.recorded_wait_s
+    if waits is None or not (waits != NONE).any():
+        return None
+    return _spread(waits[waits != NONE].astype(np.float64))
+
+
+def _while_submitted(jobs: Jobs, ledger: JobLedger) -> float | None:
+    """Share of the GPU time that was allocated up to the last submission; None where that is not known."""
+    capacity_s = ledger.gpus * float(jobs.submit_s.max(initial=0))
+    held_s = ledger.submitting_gpu_seconds
+    return None if held_s is None or not capacity_s else held_s / capacity_s
 
 
 def _spread(values: Floats) -> dict[str, float | None]:

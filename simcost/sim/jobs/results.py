@@ -158,6 +158,9 @@ def ledger_of(
         outcomes=_outcomes(jobs, rejected, pools),
         gpu_seconds={bucket: milli_s / MILLI for bucket, milli_s in total.items()},
         fragmented_gpu_seconds=_fragmented(pools, rest),
+        submitting_gpu_seconds=fsum(
+            _allocated_s(pool.run.timeline, float(jobs.submit_s.max(initial=0))) for pool in pools
+        ),
         timeline=_table([pool.run.timeline for pool in pools]) if keep_timeline else None,
         facts=facts or {},
     )
@@ -187,6 +190,12 @@ def _outcomes(jobs: Jobs, rejected: Flags, pools: Sequence[FinishedPool]) -> Job
         failures=gather("failures").astype(np.int64),
         eligible_s=eligible_s(jobs, end_s),
     )
+
+
+def _allocated_s(timeline: Floats, until_s: float) -> float:
+    """GPU-seconds allocated in so many first seconds."""
+    since = np.minimum(timeline[:, 0], until_s)
+    return float(np.diff(np.append(since, until_s)) @ timeline[:, 1])
 
 
 def _fragmented(pools: Sequence[FinishedPool], rest_s: Floats) -> float | None:

@@ -85,7 +85,7 @@ def _add_disruptions(replay: Any) -> None:
 
 def _replay(arguments: Arguments) -> None:
     from simcost.errors import TraceError
-    from simcost.sim.jobs.document import rejections, replay_document
+    from simcost.sim.jobs.document import after_last_submission, rejections, replay_document
     from simcost.studies.scheduling.packing import policies_verdict
 
     where = placement(arguments.placement)
@@ -99,6 +99,7 @@ def _replay(arguments: Arguments) -> None:
     cpus = not counted and nodes is not None and nodes.has_cpus
     jobs, findings = jobs_of(arguments, limit_error=arguments.limit_error, cpus=cpus, **pools)
     jobs, said = _prepared(jobs, arguments, counted=counted)
+    said += after_last_submission(jobs)
     said += [finding for policy in policies for finding in _of_shares(policy, jobs, arguments.shares)][:1]
     documents = []
     with Progress("replay", quiet=arguments.quiet):

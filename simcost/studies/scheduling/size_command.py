@@ -55,14 +55,14 @@ def add(actions: Any) -> None:
 
 
 def _size(arguments: Arguments) -> "SizingResult":
-    from simcost.sim.jobs.document import assumptions, marks_without_effect, of_order
+    from simcost.sim.jobs.document import after_last_submission, assumptions, marks_without_effect, of_order
     from simcost.sim.jobs.simulate import schedule
     from simcost.studies.scheduling.sizing import SizingTarget, size_of_jobs
 
     if not arguments.spot_trace:
         check_belongs(arguments, ("trace", "spot", *CHECKPOINTS), "--spot-trace")
     jobs, findings = jobs_of(arguments, cpus=False)
-    findings += assumptions(jobs, counted=True, remedy=NO_NODES)
+    findings += assumptions(jobs, counted=True, remedy=NO_NODES) + after_last_submission(jobs)
     names = arguments.policy or ["fifo-skip", "easy-backfill"]
     policies = {name: _sized(name) for name in names}
     findings += [said for policy in policies.values() for said in of_order(jobs, policy)]

@@ -52,7 +52,9 @@ def policies(document: Document) -> Table:
 
 
 def _of_waits(document: Document) -> Iterator[str]:
-    """A sentence on the waits of policies that stop jobs: these begin at once, and wait again."""
+    """Sentences on the waits of the log, and on those of policies that stop jobs, which begin at once and wait again."""
+    if recorded := document["policies"][0]["recorded_wait_s"]:
+        yield f"waits in the log: {seconds(recorded['mean'])} on average, P95 {seconds(recorded['p95'])}"
     again = [_name(policy) for policy in document["policies"] if policy["queue_s"] != policy["wait_s"]]
     if again:
         yield (
@@ -93,10 +95,14 @@ def _left_out(document: Document) -> int:
 
 
 def times(document: Document) -> Table:
-    """Waiting, also after jobs were stopped where some were, and completion: mean, percentiles, the longest."""
+    """Waiting, also after jobs were stopped where some were, as the log recorded it, and completion: mean, percentiles,
+    the longest.
+    """
     stopped = document["queue_s"] != document["wait_s"]
     again = {"queue_s": "wait, also after stops"} if stopped else {}
-    shown = {"wait_s": "wait to the first start" if stopped else "wait", **again, "jct_s": "completion (JCT)"}
+    recorded = {"recorded_wait_s": "wait in the log"} if document["recorded_wait_s"] else {}
+    first = {"wait_s": "wait to the first start" if stopped else "wait"}
+    shown = {**first, **again, **recorded, "jct_s": "completion (JCT)"}
     return [
         {"time": title, **{head: seconds(document[name][quantile]) for quantile, head in QUANTILES.items()}}
         for name, title in shown.items()
@@ -113,6 +119,8 @@ def _below_times(document: Document) -> Iterator[str]:
     if document["fragmentation"] is not None:
         below += f", {share(document['fragmentation'])} of the idle GPU time fragmented"
     yield below
+    if any(said["kind"] == "after_last_submission" for said in document.get("findings", ())):
+        yield f"{share(document['utilisation_while_submitted'])} of the GPU time allocated while jobs were submitted"
     found = document["topology"] or {}
     for level in ("domain", "rack"):
         if f"in_one_{level}" in found:

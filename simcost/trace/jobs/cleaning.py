@@ -97,6 +97,8 @@ class Columns:
 _REALS = ("state_bytes", "params", "ckpt_interval_s", "ckpt_write_s", "restart_s")
 _BYTES_PER_PARAM = 14.0
 """Of a checkpoint of mixed-precision Adam: 12 to 16."""
+_OTHER_UNITS = {"milliseconds": 1000.0, "minutes": 1 / 60, "hours": 1 / 3600}
+"""Seconds in these, by which a duration may be wrong."""
 _OUTCOMES = {
     "passed": ("pass", "passed", "completed", "complete", "succeeded", "success", "finished", "done", "ok"),
     "failed": (
@@ -110,7 +112,7 @@ _OUTCOMES = {
         "boot_fail",
         "deadline",
     ),
-    "killed": ("killed", "cancelled", "canceled", "preempted", "aborted", "terminated", "revoked"),
+    "killed": ("killed", "cancelled", "canceled", "preempted", "aborted", "terminated", "revoked", "requeued"),
 }
 """Names of outcomes in the logs. A job that ran into its limit or lost a node failed, as the Helios paper counts."""
 
@@ -265,9 +267,26 @@ def _ran(columns: Columns, start: Times, end: Times) -> Ints:
     sieve.drop(~known & ~(start.known & end.known), "duration", "duration_s", "how long it ran is missing")
     ran = -(-(end.ns - start.ns) // NS_PER_S)
     if stated is not None:
+        _contradicted(sieve, stated, np.where(start.known & end.known, ran, 0))
         ran = np.where(known, np.ceil(np.nan_to_num(stated)), ran).astype(np.int64)
     sieve.drop(ran < 1, "zero_length", "end_s" if stated is None else "duration_s", "it ran for 0 seconds")
     return ran
+
+
+def _contradicted(sieve: Sieve, stated: Floats, ran: Ints) -> None:
+    """Say which stated durations are longer than from start to end (`ran`, 0 = unknown), or less than half of it: a
+    job that was suspended runs a part of that time, and no job longer. A second is rounding.
+    """
+    other = sieve.keep & (ran > 0) & (stated > 0) & ((stated > ran + 1) | (2 * (stated + 1) < ran))
+    if not (count := int(other.sum())):
+        return
+    ratio = float(np.median(stated[other] / ran[other]))
+    unit = next((name for name, x in _OTHER_UNITS.items() if x / 1.2 < ratio < x * 1.2), "")
+    hint = f" (in {unit}?)" if unit else ""
+    have = how_many(count, "job has", "jobs have")
+    said = f"{have} a duration that is not the time from start to end{hint}; the duration was taken"
+    first = sieve.place_of(int(other.argmax()), "duration_s")
+    sieve.findings.append(finding("duration_differs", count, f"{said}; first: {first}"))
 
 
 def _waits(columns: Columns, submit: Times, start: Times) -> Ints | None:

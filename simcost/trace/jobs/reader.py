@@ -15,7 +15,7 @@ from simcost.tables.header import header
 from simcost.tables.table import WHAT, LogTable, read_table
 from simcost.trace.jobs.cleaning import assumed_limits, jobs_of
 from simcost.trace.jobs.findings import log_findings
-from simcost.trace.jobs.formats import JOB_FORMATS, JOBS, find_job_columns, never_scheduled, recognise
+from simcost.trace.jobs.formats import JOB_FORMATS, JOBS, TABLES, find_job_columns, never_scheduled, recognise
 from simcost.trace.jobs.jobs import Jobs
 from simcost.trace.jobs.kubernetes import is_listing, read_kubernetes
 from simcost.trace.jobs.rejections import Sieve, finding
@@ -28,6 +28,8 @@ from simcost.units import how_many
 _NONE: Mapping[str, str] = {}
 _REPAIRS = ("unsorted", "limit_raised")
 _MOST_ERROR = 1_000_000
+_NAMED = 12
+"""Columns that a finding names."""
 
 
 def read_jobs(
@@ -190,7 +192,18 @@ def _table(path: Path, form: str, mapping: Mapping[str, str]) -> LogTable:
         return read_sacct(path) if form == "sacct" else read_kubernetes(path)
     find = partial(find_job_columns, form, mapping, path=path)
     table = _without_clocks(read_table(path, container, find, is_number=JOBS.holds_numbers))
-    return never_scheduled(table) if form == "openb" else table
+    if form == "openb":
+        return never_scheduled(table)
+    return table if form in TABLES else replace(table, findings=[*table.findings, *_not_read(table, present)])
+
+
+def _not_read(table: LogTable, present: Sequence[str]) -> list[dict[str, Any]]:
+    """The finding on columns of a table of nobody's format that stand for nothing here, or under another name."""
+    read = set(table.theirs.values())
+    left = [name for name in present if name not in read]
+    more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
+    said = f"{how_many(len(left), 'column was', 'columns were')} not read: {', '.join(left[:_NAMED])}{more}"
+    return [finding("not_read", len(left), said)] if left else []
 
 
 def _without_clocks(table: LogTable) -> LogTable:

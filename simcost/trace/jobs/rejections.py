@@ -61,8 +61,17 @@ class Sieve:
         if len(at) == 0:
             return
         self.keep &= ~bad
-        cell = f"{self.table.theirs.get(ours, ours)} {self._cell(ours, int(at[0]))}" if ours else ""
-        self._note(kind, [self.table.place(int(i)) for i in at[:_PLACES]], wrong, cell, len(at))
+        self._note(
+            kind, [self.table.place(int(i)) for i in at[:_PLACES]], wrong, self._named(ours, int(at[0])), len(at)
+        )
+
+    def place_of(self, row: int, ours: str) -> str:
+        """A cell and where it stands, for a message."""
+        return f"{self.table.place(row)}: {self._named(ours, row)}"
+
+    def _named(self, ours: str, row: int) -> str:
+        """The cell of a column with the name of this, empty of none."""
+        return f"{self.table.theirs.get(ours, ours)} {self._cell(ours, row)}" if ours else ""
 
     def _note(self, kind: str, places: list[str], wrong: str, cell: str, count: int | None = None) -> None:
         count = len(places) if count is None else count

@@ -5,16 +5,20 @@ Timelimit or TimelimitRaw, State, Priority (https://slurm.schedmd.com/sacct.html
 """
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from simcost.errors import TraceError
-from simcost.tables.cells import Flags, empty
+from simcost.tables.cells import Flags, Ints, empty
 from simcost.tables.table import LogTable, read_table
+from simcost.trace.jobs.nodes import repeated
 from simcost.trace.jobs.rejections import finding
 from simcost.trace.jobs.times import seconds_of_clock
 from simcost.units import how_many
@@ -35,9 +39,11 @@ _FIELDS = {
     "status": ("state",),
 }
 _NEEDED = {"job_id": "JobID", "submit_s": "Submit", "duration_s": "Elapsed or ElapsedRaw", "status": "State"}
-SACCT = "sacct -a -X -P -o JobID,User,Partition,Submit,Start,End,ElapsedRaw,AllocTRES,ReqTRES,Timelimit,State,Priority"
+SACCT = (
+    "sacct -a -X -P -D -o JobID,User,Partition,Submit,Start,End,ElapsedRaw,AllocTRES,ReqTRES,Timelimit,State,Priority"
+)
 _NEVER = pa.array(["", "unknown", "none", "n/a", "unlimited", "partition_limit", "invalid"])
-_OPEN = r"^(RUNNING|PENDING|SUSPENDED|REQUEUED|RESIZING|CONFIGURING|COMPLETING)"
+_OPEN = r"^(RUNNING|PENDING|SUSPENDED|RESIZING|CONFIGURING|COMPLETING)"
 _COUNT = re.compile(r"(\d+(?:\.\d+)?)([KM]?)")
 _PART = re.compile(r"\dg\.\d+gb|^gres/(shard|mps)\b")
 """MIG slices, and shares of a GPU."""
@@ -45,7 +51,8 @@ _MIB = {"K": 1 / 1024, "M": 1.0, "G": 1024.0, "T": 1048576.0, "P": 1073741824.0,
 
 
 def read_sacct(path: Path) -> LogTable:
-    """The jobs of an export; array tasks are jobs, steps are passed over.
+    """The jobs of an export; array tasks are jobs, steps are passed over. Of a job that was requeued, each run that
+    the export has (`sacct -D`) is a job.
 
     A job without a start or an end has no duration here, and is kept out later. GPUs are those allocated, else
     those asked for; a job that names resources but no GPU has none, one whose GPUs cannot be counted is kept out later.
@@ -57,19 +64,14 @@ def read_sacct(path: Path) -> LogTable:
     if not len(table):
         return table
     rows = np.flatnonzero(~_matches(table.columns["job_id"], r"\."))
-    columns = {ours: _bare(column.take(pa.array(rows))) for ours, column in table.columns.items()}
     steps = len(table) - len(rows)
-    said = (
-        [finding("steps", steps, f"{how_many(steps, 'row is a step', 'rows are steps')} of jobs; passed over")]
-        if steps
-        else []
-    )
+    runs = _runs({ours: _bare(column.take(pa.array(rows))) for ours, column in table.columns.items()})
+    rows, columns = rows[runs.rows], dict(runs.columns)
+    said = _findings(steps, runs)
     alloc, asked = columns.pop("alloc", None), columns.pop("asked", None)
     tres = asked if alloc is None else alloc if asked is None else pc.coalesce(alloc, asked)
-    unfinished = [_matches(columns["status"], _OPEN)]
-    unfinished += [empty(columns[ours]) for ours in ("start_s", "end_s") if ours in columns]
     columns["duration_s"] = pc.if_else(
-        pa.array(np.logical_or.reduce(unfinished)),
+        pa.array(_unfinished(columns)),
         pa.scalar(None, pa.string()),
         seconds_of_clock(columns["duration_s"]),
     )
@@ -102,6 +104,74 @@ def _columns(path: Path, present: Sequence[str]) -> dict[str, str]:
     lacking += [] if {"alloc", "asked"} & set(result) else ["AllocTRES or ReqTRES"]
     if lacking:
         raise TraceError(f"{path}: no field {', '.join(lacking)}; export with `{SACCT}`")
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """Rows of jobs after `_runs`.
+
+    Attributes:
+        rows: those kept.
+        columns: of these.
+        requeued: further runs of jobs that stand above.
+        ended_later: rows of jobs that had not ended, and have in another row; left out.
+    """
+
+    rows: Ints
+    columns: Mapping[str, pa.Array]
+    requeued: int = 0
+    ended_later: int = 0
+
+
+def _runs(columns: Mapping[str, pa.Array]) -> _Runs:
+    """The rows with an id for each run of a job: the second has another start. Rows of an earlier export, in which a
+    job had not ended, are left out where a later one has its end.
+    """
+    ids = pc.fill_null(columns["job_id"], "")
+    several = pc.is_in(ids, ids.filter(pa.array(repeated(ids)))).to_numpy(zero_copy_only=False)
+    if not several.any() or "start_s" not in columns:
+        return _Runs(np.arange(len(ids)), columns)
+    names, starts = (column.filter(pa.array(several)).to_pylist() for column in (ids, columns["start_s"]))
+    runs = list(zip(names, starts, (~_unfinished(columns))[several].tolist(), strict=True))
+    ended = {(name, start) for name, start, has_ended in runs if has_ended}
+    ever = {name for name, _ in ended}
+    keep = np.ones(len(ids), np.bool_)
+    keep[several] = [
+        has_ended or not ((name, start) in ended or (start is None and name in ever)) for name, start, has_ended in runs
+    ]
+    count = Counter[str]()
+    called: dict[tuple[str, str | None], str] = {}
+    for name, start in (run[:2] for run, kept in zip(runs, keep[several], strict=True) if kept):
+        if (name, start) not in called:
+            count[name] += 1
+            called[name, start] = name if count[name] == 1 else f"{name} run {count[name]}"
+    new = pa.array([called.get(run[:2], run[0]) for run in runs], pa.string())
+    renamed = {**columns, "job_id": pc.replace_with_mask(ids, pa.array(several), new)}
+    return _Runs(
+        np.flatnonzero(keep),
+        {ours: column.filter(pa.array(keep)) for ours, column in renamed.items()},
+        requeued=count.total() - len(count),
+        ended_later=int((~keep).sum()),
+    )
+
+
+def _findings(steps: int, runs: _Runs) -> list[dict[str, Any]]:
+    """Findings on rows that are no jobs, or not jobs of their own."""
+    again = how_many(runs.requeued, "row is a further run of a job", "rows are further runs of jobs")
+    open_ = how_many(runs.ended_later, "row is of a job", "rows are of jobs")
+    found = [
+        ("steps", steps, f"{how_many(steps, 'row is a step', 'rows are steps')} of jobs; passed over"),
+        ("requeued", runs.requeued, f"{again} that had been requeued; each counts as a job of its own"),
+        ("ended_later", runs.ended_later, f"{open_} that had not ended yet, and did by another row; passed over"),
+    ]
+    return [finding(kind, count, message) for kind, count, message in found if count]
+
+
+def _unfinished(columns: Mapping[str, pa.Array]) -> Flags:
+    """Jobs that wait or run, by their state or for lack of a start or an end."""
+    lacking = [empty(columns[ours]) for ours in ("start_s", "end_s") if ours in columns]
+    result: Flags = np.logical_or.reduce([_matches(columns["status"], _OPEN), *lacking])
     return result
 
 
