@@ -12,6 +12,7 @@ from simcost.compare.confidence import ConfidenceInterval
 from simcost.compare.drivers import CostDrivers, drivers
 from simcost.compare.findings import findings, quiet_end
 from simcost.compare.futures import futures
+from simcost.compare.job_groups import by_group
 from simcost.compare.plan_levels import job_sentences, jobs, requests, service_levels
 from simcost.compare.results import PlanSummary, RunResult
 from simcost.compare.slo_risk import keeps_spot
@@ -121,6 +122,7 @@ def plan_document(plan: PlanSummary) -> Document:
         **requests(plan),
         **by_tenant(plan),
         **jobs(plan),
+        **by_group(plan),
         "node_hours": plan.mean(lambda run: run.node_hours),
         "accelerator_hours": plan.accelerator_hours,
         **({"on_processors": True} if plan.on_processors else {}),

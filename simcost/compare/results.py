@@ -17,6 +17,7 @@ from simcost.compare.sides import Sides
 from simcost.ledger.requests import AdapterLoads, PrefixHits
 from simcost.perf.quality import ModelQuality
 from simcost.slo import FUTURES, Check, JobReport, SloReport, is_to_reach
+from simcost.slo.job_groups import Groups
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +109,8 @@ class Trained:
     """Share of the idle GPU time that no typical job could use; None without nodes."""
     random: bool
     """True if another replication may differ."""
+    groups: Groups = field(default_factory=lambda: {"user": (), "pool": ()})
+    """By `user` and by `pool`; empty where jobs are not of several."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,8 +71,8 @@ def assess_jobs(ledger: "JobLedger", slo: Slo, due_s: "Ints | None" = None) -> J
             "preemptions": int(out.preemptions.sum()),
             "failures": 0 if out.failures is None else int(out.failures.sum()),
         },
-        wait_s=_levels(waits),
-        jct_s=_levels(jct),
+        wait_s=levels(waits),
+        jct_s=levels(jct),
         deadlines_met=deadlines,
         undecided=tuple(seen.name for seen, at_last in zip(checks, last, strict=True) if seen.met and not at_last.met),
         after_stops=tuple(later for first, later in zip(checks, again, strict=True) if first.met and not later.met),
@@ -84,8 +84,8 @@ def _measured(
 ) -> dict[str, float | None]:
     """Values of the checks, by name; `never`: jobs beside them that never start, and that never end."""
     return {
-        **{f"wait_s {name}": value for name, value in _levels(waits, never[0]).items()},
-        **{f"jct_s {name}": value for name, value in _levels(jct, never[1]).items()},
+        **{f"wait_s {name}": value for name, value in levels(waits, never[0]).items()},
+        **{f"jct_s {name}": value for name, value in levels(jct, never[1]).items()},
         "deadlines": deadlines,
     }
 
@@ -98,7 +98,7 @@ def _ends(ledger: "JobLedger") -> "Floats":
     return result
 
 
-def _levels(values: "Floats", never: int = 0) -> dict[str, float | None]:
+def levels(values: "Floats", never: int = 0) -> dict[str, float | None]:
     """Mean, quantiles and largest of the values and of some that never come; None for what those make infinite."""
     import numpy as np
 

@@ -49,6 +49,8 @@ from simcost.scenario.storage.ledger_memory import MEMORY
 from simcost.sim.jobs.changing_capacity import GpuCapacity
 from simcost.sim.serving.pool import Pool
 from simcost.slo import Slo, assess, assess_jobs
+from simcost.slo.job_groups import Groups, assess_groups
+from simcost.trace.jobs.jobs import Jobs
 
 HOUR = 3600.0
 
@@ -298,6 +300,7 @@ def trained_side(
         gpu_hours=hours,
         random=cluster.random or jobs.random,
         fragmentation=None if fragmented is None else fragmented / HOUR / idle if idle else 0.0,
+        groups=_groups(jobs.jobs, ledger),
     )
     first = replication == 0
     return TrainedSide(
@@ -307,6 +310,16 @@ def trained_side(
         timeline=_gpus_over_time(ledger, requests) if first else None,
         waits=job_quantiles(ledger) if first else None,
     )
+
+
+def _groups(jobs: Jobs, ledger: JobLedger) -> Groups:
+    """Jobs by user and by pool, where the log names several."""
+    kinds = {"user": (jobs.users if jobs.users_known else (), jobs.user), "pool": (jobs.pools, jobs.pool)}
+    gpus = jobs.gpus * (jobs.gpu_milli / 1000.0)
+    return {
+        kind: assess_groups(ledger, names, code, gpus, jobs.duration_s) if len(names) > 1 else ()
+        for kind, (names, code) in kinds.items()
+    }
 
 
 def _used(

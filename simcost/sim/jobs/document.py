@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from simcost.ledger.jobs import NEVER, Floats, JobLedger
+from simcost.ledger.jobs import NEVER, Floats, Ints, JobLedger
 from simcost.plan.failures import Checkpoints, ClusterFailures
 from simcost.plan.scheduling import FairShare, PriorityPreemptive, Quotas, Scheduler, Shortest, Srtf
 from simcost.trace.jobs.jobs import NONE, Jobs
@@ -28,15 +28,16 @@ def replay_document(jobs: Jobs, ledger: JobLedger, policy: Scheduler) -> dict[st
     Waits are those of jobs that started, completion times and slowdowns those of jobs that ended; quantiles are linear.
     `wait_s` ends with the first start; `queue_s` counts the waits after preemptions too, and `queued` the jobs that
     waited at all. Bounded slowdown is the mean of max(1, JCT / max(10 s, duration)). Values without any job are None.
-    `users` are those with the most work, its `gpu_hours`; empty where the log names none. `recorded_wait_s` are the
-    waits of the log of the jobs that started there, None where it has none. `utilisation` is of the time up to the last
-    end, `utilisation_while_submitted` up to the last submission.
+    `users` are those with the most work, empty where the log names none; `gpu_hours` of users and pools is their work.
+    `recorded_wait_s` are the waits of the log, of the jobs that started there; None where it has none. `utilisation` is
+    of the time up to the last end, `utilisation_while_submitted` up to the last submission.
     """
     outcomes, everyone = ledger.outcomes, np.ones(len(jobs), np.bool_)
     capacity_s = ledger.gpus * ledger.horizon_s
     busy_s = capacity_s - fsum(ledger.gpu_seconds[name] for name in ("idle_blocked", "idle_free", "down"))
     idle_s = ledger.gpu_seconds["idle_blocked"] + ledger.gpu_seconds["idle_free"]
     fragmented_s = ledger.fragmented_gpu_seconds
+    pool_hours = _work_hours(jobs, jobs.pool, len(jobs.pools))
     return {
         "policy": policy.kind,
         "parameters": _parameters(policy),
@@ -57,7 +58,8 @@ def replay_document(jobs: Jobs, ledger: JobLedger, policy: Scheduler) -> dict[st
         "gpu_hours": {name: seconds / 3600 for name, seconds in ledger.gpu_seconds.items()},
         "deadlines": _deadlines(jobs, ledger),
         "pools": {
-            name: {"jobs": int((jobs.pool == i).sum())} | _experience(jobs, ledger, jobs.pool == i)
+            name: {"jobs": int((jobs.pool == i).sum()), "gpu_hours": float(pool_hours[i])}
+            | _experience(jobs, ledger, jobs.pool == i)
             for i, name in enumerate(jobs.pools)
         },
         "users": _users(jobs, ledger),
@@ -237,8 +239,7 @@ def _users(jobs: Jobs, ledger: JobLedger) -> dict[str, Any]:
     """The users with the most work."""
     if not jobs.users_known:
         return {}
-    work = jobs.gpus * (jobs.gpu_milli / 1000.0) * jobs.duration_s / SECONDS_PER_HOUR
-    hours = np.bincount(jobs.user, weights=work, minlength=len(jobs.users))
+    hours = _work_hours(jobs, jobs.user, len(jobs.users))
     counts = np.bincount(jobs.user, minlength=len(jobs.users))
     most = [i for i in np.argsort(-hours, kind="stable").tolist() if counts[i]][:_MOST_USERS]
     return {
@@ -246,6 +247,12 @@ def _users(jobs: Jobs, ledger: JobLedger) -> dict[str, Any]:
         | _experience(jobs, ledger, jobs.user == i)
         for i in most
     }
+
+
+def _work_hours(jobs: Jobs, code: Ints, groups: int) -> Floats:
+    """GPU-hours that the jobs of each group take without interruption."""
+    work = jobs.gpus * (jobs.gpu_milli / 1000.0) * jobs.duration_s / SECONDS_PER_HOUR
+    return np.bincount(code, weights=work, minlength=groups).astype(np.float64)
 
 
 def _recorded(jobs: Jobs) -> dict[str, float | None] | None:

@@ -18,6 +18,7 @@ from simcost.studies.plans import (
     cost_charts,
     fleet_view,
     futures_view,
+    group_view,
     job_charts,
     job_tables,
     money_tables,
@@ -222,7 +223,20 @@ def _jobs(document: Document) -> list[Part]:
         Part(title="Jobs", rows=times, said=counted(document, "counts of jobs") if times else [], detail=True),
         Part(title=f"Jobs without an end{of_which(document)}", said=tables.unfinished(document)),
         Part(title="Where the GPU time went", rows=job_tables.gpu_time(document)),
+        *(_group(document, kind) for kind in ("pool", "user")),
     ]
+
+
+def _group(document: Document, kind: str) -> Part:
+    """Jobs, waits and cost by pool or by user."""
+    rows = group_view.table(document, kind)
+    return Part(
+        title=f"Jobs by {kind}",
+        rows=rows,
+        said=[group_view.NOTE] if rows else [],
+        left=2,
+        detail=len(rows) > group_view.MOST_ROWS,
+    )
 
 
 def pictures(document: Document, shown: dict[str, Any]) -> Iterator[Part]:

@@ -52,7 +52,7 @@ def policies(document: Document) -> Table:
 
 
 def _of_waits(document: Document) -> Iterator[str]:
-    """Sentences on the waits of the log, and on those of policies that stop jobs, which begin at once and wait again."""
+    """Sentences on the waits of the log, and of policies that stop jobs, which begin at once and wait again."""
     if recorded := document["policies"][0]["recorded_wait_s"]:
         yield f"waits in the log: {seconds(recorded['mean'])} on average, P95 {seconds(recorded['p95'])}"
     again = [_name(policy) for policy in document["policies"] if policy["queue_s"] != policy["wait_s"]]

@@ -34,7 +34,7 @@ def test_a_replay_in_words_and_tables() -> None:
     assert " ".join(line.strip() for line in shown[13:15]) == (
         "Deadlines: 1 of 2 met, mean tardiness 60 min; 1 could not be met by their limits even without a queue."
     )
-    assert shown[-1].split() == ["b", "1", "60", "min", "60", "min", "3", "h"]
+    assert shown[-1].split() == ["b", "1", "8", "60", "min", "60", "min", "3", "h"]
 
 
 def test_policies_side_by_side() -> None:
