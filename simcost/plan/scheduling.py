@@ -105,6 +105,18 @@ class EasyBackfill:
 
 
 @record
+class PriorityBackfill:
+    """By priority, then by submission; while the head is blocked, later jobs may start if they do not delay its
+    reservation, by the limits of the users. Stops no job: Slurm's `sched/backfill` in the order of the priorities of
+    the log, with one reservation.
+    """
+
+    kind: Literal["priority-backfill"] = "priority-backfill"
+    discipline: ClassVar[Discipline] = "easy"
+    ranks_by: ClassVar[Rank] = "priority"
+
+
+@record
 class ConservativeBackfill:
     """Every waiting job holds a reservation, by the limits of the users; no job is ever delayed beyond it."""
 
@@ -289,6 +301,7 @@ Rigid = (
     | SsfStrict
     | SsfSkip
     | EasyBackfill
+    | PriorityBackfill
     | ConservativeBackfill
     | Srtf
     | Las

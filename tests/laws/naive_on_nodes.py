@@ -100,7 +100,7 @@ def _easy(cluster: Cluster, jobs: list[Job], waiting: list[Job], policy: Any, t:
                 shadow, count = t, cluster.idle
                 ends = sorted((one["start"] + one["limit"], one["row"], need(one)) for one in running(jobs))
                 for end, _row, gpus in ends:
-                    if count >= need(job) and not (policy.shadow_ties == "all" and end == shadow):
+                    if count >= need(job) and not (getattr(policy, "shadow_ties", "") == "all" and end == shadow):
                         break
                     count, shadow = count + gpus, end
                 extra = count - need(job)
@@ -108,6 +108,10 @@ def _easy(cluster: Cluster, jobs: list[Job], waiting: list[Job], policy: Any, t:
             begin(cluster, job, t)
         elif need(job) <= extra and begin(cluster, job, t):
             extra -= need(job)
+
+
+def _easy_by_priority(cluster: Cluster, jobs: list[Job], waiting: list[Job], policy: Any, t: int, more: Any) -> None:
+    _easy(cluster, jobs, sorted(waiting, key=lambda job: (-job["priority"], job["row"])), policy, t, more)
 
 
 def add(profile: list[int], begin: int, end: int, gpus: int) -> None:
@@ -193,6 +197,7 @@ def _victims(cluster: Cluster, held: list[Job], head: Job) -> list[Job]:
 
 TURNS: dict[str, Any] = {
     "easy-backfill": _easy,
+    "priority-backfill": _easy_by_priority,
     "conservative-backfill": _conservative,
     "srtf": _srtf,
     "priority-preemptive": _priority,

@@ -9,6 +9,7 @@ from typing import Any
 import naive_preemption
 
 Job = dict[str, Any]
+BACKFILL = ("easy-backfill", "priority-backfill")
 
 
 def simulate(jobs: list[Job], capacity: int, policy: Any) -> list[Job]:
@@ -60,6 +61,8 @@ def _may_wait(job: Job, jobs: list[Job], t: int) -> bool:
 def _key(job: Job, policy: Any, t: int, usage: dict[int, float], capacity: int) -> Any:
     if policy.kind[:3] in {"sjf", "ssf"}:
         return job[policy.by] * (job["gpus"] if policy.kind.startswith("ssf") else 1), job["row"]
+    if policy.kind == "priority-backfill":
+        return -job["priority"], job["row"]
     if policy.kind == "deadline":
         return job["deadline"] < 0, job["deadline"], job["row"]
     if policy.kind == "fair-share":
@@ -79,15 +82,15 @@ def _chosen(queue: list[Job], running: list[Job], free: int, policy: Any, t: int
     chosen: list[Job] = []
     blocked = None
     for job in queue:
-        if blocked is None or policy.kind not in {"fifo-strict", "sjf-strict", "ssf-strict", "easy-backfill"}:
+        if blocked is None or policy.kind not in {"fifo-strict", "sjf-strict", "ssf-strict", *BACKFILL}:
             if job["gpus"] <= free:
                 chosen.append(job)
                 free -= job["gpus"]
             else:
                 blocked = job
-                if policy.kind == "easy-backfill":
+                if policy.kind in BACKFILL:
                     shadow, extra = _shadow(running, chosen, job, free, policy, t)
-        elif policy.kind == "easy-backfill" and job["gpus"] <= free:
+        elif policy.kind in BACKFILL and job["gpus"] <= free:
             if t + job["limit"] <= shadow:
                 chosen.append(job)
                 free -= job["gpus"]
@@ -103,7 +106,7 @@ def _shadow(running: list[Job], chosen: list[Job], head: Job, free: int, policy:
     ends += [(t + job["limit"], job["row"], job["gpus"]) for job in chosen]
     count, shadow = free, 0
     for end, _, gpus in sorted(ends):
-        if count >= head["gpus"] and not (policy.shadow_ties == "all" and end == shadow):
+        if count >= head["gpus"] and not (getattr(policy, "shadow_ties", "") == "all" and end == shadow):
             break
         count, shadow = count + gpus, end
     return shadow, count - head["gpus"]

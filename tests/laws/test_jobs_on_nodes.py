@@ -19,6 +19,7 @@ from simcost.plan.scheduling import (
     Fgd,
     Las,
     OnNodes,
+    PriorityBackfill,
     PriorityPreemptive,
     Scheduler,
     Spread,
@@ -34,6 +35,7 @@ pytestmark = pytest.mark.slow
 POLICIES: tuple[Ordered, ...] = (
     EasyBackfill(),
     EasyBackfill(shadow_ties="all"),
+    PriorityBackfill(),
     ConservativeBackfill(),
     Srtf(overhead=False),
     Srtf(),

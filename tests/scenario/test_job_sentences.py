@@ -156,9 +156,12 @@ def test_marks_of_jobs_that_a_cluster_does_not_go_by_are_said(tmp_path: Path) ->
     on_spot = "2 jobs are not marked spot_ok; any job may lie on spot nodes all the same."
     assert said(SPOT) == [fixed.format("spot nodes that go"), on_spot]
     assert said(NIGHT) == [fixed.format("requests")]
-    assert said(QUEUE) == []
-    assert said(QUEUE, ("easy-backfill", "priority-preemptive")) == []
-    assert said(QUEUE, ("easy-backfill", "srtf"))[1:] == [fixed.format("others under srtf")]
+    assert said(QUEUE) == [
+        "the jobs have priorities, which easy-backfill does not go by: priority-preemptive and priority-backfill do."
+    ]
+    for policy in ("priority-preemptive", "priority-backfill", "{kind: fair-share, weight_priority: 1000}"):
+        assert "priorities" not in str(said(QUEUE, ("easy-backfill", policy)))
+    assert said(QUEUE, ("easy-backfill", "srtf"))[2:] == [fixed.format("others under srtf")]
     replayed = call("train", "replay", tmp_path / "marks.csv", "--gpus", 1, "--policy", "srtf", "--json", "--quiet")
     assert fixed.format("others under srtf")[:-1] in [each["message"] for each in replayed.document()["findings"]]
 
@@ -181,7 +184,8 @@ def test_policies_that_go_by_what_jobs_do_not_say_are_told(tmp_path: Path) -> No
     (tmp_path / "plain.csv").write_text("job_id,submit_s,duration_s,gpus\na,0,60,1\nb,0,60,2\n")
     for policy, said in (
         ("deadline", "no job has a deadline (deadline_s): deadline orders them as fifo-skip"),
-        ("priority-preemptive", "all jobs have one priority"),
+        ("priority-preemptive", "all jobs have one priority: priority-preemptive orders them as fifo-strict"),
+        ("priority-backfill", "all jobs have one priority: priority-backfill orders them as easy-backfill"),
         ("elastic", "no job may run on fewer or more GPUs"),
         ("fair-share", "all jobs are of one user: fair-share orders them as fifo-skip"),
         ("sjf-skip", "goes by the true durations of jobs, which no scheduler knows: by user, pool or limit"),

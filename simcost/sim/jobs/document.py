@@ -17,6 +17,8 @@ NEAR_MIDNIGHT_S = 1800.0
 """Jobs whose first comes so near to midnight have the hours of the day of requests."""
 SHORT_S = 10.0
 """Slowdown counts jobs as at least so long."""
+_BY_PRIORITY = {"priority-preemptive": "fifo-strict, and stops none", "priority-backfill": "easy-backfill"}
+"""Policies that go by priorities, and what they are like where all jobs have one."""
 _MOST_USERS = 10
 _LONG_TAIL = 0.1
 """Part of a run after the last submission from which it is told."""
@@ -120,23 +122,39 @@ def marks_without_effect(jobs: Jobs, stops: str, *, spot: bool = False) -> list[
 
 
 def of_order(jobs: Jobs, policy: Scheduler) -> list[dict[str, Any]]:
-    """The finding on a policy that orders jobs by what they do not say, or all say alike, or by what nobody knows."""
-    kind = policy.kind
+    """Findings on a policy that orders jobs by what they do not say, or all say alike, or by what nobody knows; and on
+    priorities that it does not go by.
+    """
     if isinstance(policy, Shortest | Srtf):
-        return _of_durations(jobs, policy)
+        return [*_of_durations(jobs, policy), *_of_priorities(jobs, policy)]
+    said = _without_effect(jobs, policy)
+    found = [{"kind": "order_without_effect", "count": len(jobs), "message": said}] if said else []
+    return [*found, *_of_priorities(jobs, policy)]
+
+
+def _without_effect(jobs: Jobs, policy: Scheduler) -> str:
+    """Sentence on a policy that goes by what no job says, or all say alike; empty where it has an effect."""
+    kind = policy.kind
     if kind == "deadline" and not (jobs.deadline_s != NONE).any():
-        said = "no job has a deadline (deadline_s): deadline orders them as fifo-skip"
-    elif kind == "priority-preemptive" and (jobs.priority == jobs.priority[0]).all():
-        said = "all jobs have one priority: priority-preemptive orders them as fifo-strict, and stops none"
-    elif kind == "elastic" and (jobs.min_gpus == jobs.max_gpus).all():
-        said = "no job may run on fewer or more GPUs (min_gpus, max_gpus): elastic changes no size"
-    elif isinstance(policy, FairShare) and (jobs.user == jobs.user[0]).all():
+        return "no job has a deadline (deadline_s): deadline orders them as fifo-skip"
+    if kind in _BY_PRIORITY and (jobs.priority == jobs.priority[0]).all():
+        return f"all jobs have one priority: {kind} orders them as {_BY_PRIORITY[kind]}"
+    if kind == "elastic" and (jobs.min_gpus == jobs.max_gpus).all():
+        return "no job may run on fewer or more GPUs (min_gpus, max_gpus): elastic changes no size"
+    if isinstance(policy, FairShare) and (jobs.user == jobs.user[0]).all():
         weighed = policy.weight_size or policy.weight_priority
         orders = "no use of late tells them apart" if weighed else "fair-share orders them as fifo-skip"
-        said = f"all jobs are of one user: {orders}"
-    else:
+        return f"all jobs are of one user: {orders}"
+    return ""
+
+
+def _of_priorities(jobs: Jobs, policy: Scheduler) -> list[dict[str, Any]]:
+    """The finding on priorities of the jobs that a policy does not go by."""
+    obeyed = policy.ranks_by == "priority" or (isinstance(policy, FairShare) and policy.weight_priority > 0)
+    if obeyed or (jobs.priority == jobs.priority[0]).all():
         return []
-    return [{"kind": "order_without_effect", "count": len(jobs), "message": said}]
+    said = f"the jobs have priorities, which {policy.kind} does not go by: {' and '.join(_BY_PRIORITY)} do"
+    return [{"kind": "priorities_not_used", "count": len(jobs), "message": said}]
 
 
 def _of_durations(jobs: Jobs, policy: Scheduler) -> list[dict[str, Any]]:
