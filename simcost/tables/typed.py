@@ -4,7 +4,7 @@ The meaning of an empty cell, a number and a time is decided here and in `cells`
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -231,10 +231,20 @@ def read_typed(
         FaultsError: bad cells, and rows that could not be split or are not UTF-8, with their lines, all at once.
         TraceError: a column of a type that cannot be read, a damaged file, or no rows.
     """
+    chunks = open_chunks(path, head.container, lambda _: dict(theirs), declared.what, is_number=declared.holds_numbers)
+    return typed_of_chunks(path, declared, theirs, chunks, check)
+
+
+def typed_of_chunks(
+    path: Path,
+    declared: DeclaredTable,
+    theirs: Mapping[str, str],
+    chunks: Iterable[Chunk],
+    check: Check | None = None,
+) -> TypedTable:
+    """All rows of chunks. Args and raises as `read_typed`."""
     intake = TypedIntake(TypedTable(declared=declared, path=path, theirs=theirs, faults=Faults(path)))
-    for chunk in open_chunks(
-        path, head.container, lambda _: dict(theirs), declared.what, is_number=declared.holds_numbers
-    ):
+    for chunk in chunks:
         try:
             intake.add(chunk)
         except pa.ArrowException as error:

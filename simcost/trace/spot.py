@@ -2,24 +2,21 @@
 
 Two shapes are read, as CSV (also gzipped) or Parquet: runs (`trace,gap_s,start_tick,ticks,nodes_available` and
 `trace,start_tick,ticks,price_usd_h`), and samples or changes (`timestamp,available` and `timestamp,price_usd_h`, with
-`trace` where there are several). A value holds from its time until the next. Availability may have a column of prices
-beside it; prices alone are a trace too, of spot that is always there.
+`trace` where there are several, in any order). A value holds from its time until the next. Availability may have a
+column of prices beside it; prices alone are a trace too, of spot that is always there.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from simcost.errors import InputError, TraceError, did_you_mean
-from simcost.tables.columns import Column, DeclaredTable
 from simcost.tables.faults import Faults
-from simcost.tables.header import peek
-from simcost.tables.typed import TypedTable, read_typed
-from simcost.units import NS_PER_S, SECONDS_PER_DAY, format_seconds
+from simcost.trace.spot_rows import AVAILABLE, PRICE, SPOT, TIME, SpotRows, column_names, read_rows
+from simcost.units import SECONDS_PER_DAY, format_seconds
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -167,41 +164,7 @@ def _since(trace: SpotSeries) -> str:
     return "an unknown time" if trace.start_s is None else f"{trace.start_s:.0f} s since 1970"
 
 
-_TRACE, _TIME, _AVAILABLE, _PRICE = "trace", "timestamp", "nodes_available", "price_usd_h"
 PRICE_TICK_S = 300.0
-SPOT = DeclaredTable(
-    what="spot trace",
-    columns=(
-        Column(name=_TRACE, aliases=("zone", "availabilityzone", "availability_zone")),
-        Column(
-            name=_TIME,
-            kind="time",
-            low=0,
-            filled=True,
-            remedy="write a time from 1970 on, with its zone in all rows or in none",
-        ),
-        Column(name="start_tick", kind="number", low=0, filled=True),
-        Column(name="ticks", kind="number", low=0, filled=True),
-        Column(name="gap_s", kind="number", low=0, above=True, filled=True),
-        Column(name=_AVAILABLE, aliases=("available", "nodes"), kind="whole", low=0, high=1e9, filled=True),
-        Column(
-            name=_PRICE,
-            aliases=("price", "price_usd_per_h", "spotprice", "spot_price"),
-            kind="number",
-            low=0,
-            filled=True,
-        ),
-    ),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """The rows of one trace in a file, in its order."""
-
-    name: str
-    columns: Mapping[str, Floats]
-    place: Callable[[int], str]
 
 
 def read_spot(path: Path, *, tick_s: float | None = None, exact: bool = False) -> list[SpotSeries]:
@@ -214,8 +177,8 @@ def read_spot(path: Path, *, tick_s: float | None = None, exact: bool = False) -
 
     Raises: as `read_availability`.
     """
-    names, _ = SPOT.match(peek(path, SPOT.what).names)
-    if _PRICE not in names or _AVAILABLE in names:
+    names, _ = SPOT.match(column_names(path))
+    if PRICE not in names or AVAILABLE in names:
         return read_availability(path, gap_s=tick_s, exact=exact)
     return [always_there(prices, tick_s or PRICE_TICK_S) for prices in read_prices(path)]
 
@@ -249,7 +212,7 @@ def read_availability(path: Path, *, gap_s: float | None = None, exact: bool = F
         FaultsError: cells that are no number, no time or negative, runs with gaps or overlaps; located.
         InputError: a file or column that is not there.
     """
-    parts, faults = _read(path, _AVAILABLE)
+    parts, faults = read_rows(path, AVAILABLE)
     traces = [
         _from_runs(rows, faults) if "ticks" in rows.columns else _from_changes(rows, faults, gap_s, exact=exact)
         for rows in parts
@@ -260,56 +223,21 @@ def read_availability(path: Path, *, gap_s: float | None = None, exact: bool = F
 
 def read_prices(path: Path) -> list[SpotPrices]:
     """The price traces of a file, in its order. Raises as `read_availability`."""
-    parts, faults = _read(path, _PRICE)
+    parts, faults = read_rows(path, PRICE)
     result = []
     for rows in parts:
         in_ticks = "ticks" in rows.columns
         if in_ticks:
             _check_runs(rows, faults)
-        at = rows.columns["start_tick" if in_ticks else _TIME]
+        at = rows.columns["start_tick" if in_ticks else TIME]
         _check_order(rows, at, faults)
         until = float(at[-1] + (rows.columns["ticks"][-1] if in_ticks else 0.0))
-        result.append(SpotPrices(name=rows.name, at=at, usd_per_h=rows.columns[_PRICE], in_ticks=in_ticks, until=until))
+        result.append(SpotPrices(name=rows.name, at=at, usd_per_h=rows.columns[PRICE], in_ticks=in_ticks, until=until))
     faults.check()
     return result
 
 
-def _read(path: Path, value: str) -> tuple[list[_Rows], Faults]:
-    """The rows of each trace, and where to note what is wrong with their runs."""
-    head = peek(path, SPOT.what)
-    table = read_typed(path, head, SPOT, _find(head.names, value, path))
-    columns = {
-        **table.numbers,
-        **{ours: values.astype(np.float64) for ours, values in table.wholes.items()},
-        **{ours: values / NS_PER_S for ours, values in table.times_ns.items()},
-    }
-    trace = table.codes.get(_TRACE, np.zeros(len(table), np.int64))
-    parts = []
-    for code, name in enumerate(table.texts(_TRACE)):
-        row = np.flatnonzero(trace == code)
-        own = {ours: values[row] for ours, values in columns.items()}
-        parts.append(_Rows(name or path.name.split(".")[0], own, partial(_place, table, row)))
-    return parts, table.faults
-
-
-def _place(table: TypedTable, row: Ints, i: int) -> str:
-    return table.place(int(row[i]))
-
-
-def _find(names: Sequence[str], value: str, path: Path) -> dict[str, str]:
-    """Ours -> theirs. Raises TraceError for the columns missing."""
-    found, faults = SPOT.match(names)
-    runs = ["start_tick", "ticks", *(["gap_s"] if value == _AVAILABLE else [])]
-    needed = [*(runs if "ticks" in found else [_TIME]), value]
-    if missing := [name for name in needed if name not in found]:
-        example = "timestamp,available" if value == _AVAILABLE else "timestamp,price_usd_h"
-        said = f"no {' and no '.join(missing)} column found"
-        faults.append(f"{said}; write {example}, or runs with trace, start_tick and ticks")
-    SPOT.refuse(faults, names, path)
-    return {name: found[name] for name in (*needed, _PRICE, _TRACE) if name in found}
-
-
-def _from_runs(rows: _Rows, faults: Faults) -> SpotSeries | None:
+def _from_runs(rows: SpotRows, faults: Faults) -> SpotSeries | None:
     columns = rows.columns
     ok = _check_runs(rows, faults)
     gaps = columns["gap_s"]
@@ -319,12 +247,12 @@ def _from_runs(rows: _Rows, faults: Faults) -> SpotSeries | None:
     if not ok:
         return None
     index = np.repeat(np.arange(len(gaps)), columns["ticks"].astype(np.int64))
-    nodes = columns[_AVAILABLE].astype(np.int64)[index]
+    nodes = columns[AVAILABLE].astype(np.int64)[index]
     return SpotSeries(name=rows.name, gap_s=float(gaps[0]), nodes=nodes, usd_per_h=_priced(rows, index))
 
 
-def _from_changes(rows: _Rows, faults: Faults, gap_s: float | None, *, exact: bool) -> SpotSeries | None:
-    at = rows.columns[_TIME]
+def _from_changes(rows: SpotRows, faults: Faults, gap_s: float | None, *, exact: bool) -> SpotSeries | None:
+    at = rows.columns[TIME]
     if not _check_order(rows, at, faults):
         return None
     if len(at) == 1 and gap_s is None:
@@ -339,7 +267,7 @@ def _from_changes(rows: _Rows, faults: Faults, gap_s: float | None, *, exact: bo
         return None
     ticks = at[0] + np.arange(int((at[-1] - at[0]) // gap) + 1) * gap
     index = np.searchsorted(at, ticks, side="right") - 1
-    nodes = rows.columns[_AVAILABLE].astype(np.int64)[index]
+    nodes = rows.columns[AVAILABLE].astype(np.int64)[index]
     return SpotSeries(
         name=rows.name,
         gap_s=gap,
@@ -360,12 +288,12 @@ def _tick_s(at: Floats, *, exact: bool) -> float:
     return float(between.min())
 
 
-def _priced(rows: _Rows, index: Ints) -> Floats | None:
+def _priced(rows: SpotRows, index: Ints) -> Floats | None:
     """The price of the row that holds at each tick, where the file has prices."""
-    return rows.columns[_PRICE][index] if _PRICE in rows.columns else None
+    return rows.columns[PRICE][index] if PRICE in rows.columns else None
 
 
-def _check_runs(rows: _Rows, faults: Faults) -> bool:
+def _check_runs(rows: SpotRows, faults: Faults) -> bool:
     """True if the runs follow each other from tick 0; the first that does not is noted."""
     start, ticks = rows.columns["start_tick"], rows.columns["ticks"]
     expected = np.concatenate([[0], np.cumsum(ticks)[:-1]])
@@ -382,9 +310,9 @@ def _check_runs(rows: _Rows, faults: Faults) -> bool:
     return True
 
 
-def _check_order(rows: _Rows, at: Floats, faults: Faults) -> bool:
-    """True if times rise; the first that does not is noted."""
+def _check_order(rows: SpotRows, at: Floats, faults: Faults) -> bool:
+    """True if times rise; the first that is there twice is noted."""
     for i in np.flatnonzero(np.diff(at) <= 0)[:1] + 1:
-        faults.add(rows.place(i), f"not later than the row before it in {rows.name!r}; sort by time, one row a time")
+        faults.add(rows.place(i), f"not later than the row before it in {rows.name!r}, by time; write one row a time")
         return False
     return True

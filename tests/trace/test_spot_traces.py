@@ -1,6 +1,7 @@
 """Reading availability and prices of spot."""
 
 import gzip
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simcost.errors import FaultsError, InputError, SimcostError, TraceError
-from simcost.trace.spot import read_availability, read_prices, with_prices
+from simcost.trace.spot import read_availability, read_prices, read_spot, with_prices
 
 RUNS = "trace,gap_s,start_tick,ticks,nodes_available\n"
 
@@ -116,6 +117,59 @@ def test_prices_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     (early,) = read_availability(write(tmp_path, "timestamp,available\n2023-01-01,1\n2023-01-02,1\n"))
     with pytest.raises(InputError, match="its first 2 ticks have none"):
         with_prices(early, dated)
+
+
+def test_prices_as_aws_lists_them(tmp_path: Path) -> None:
+    """`aws ec2 describe-spot-price-history`: JSON, the newest first, several types of instances in a zone."""
+    listed = [
+        ("a", "p5", "31", 3),
+        ("a", "p4d", "9.1", 2),
+        ("b", "p4d", "8.9", 1),
+        ("a", "p5", "30", 1),
+        ("a", "p4d", "8", 0),
+    ]
+    items = [
+        {
+            "AvailabilityZone": f"us-east-1{zone}",
+            "InstanceType": kind,
+            "ProductDescription": "Linux/UNIX",
+            "SpotPrice": price,
+            "Timestamp": f"2026-03-02T1{hour}:00:00+00:00",
+        }
+        for zone, kind, price, hour in listed
+    ]
+    path = write(tmp_path, json.dumps({"SpotPriceHistory": items}, indent=1), "prices.json")
+    found = {prices.name: prices.usd_per_h.tolist() for prices in read_prices(path)}
+    assert found == {"us-east-1a p4d": [8, 9.1], "us-east-1a p5": [30, 31], "us-east-1b p4d": [8.9]}
+    table = "AvailabilityZone,InstanceType,SpotPrice,Timestamp\n" + "".join(
+        f"{item['AvailabilityZone']},p4d,{item['SpotPrice']},{item['Timestamp']}\n" for item in items[1:3] + items[4:]
+    )
+    found = {prices.name: prices.usd_per_h.tolist() for prices in read_prices(write(tmp_path, table, "prices.csv"))}
+    assert found == {"us-east-1a": [8, 9.1], "us-east-1b": [8.9]}
+    (always,) = [trace for trace in read_spot(path) if trace.name == "us-east-1a p4d"]
+    assert (always.assumed, always.usd_per_h[0], always.usd_per_h[-1]) == (True, 8, 9.1)  # type: ignore[index]
+
+
+def test_rows_are_taken_in_the_order_of_their_times_and_once(tmp_path: Path) -> None:
+    (trace,) = read_availability(write(tmp_path, "timestamp,available\n600,0\n0,2\n300,1\n300,1\n"))
+    assert (trace.gap_s, trace.nodes.tolist(), trace.start_s) == (300, [2, 1, 0], 0)
+    with pytest.raises(FaultsError, match=r"zone.csv:5: not later than the row before it in 'zone', by time"):
+        read_availability(write(tmp_path, "timestamp,available\n600,0\n0,2\n300,1\n300,2\n"))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"SpotPriceHistory": 3}', "its columns are: SpotPriceHistory"),
+        ('{"SpotPriceHistory": [{"SpotPrice": "1"}]}', "no timestamp column found"),
+        ('{"SpotPriceHistory": [{"SpotPrice": "x", "Timestamp": 0}]}', "price_usd_h|SpotPrice: 'x' is not a number"),
+        ('[{"SpotPrice": 1, "Timestamp": 0}', "neither a comma nor the end"),
+        ("{}", "column found"),
+    ],
+)
+def test_json_that_is_no_list_of_prices_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        read_spot(write(tmp_path, text, "prices.json"))
 
 
 @given(text=st.text(alphabet='0123456789.,-eT:Z\nabx "', max_size=80), runs=st.booleans())
