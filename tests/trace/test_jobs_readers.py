@@ -349,6 +349,21 @@ def test_runs_of_a_requeued_job_are_jobs_of_their_own(tmp_path: Path) -> None:
     assert {said["kind"]: said["count"] for said in findings}.items() >= {"requeued": 3, "running": 1}.items()
 
 
+def test_waits_of_slurm_count_from_when_a_job_could_run(tmp_path: Path) -> None:
+    """A job held by a dependency, one whose Eligible is unknown, and one that could run at once."""
+    head = "JobID|Submit|Eligible|Start|End|ElapsedRaw|AllocTRES|State\n"
+    rows = (
+        "1|2026-03-01T08:00:00|2026-03-01T08:00:00|2026-03-01T08:00:30|2026-03-01T09:00:30|3600|gres/gpu=8|COMPLETED\n"
+        "2|2026-03-01T08:00:00|2026-03-01T09:00:30|2026-03-01T09:01:30|2026-03-01T10:01:30|3600|gres/gpu=8|COMPLETED\n"
+        "3|2026-03-01T08:00:00|Unknown|2026-03-01T09:01:30|2026-03-01T10:01:30|3600|gres/gpu=8|COMPLETED\n"
+    )
+    jobs, findings = read_jobs(log(tmp_path, head + rows, "export.txt"))
+    assert jobs.recorded_wait_s is not None
+    waits = dict(zip(jobs.job_id.tolist(), jobs.recorded_wait_s.tolist(), strict=True))
+    assert waits == {"1": 30, "2": 60, "3": 3690}
+    assert {"eligible": 1}.items() <= {said["kind"]: said["count"] for said in findings}.items()
+
+
 def test_exports_that_overlap_have_each_job_once(tmp_path: Path) -> None:
     """A job that waits or runs in one export and has ended in the next, and one that is in both."""
     head = "JobID|Submit|Start|End|ElapsedRaw|AllocTRES|ReqTRES|State\n"

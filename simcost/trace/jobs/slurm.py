@@ -1,6 +1,6 @@
 """Slurm's accounting, as `sacct -P` (or `-p`) prints it. A row of a job, not of its steps, is a job.
 
-Fields read: JobID, User or Account, Partition, Submit, Start, End, Elapsed or ElapsedRaw, AllocTRES and ReqTRES,
+Fields read: JobID, User or Account, Partition, Submit, Eligible, Start, End, Elapsed or ElapsedRaw, AllocTRES and ReqTRES,
 Timelimit or TimelimitRaw, State, Priority (https://slurm.schedmd.com/sacct.html).
 """
 
@@ -26,6 +26,7 @@ from simcost.units import how_many
 _FIELDS = {
     "job_id": ("jobid", "jobidraw"),
     "submit_s": ("submit",),
+    "eligible": ("eligible",),
     "start_s": ("start",),
     "end_s": ("end",),
     "duration_s": ("elapsedraw", "elapsed"),
@@ -39,9 +40,7 @@ _FIELDS = {
     "status": ("state",),
 }
 _NEEDED = {"job_id": "JobID", "submit_s": "Submit", "duration_s": "Elapsed or ElapsedRaw", "status": "State"}
-SACCT = (
-    "sacct -a -X -P -D -o JobID,User,Partition,Submit,Start,End,ElapsedRaw,AllocTRES,ReqTRES,Timelimit,State,Priority"
-)
+SACCT = "sacct -a -X -P -D -o JobID,User,Partition,Submit,Eligible,Start,End,ElapsedRaw,AllocTRES,ReqTRES,Timelimit,State,Priority"
 _NEVER = pa.array(["", "unknown", "none", "n/a", "unlimited", "partition_limit", "invalid"])
 _OPEN = r"^(RUNNING|PENDING|SUSPENDED|RESIZING|CONFIGURING|COMPLETING)"
 _COUNT = re.compile(r"(\d+(?:\.\d+)?)([KM]?)")
@@ -67,7 +66,7 @@ def read_sacct(path: Path) -> LogTable:
     steps = len(table) - len(rows)
     runs = _runs({ours: _bare(column.take(pa.array(rows))) for ours, column in table.columns.items()})
     rows, columns = rows[runs.rows], dict(runs.columns)
-    said = _findings(steps, runs)
+    said = _findings(steps, runs) + _wait_from_eligible(columns)
     alloc, asked = columns.pop("alloc", None), columns.pop("asked", None)
     tres = asked if alloc is None else alloc if asked is None else pc.coalesce(alloc, asked)
     columns["duration_s"] = pc.if_else(
@@ -166,6 +165,24 @@ def _findings(steps: int, runs: _Runs) -> list[dict[str, Any]]:
         ("ended_later", runs.ended_later, f"{open_} that had not ended yet, and did by another row; passed over"),
     ]
     return [finding(kind, count, message) for kind, count, message in found if count]
+
+
+def _wait_from_eligible(columns: dict[str, pa.Array]) -> list[dict[str, Any]]:
+    """Count the waits of jobs from when they could run: a job that waits for another, for its begin time or for who
+    holds it waits for no GPU. Times of one form compare as text.
+    """
+    eligible, submit = columns.pop("eligible", None), columns["submit_s"]
+    if eligible is None:
+        return []
+    start = pc.coalesce(columns["start_s"], eligible) if "start_s" in columns else eligible
+    alike = pc.equal(pc.utf8_length(eligible), pc.utf8_length(submit))
+    later = pc.and_(alike, pc.and_(pc.greater(eligible, submit), pc.less_equal(eligible, start)))
+    later = pc.fill_null(later, fill_value=False)
+    columns["submit_s"] = pc.if_else(later, eligible, submit)
+    count = pc.sum(later).as_py() or 0
+    could = how_many(count, "job could", "jobs could")
+    said = f"{could} run later than submitted (Eligible: dependencies, begin times, holds); waits count from then"
+    return [finding("eligible", count, said)] if count else []
 
 
 def _unfinished(columns: Mapping[str, pa.Array]) -> Flags:
