@@ -1,7 +1,7 @@
 """Slurm's accounting, as `sacct -P` (or `-p`) prints it. A row of a job, not of its steps, is a job.
 
-Fields read: JobID, User or Account, Partition, Submit, Eligible, Start, End, Elapsed or ElapsedRaw, AllocTRES and ReqTRES,
-Timelimit or TimelimitRaw, State, Priority (https://slurm.schedmd.com/sacct.html).
+Fields read: JobID, User or Account, Partition, Submit, Eligible, Start, End, Elapsed or ElapsedRaw, AllocTRES and
+ReqTRES, Timelimit or TimelimitRaw, State, Priority (https://slurm.schedmd.com/sacct.html).
 """
 
 import re
@@ -40,7 +40,8 @@ _FIELDS = {
     "status": ("state",),
 }
 _NEEDED = {"job_id": "JobID", "submit_s": "Submit", "duration_s": "Elapsed or ElapsedRaw", "status": "State"}
-SACCT = "sacct -a -X -P -D -o JobID,User,Partition,Submit,Eligible,Start,End,ElapsedRaw,AllocTRES,ReqTRES,Timelimit,State,Priority"
+_EXPORTED = "JobID,User,Partition,Submit,Eligible,Start,End,ElapsedRaw,AllocTRES,ReqTRES,Timelimit,State,Priority"
+SACCT = f"sacct -a -X -P -D -o {_EXPORTED}"
 _NEVER = pa.array(["", "unknown", "none", "n/a", "unlimited", "partition_limit", "invalid"])
 _OPEN = r"^(RUNNING|PENDING|SUSPENDED|RESIZING|CONFIGURING|COMPLETING)"
 _COUNT = re.compile(r"(\d+(?:\.\d+)?)([KM]?)")
