@@ -318,6 +318,23 @@ def test_a_duration_that_is_not_the_time_from_start_to_end_is_said(tmp_path: Pat
     )
 
 
+def test_a_number_of_gpus_below_one_is_a_part_of_a_gpu(tmp_path: Path) -> None:
+    """As traces of Alibaba write it; beside a column of parts, or above one, it is refused."""
+    jobs, _ = read_jobs(
+        log(tmp_path, "job_id,submit_s,duration_s,num_gpu\na,0,10,0.5\nb,0,10,2\nc,0,10,0\nd,0,10,0.0001\n")
+    )
+    assert (jobs.gpus.tolist(), jobs.gpu_milli.tolist()) == ([1, 2, 0, 1], [500, 1000, 1000, 1])
+    table = pa.table({"submit_s": [0, 1], "duration_s": [10, 10], "gpus": [0.25, 4.0]})
+    pq.write_table(table, tmp_path / "jobs.parquet")
+    jobs, _ = read_jobs(tmp_path / "jobs.parquet")
+    assert (jobs.gpus.tolist(), jobs.gpu_milli.tolist()) == ([1, 4], [250, 1000])
+    for text in ("gpus,gpu_milli\n0.5,500\n1,1000\n", "gpus,note\n1.5,\n1,\n"):
+        head, *rows = text.splitlines()
+        lines = [f"submit_s,duration_s,{head}", *(f"0,10,{row}" for row in rows)]
+        jobs, findings = read_jobs(log(tmp_path, "\n".join(lines) + "\n"))
+        assert (len(jobs), counts(findings)) == (1, {"gpus": 1})
+
+
 def test_columns_that_are_not_read_are_named(tmp_path: Path) -> None:
     """A count of instances multiplies the GPUs; what is not read must not look as if it were."""
     _, findings = read_jobs(log(tmp_path, "job_id,submit_s,duration_s,gpus,num_inst,note\na,0,10,2,4,x\n"))

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from simcost.tables.cells import empty, real_numbers
 from simcost.tables.columns import Column, DeclaredTable
@@ -206,3 +207,21 @@ def never_scheduled(table: LogTable) -> LogTable:
         "deletion for a duration",
     )
     return replace(table, columns={**table.columns, "duration_s": duration}, findings=[*table.findings, said])
+
+
+def with_parts(table: LogTable) -> LogTable:
+    """The table with parts of a GPU as `gpu_milli` where its numbers of GPUs are below 1, as 0.5."""
+    if "gpu_milli" in table.columns:
+        return table
+    gpus = table.columns["gpus"]
+    numbers = real_numbers(gpus)[0]
+    parts = (numbers > 0) & (numbers < 1)
+    if not parts.any():
+        return table
+    milli = np.where(parts, np.maximum(np.rint(numbers * 1000), 1), 1000).astype(np.int64)
+    whole = pc.if_else(pa.array(parts), pa.scalar("1").cast(gpus.type), gpus)
+    return replace(
+        table,
+        columns={**table.columns, "gpus": whole, "gpu_milli": pa.array(milli)},
+        theirs={**table.theirs, "gpu_milli": table.theirs["gpus"]},
+    )

@@ -15,7 +15,15 @@ from simcost.tables.header import header
 from simcost.tables.table import WHAT, LogTable, read_table
 from simcost.trace.jobs.cleaning import assumed_limits, jobs_of
 from simcost.trace.jobs.findings import log_findings
-from simcost.trace.jobs.formats import JOB_FORMATS, JOBS, TABLES, find_job_columns, never_scheduled, recognise
+from simcost.trace.jobs.formats import (
+    JOB_FORMATS,
+    JOBS,
+    TABLES,
+    find_job_columns,
+    never_scheduled,
+    recognise,
+    with_parts,
+)
 from simcost.trace.jobs.jobs import Jobs
 from simcost.trace.jobs.kubernetes import is_listing, read_kubernetes
 from simcost.trace.jobs.rejections import Sieve, finding
@@ -194,6 +202,7 @@ def _table(path: Path, form: str, mapping: Mapping[str, str]) -> LogTable:
     table = _without_clocks(read_table(path, container, find, is_number=JOBS.holds_numbers))
     if form == "openb":
         return never_scheduled(table)
+    table = with_parts(table)
     return table if form in TABLES else replace(table, findings=[*table.findings, *_not_read(table, present)])
 
 
