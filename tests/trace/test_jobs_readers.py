@@ -578,6 +578,24 @@ def test_parts_and_first_containers_of_pods(tmp_path: Path) -> None:
     assert "gpus is 'nvidia.com/gpu.shared=2'" in str(findings)
 
 
+def test_accelerators_of_other_makers_are_counted(tmp_path: Path) -> None:
+    """Jobs on TPUs, Trainium or Gaudi were said to ask for no GPU, and kept out."""
+    ended = {"startTime": at(1), "completionTime": at(5)}
+    names = ("google.com/tpu", "aws.amazon.com/neuron", "habana.ai/gaudi", "amd.com/gpu")
+    items = [
+        item(
+            "Job",
+            name[:3],
+            "batch/v1",
+            {"template": {"spec": {"containers": [{"resources": {"limits": {name: 4}}}]}}},
+            ended,
+        )
+        for name in names
+    ]
+    jobs, _ = read_jobs(log(tmp_path, json.dumps({"kind": "List", "items": items}), "list.json"))
+    assert jobs.gpus.tolist() == [4, 4, 4, 4]
+
+
 def test_own_columns(tmp_path: Path) -> None:
     path = log(tmp_path, "who;x\n")
     with pytest.raises(TraceError, match="no column says when jobs were submitted"):

@@ -1,8 +1,9 @@
 """Jobs as `kubectl get ... -o json` lists them: pods, batch, Volcano, Kubeflow and Ray jobs, Kueue Workloads.
 
-GPUs are the resources `*/gpu` (nvidia.com/gpu, amd.com/gpu) of the containers, times the pods of the job. Field
-names: Kubernetes API v1 and batch/v1; batch.volcano.sh/v1alpha1 Job; kueue.x-k8s.io/v1beta1 Workload; kubeflow.org/v1
-PyTorchJob, MPIJob, TFJob and others with replica specs; ray.io/v1 RayJob.
+GPUs are the resources `*/gpu` (nvidia.com/gpu, amd.com/gpu) of the containers, or other accelerators (google.com/tpu,
+aws.amazon.com/neuron, habana.ai/gaudi), times the pods of the job. Field names: Kubernetes API v1 and batch/v1;
+batch.volcano.sh/v1alpha1 Job; kueue.x-k8s.io/v1beta1 Workload; kubeflow.org/v1 PyTorchJob, MPIJob, TFJob and others with
+replica specs; ray.io/v1 RayJob.
 """
 
 import json
@@ -44,6 +45,8 @@ _QUEUE = "kueue.x-k8s.io/queue-name"
 _PRODUCT = "nvidia.com/gpu.product"
 _REPLICAS = "ReplicaSpecs"
 _COUNTED = ("gpu", "cpu", "memory")
+_ACCELERATORS = ("gpu", "tpu", "neuron", "gaudi")
+"""Last parts of the names of resources that count as GPUs: of NVIDIA, AMD, Google, AWS and Intel."""
 _PART = re.compile(r"/mig-|/gpu\.shared$")
 _QUANTITY = re.compile(r"(\d+(?:\.\d+)?)([a-zA-Z]*)")
 _UNITS = {
@@ -301,14 +304,20 @@ def _asked(containers: Sequence[Said]) -> dict[str, float]:
     for container in containers:
         resources = container.get("resources", {})
         for name, value in ((resources.get("limits") or {}) | (resources.get("requests") or {})).items():
-            if name.rsplit("/", 1)[-1] in _COUNTED or _PART.search(name):
+            if _kind_of(name) in _COUNTED or _PART.search(name):
                 total[name] = total.get(name, 0.0) + _quantity(str(value))
     return total
 
 
 def _of(asked: Mapping[str, float], kind: str) -> float:
-    """Amount of all resources of a kind, as `nvidia.com/gpu` is of the kind `gpu`."""
-    return sum(value for name, value in asked.items() if name.rsplit("/", 1)[-1] == kind)
+    """Amount of all resources of a kind."""
+    return sum(value for name, value in asked.items() if _kind_of(name) == kind)
+
+
+def _kind_of(resource: str) -> str:
+    """`gpu` of an accelerator, else the last part of the name."""
+    last = resource.rsplit("/", 1)[-1]
+    return "gpu" if last in _ACCELERATORS else last
 
 
 def _quantity(text: str) -> float:
