@@ -2,8 +2,8 @@
 
 GPUs are the resources `*/gpu` (nvidia.com/gpu, amd.com/gpu) of the containers, or other accelerators (google.com/tpu,
 aws.amazon.com/neuron, habana.ai/gaudi), times the pods of the job. Field names: Kubernetes API v1 and batch/v1;
-batch.volcano.sh/v1alpha1 Job; kueue.x-k8s.io/v1beta1 Workload; kubeflow.org/v1 PyTorchJob, MPIJob, TFJob and others with
-replica specs; ray.io/v1 RayJob.
+batch.volcano.sh/v1alpha1 Job; kueue.x-k8s.io/v1beta1 Workload; kubeflow.org/v1 PyTorchJob, MPIJob, TFJob and others
+with replica specs; ray.io/v1 RayJob.
 """
 
 import json
