@@ -74,7 +74,7 @@ def by_group(title: str, groups: Sequence[Document]) -> Table:
         {
             title: group["name"] or "(none)",
             "jobs": count(group["jobs"]),
-            "GPU-hours": amount(group["gpu_hours"]),
+            "GPU-hours": count(group["gpu_hours"]),
             "share": share(group["share"]),
         }
         for group in groups
