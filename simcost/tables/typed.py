@@ -236,11 +236,7 @@ def read_typed(
 
 
 def typed_of_chunks(
-    path: Path,
-    declared: DeclaredTable,
-    theirs: Mapping[str, str],
-    chunks: Iterable[Chunk],
-    check: Check | None = None,
+    path: Path, declared: DeclaredTable, theirs: Mapping[str, str], chunks: Iterable[Chunk], check: Check | None = None
 ) -> TypedTable:
     """All rows of chunks. Args and raises as `read_typed`."""
     intake = TypedIntake(TypedTable(declared=declared, path=path, theirs=theirs, faults=Faults(path)))
