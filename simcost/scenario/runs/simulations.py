@@ -156,7 +156,12 @@ class Simulations:
 
     def is_stored(self, name: str) -> bool:
         """True if all replications of a plan are simulated, of itself or of a plan that differs in prices alone."""
-        return all(self._run(name, replication).folder.name in self.keys for replication in range(self.question.seeds))
+        return len(self.stored(name)) == self.question.seeds
+
+    def stored(self, name: str) -> list[Key]:
+        """Replications of a plan that are simulated, of itself or of a plan that differs in prices alone."""
+        every = [(name, replication) for replication in range(self.question.seeds)]
+        return [key for key in every if self._run(*key).folder.name in self.keys]
 
     def distinct(self, names: Iterable[str]) -> int:
         """Number of simulations that all replications of plans take, those made before included."""

@@ -21,6 +21,7 @@ from scipy.sparse import coo_array
 from simcost.billing.commitment.bound import Bound, CommittedUnits, Floats
 from simcost.billing.commitment.offered import Option
 from simcost.billing.metering import Line
+from simcost.compare.mixed_integer import quiet
 from simcost.errors import RunError
 from simcost.studies.commitments.demand import CommitmentDemand
 
@@ -47,7 +48,9 @@ def best_mix(demand: CommitmentDemand, options: Sequence[Option], aim: Aim) -> F
         RunError: the solver finds none.
     """
     program = _Program(*_sample(demand), options, aim)
-    found = milp(program.cost, constraints=program.constraints(), bounds=program.bounds(), integrality=program.whole())
+    limits = {"constraints": program.constraints(), "bounds": program.bounds()}
+    with quiet():
+        found = milp(program.cost, **limits, integrality=program.whole())
     if found.x is None:
         raise RunError(f"no commitment could be optimised: {found.message}")
     steps = np.array([option.whole or 1.0 for option in options])

@@ -298,9 +298,9 @@ def _spread(values: Floats) -> FutureSpread:
 
 
 def _worst(values: Floats, tail: float) -> float:
-    """Mean over the worst share of the futures."""
-    count = max(round(tail * len(values)), 1)
-    return float(np.sort(values)[-count:].mean())
+    """Mean over the worst share of the futures, as the program has it: the last of them counts by its part."""
+    taken = np.clip(tail * len(values) - np.arange(len(values)), 0.0, 1.0)
+    return float(np.average(np.sort(values)[::-1], weights=taken))
 
 
 def _assumptions(asked: CommitmentRequest, options: Sequence[Option]) -> tuple[str, ...]:

@@ -7,13 +7,14 @@ is left that could cost less than the best that holds. To find one that holds ea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, fsum
 from typing import Any
 
 import numpy as np
 
+from simcost.billing.commitment.offered import Offered
 from simcost.compare.bounds import mix_bounds
 from simcost.compare.fleet_program import Counts, least_fleet
 from simcost.compare.fleets import DemandPoints, FleetAim, FleetLimit, FleetPurchase, FleetShape, Floats
@@ -111,12 +112,12 @@ class MixSearch:
         self._tried = 0
         self._bound: float | None = None
 
-    def run(self, most_usd: float, holds: Callable[[Variation, float], float | None]) -> MixOutcome:
+    def run(self, most_usd: float, holds: Callable[[Variation], float | None]) -> MixOutcome:
         """Propose fleets until none can cost less.
 
         Args:
             most_usd: cost a month of the best plan so far; infinite where there is none.
-            holds: simulates a plan; its cost a month where it holds on fresh seeds and costs less than stated.
+            holds: simulates a plan; its cost a month where it holds on fresh seeds, else None.
         """
         best: Variation | None = None
         proved = False
@@ -135,11 +136,11 @@ class MixSearch:
             if plan is not None and self._found.limits.over(self._found.taken_by(plan.plan)):
                 continue  # its nodes are more than its replicas need, by the rules of their provisioning
             self._tried += 1
-            usd = None if plan is None else holds(plan, most_usd)
-            if usd is None:
-                self._small.append(found[0])
-            else:
+            usd = None if plan is None else holds(plan)
+            if usd is not None and usd < most_usd:
                 best, most_usd = plan, usd
+            elif usd is None or scale == 1.0:  # of the demand as it is, all smaller fleets are below the bound
+                self._small.append(found[0])
         return MixOutcome(
             best=best,
             tried=self._tried,
@@ -201,21 +202,22 @@ class MixSearch:
         purchase = FleetPurchase(name=COMMITTED, usd_per_h=kind.usd / HOURS_PER_MONTH, committed=True, most=MOST)
         return FleetShape(name=kind.candidate.name, capacity=tuple(rates), purchases=(purchase,))
 
-    def _bought(self, name: str, count: int, written: Document) -> Document:
-        """The plan of a kind with commitments for so many replicas, where they cost less."""
-        kind = self._kinds[name]
-        held = self._choice.of_all(kind.candidate.variation.plan, ceil(count / kind.per_node))
-        return with_commitments(written, held) if held else written
+    def _held(self, used: Mapping[str, int]) -> list[tuple[Offered, ...]]:
+        """Commitments for so many replicas of each kind, where they cost less."""
+        kinds = [self._kinds[name] for name in used]
+        nodes = [ceil(count / kind.per_node) for kind, count in zip(kinds, used.values(), strict=True)]
+        return self._choice.of_fleet([(kind.candidate.variation.plan, n) for kind, n in zip(kinds, nodes, strict=True)])
 
     def _plan(self, counts: Counts) -> Variation | None:
         """The plan of a fleet: a pool for each kind; None where the checks refuse it."""
         used = {name: count for (name, _), count in counts.items() if count}
         pools: list[Document] = []
         shared: Document = {}
-        for name, count in used.items():
+        for (name, count), held in zip(used.items(), self._held(used), strict=True):
             written: Any = self._kinds[name].candidate.variation.node.plain()
             shared = {key: one for key, one in written.items() if key not in (*OF_A_POOL, "name")}
-            own = {key: one for key, one in self._bought(name, count, written).items() if key in OF_A_POOL}
+            bought = with_commitments(written, held) if held else written
+            own = {key: one for key, one in bought.items() if key in OF_A_POOL}
             pools.append({**own, "name": _short(name), "scaling": {"kind": "fixed", "replicas": count}})
         title = " + ".join(f"{count} x {_short(name)}" for name, count in used.items())
         return written_plan(self._question.loaded, {**shared, "name": title, "pools": pools})

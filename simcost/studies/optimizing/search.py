@@ -199,8 +199,8 @@ class PlanSearch:
             proved = mixed >= self.searched.summary(best).per_month_usd.mean
             self._mixes = replace(self._mixes, proved=proved)
 
-    def _cost_where_it_holds(self, variation: Variation, most_usd: float) -> float | None:
-        """Cost a month on fresh seeds of a plan that holds, in the search and there, and costs less than that."""
+    def _cost_where_it_holds(self, variation: Variation) -> float | None:
+        """Cost a month on fresh seeds of a plan that holds, in the search and there."""
         name = variation.plan.name
         self._found[name] = variation
         self.taken[name] = self._candidates.taken_by(variation.plan)
@@ -209,8 +209,7 @@ class PlanSearch:
         if not self.searched.hold(name) or not self._holds(name):
             return None
         self._mixed[name] = True
-        usd = self.confirmed.summary(name).per_month_usd.mean
-        return usd if usd < most_usd else None
+        return self.confirmed.summary(name).per_month_usd.mean
 
     def _holds(self, name: str) -> bool:
         """True if the plan meets the SLO on fresh seeds, at its confidence bound."""
@@ -362,10 +361,17 @@ class PlanSearch:
         ]
 
     def _within(self, budget_usd: float | None) -> list[Document]:
-        """Plans that cost no more than that, those of the highest attainment; none without a budget."""
+        """Plans that cost no more than that, those of the highest attainment, and those that differ from one that was
+        simulated in prices alone; none without a budget.
+        """
         if budget_usd is None:
             return []
-        inside = [name for name in self.race.simulated() if self._point(name)["usd_per_month"] <= budget_usd]
+        names = self.race.simulated()
+        for name in self.taken.keys() - set(names):
+            if stored := self.searched.stored(name):
+                self._purchases(stored)
+                names.append(name)
+        inside = [name for name in names if self._point(name)["usd_per_month"] <= budget_usd]
         names = most_of(inside, lambda one: self._point(one)["attainment"], self._complete)
         return [self._point(name) for name in names]
 

@@ -128,9 +128,10 @@ def _mixes(document: Mapping[str, Any]) -> list[str]:
     if mixes is None or mixes["shapes"] < 2:
         return []
     tried = f"{mixes['tried']} fixed fleets that mix {mixes['shapes']} kinds of replicas were simulated"
+    other = "no other costs less" if document["best"] or (document["nearest"] or {}).get("met") else "none meets it"
     if mixes["proved"]:
-        return [f"{tried}: by the bound of the fleet program no other costs less."]
-    return [f"{tried}; the search of mixes ended before it was shown that no other costs less."]
+        return [f"{tried}: by the bound of the fleet program {other}."]
+    return [f"{tried}; the search of mixes ended before it was shown that {other}."]
 
 
 def _second(document: Mapping[str, Any], best: Mapping[str, Any]) -> str:
@@ -187,7 +188,8 @@ def _untried(document: Mapping[str, Any]) -> list[str]:
 
 
 def _none(document: Mapping[str, Any]) -> str:
-    return over_budget(document) or f"{_missed(document)}{_most_attaining(document)}"
+    told = over_budget(document) or f"{_missed(document)}{_most_attaining(document)}"
+    return " ".join([told, *_mixes(document)])
 
 
 def infeasible(document: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """What to commit to: the closed form, the scan of all levels and the linear program agree; risk and budget hold."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import milp
 
 from simcost.billing.commitment import ReservedInstances, SavingsPlan
 from simcost.billing.commitment.offered import offered
@@ -17,6 +19,7 @@ from simcost.documents import values
 from simcost.errors import InputError
 from simcost.forecast.sample_paths import Paths
 from simcost.scenario.storage.sample_paths import write_paths
+from simcost.studies.commitments import optimizer
 from simcost.studies.commitments.advise import advise
 from simcost.studies.commitments.demand import CommitmentDemand, from_history, from_paths
 from simcost.studies.commitments.optimizer import Aim, best_mix, pieces
@@ -109,6 +112,29 @@ def test_the_worst_futures_want_more_commitment_and_a_budget_caps_it() -> None:
     assert amounts[2] == pytest.approx(2.0)
     worst = [np.sort(calm.monthly(np.array([amount])))[-2:].mean() for amount in amounts]
     assert worst[1] == min(worst)
+
+
+def test_the_mean_over_the_worst_futures_counts_a_part_of_the_last_one() -> None:
+    of = demand([[float(n)] * 48 for n in (1, 2, 4, 8)], 1.0)
+    found = study(asked(of, SavingsPlan(commitment=0.5, discount=0.01), weight=1.0, tail=0.375), of)
+    assert found.cvar_usd_per_month == pytest.approx(730 * (8 + 0.5 * 4) / 1.5, rel=1e-2)
+    sure = study(asked(of, SavingsPlan(commitment=0.5, discount=0.01), weight=1.0, tail=0.1), of)
+    assert sure.cvar_usd_per_month == pytest.approx(730 * 8, rel=1e-2)
+
+
+def test_what_the_solver_prints_on_its_own_does_not_reach_stdout(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """HiGHS 1.12 prints a line of its own where it repairs a solution; it would end up before a JSON document."""
+
+    def loud(*args: Any, **options: Any) -> Any:
+        os.write(1, b"HighsMipSolverData::transformNewIntegerFeasibleSolution\n")
+        return milp(*args, **options)
+
+    monkeypatch.setattr(optimizer, "milp", loud)
+    of = demand([[3.0] * 48] * 4, 10.0)
+    best_mix(of, asked(of, reserved(2, 5.0)).options(), Aim())
+    assert capfd.readouterr().out == ""
 
 
 def test_a_budget_below_one_instance_is_why_nothing_is_bought() -> None:

@@ -84,6 +84,20 @@ def test_a_near_miss_has_the_cost_and_attainment_of_all_replications(tmp_path: P
 
 
 @pytest.mark.slow
+def test_plans_that_differ_in_prices_from_one_that_was_simulated_count(tmp_path: Path) -> None:
+    """The same fleet for less needs no simulation: it reaches more within the budget than a smaller one."""
+    base, _, plan = TINY.partition("  - name: scaled")[0].partition("plans:")
+    base = base.replace("rate: 1/s", "rate: 200/s").replace("ttft: 1s", "tpot: 20ms")
+    cheaper = "{buy: {offer: aws/g6.xlarge, price: $0.5/h}}"
+    vary = f"vary:\n  - {{path: scaling.replicas, values: [1, 2, 6]}}\n  - [{{}}, {cheaper}]\n"
+    file = scenario(tmp_path, text=f"{base}plans:{plan}{vary}")
+    out = ("--quiet", "--json", "--out", tmp_path / "out", "--jobs", 1)
+    found = call("optimize", file, *out, "--budget", 1200).document()
+    assert "replicas 2" in found["budget"]["most_attaining"]["name"]
+    assert "$0.5/h" in found["budget"]["most_attaining"]["name"]
+
+
+@pytest.mark.slow
 def test_the_command_and_python_know_it(tmp_path: Path) -> None:
     text = TINY.partition("  - name: scaled")[0] + "vary:\n  - {path: scaling.replicas, from: 1, to: 2}\n"
     file = scenario(tmp_path, text=text)

@@ -2,11 +2,16 @@
 
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from support.commands import call
+
+from simcost.studies.optimizing import mixes
+from simcost.studies.optimizing.mixes import MixSearch
 
 pytestmark = pytest.mark.slow
 
@@ -92,6 +97,16 @@ def test_fleets_stay_within_limits_and_cost_no_less(
 # Within limits of the supply ---------------------------------------------------------------------------------------
 
 
+def test_where_no_fleet_holds_the_mixes_that_were_tried_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "mixed.yaml"
+    file.write_text(SPACE, encoding="utf-8")
+    words = ("optimize", file, "--json", "--quiet", "--out", tmp_path / "out", "--mixes")
+    assert call(*words, "--quota", "l4=0", "--quota", "l40s=0").document()["best"] is None
+    found = call(*words, "--quota", "l4=1", "--quota", "l40s=0").document()
+    assert found["best"] is None
+    assert "fixed fleets that mix 2 kinds of replicas were simulated: by the bound of the fleet" in found["verdict"]
+
+
 def test_a_mix_within_limits_where_no_plan_of_one_kind_is(tmp_path: Path) -> None:
     file = tmp_path / "mixed.yaml"
     file.write_text(SCARCE, encoding="utf-8")
@@ -144,3 +159,31 @@ def test_the_answer_costs_what_all_fleets_within_limits_do_at_least(tmp_path: Pa
     assert not [row for row in every["excluded"] if "may take more" in row["reason"]]
     costs = [one["best"] and one["best"]["cost_usd"]["per_month"] for one in (mixed, every)]
     assert costs[0] == pytest.approx(costs[1])
+
+
+def test_a_fleet_that_holds_but_costs_too_much_cuts_off_no_smaller_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bound of a fleet leaves traffic out, and the first fleets are those of a larger demand."""
+    large, small = {("a", "fixed"): 2, ("b", "fixed"): 2}, {("a", "fixed"): 1, ("b", "fixed"): 2}
+    usd = {"a": 10.0, "b": 10.0}
+
+    def proposed(_shapes: object, scale: float, too_small: list[dict[tuple[str, str], int]]) -> tuple[Any, float]:
+        return (large, 40.0) if scale > 1 or small in too_small else (small, 30.0)
+
+    search = MixSearch.__new__(MixSearch)
+    for name, value in {
+        "_shapes": [1, 2],
+        "_small": [],
+        "_tried": 0,
+        "_bound": None,
+        "_demand": SimpleNamespace(span_h=730.0, rates=np.ones((1, 4))),
+        "_found": SimpleNamespace(limits=SimpleNamespace(over=lambda _: None), taken_by=lambda _: ()),
+    }.items():
+        setattr(search, name, value)
+    monkeypatch.setattr(mixes, "least_fleet", proposed)
+    monkeypatch.setattr(search, "_scaled", lambda scale: scale)
+    monkeypatch.setattr(search, "_aim", lambda: list(search._small))
+    monkeypatch.setattr(search, "_cost", lambda counts: sum(usd[kind] * n for (kind, _), n in counts.items()))
+    monkeypatch.setattr(search, "_plan", lambda counts: SimpleNamespace(plan=None, counts=counts))
+    outcome = search.run(42.0, lambda plan: search._cost(plan.counts) + 5.0)
+    assert outcome.best is not None
+    assert outcome.best.counts == small

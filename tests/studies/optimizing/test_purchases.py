@@ -92,6 +92,20 @@ def test_the_optimum_is_that_of_all_plans_with_all_amounts(
     assert answer["bound_usd_per_month"] <= answer["best"]["cost_usd"]["per_month"]
 
 
+def test_a_savings_plan_smaller_than_a_node_is_bought_where_it_saves(tmp_path: Path) -> None:
+    """$1/h of $1.30 that the node would draw under the plan: it covers so much of it, each hour."""
+    scenario = {**yaml.safe_load(SPACE), "horizon": "10min"}
+    scenario["vary"] = [scenario["vary"][0][1:], [{"scaling": {"kind": "fixed", "replicas": 1}}]]
+    file, options = tmp_path / "space.yaml", tmp_path / "options.yaml"
+    file.write_text(yaml.safe_dump(scenario), encoding="utf-8")
+    options.write_text(yaml.safe_dump({"commitments": [{**OPTIONS[2], "commitment": "$1/h"}]}), encoding="utf-8")
+    words = ("--options", options, "--json", "--quiet", "--jobs", 1, "--out", tmp_path / "out")
+    found = call("optimize", file, *words).document()
+    assert [one["commitment"] for one in found["commitments"]["bought"]] == [1.0]
+    saved = found["commitments"]["on_demand_usd_per_month"] - found["best"]["cost_usd"]["per_month"]
+    assert saved == pytest.approx((1 / 0.7 - 1) * 730)
+
+
 def test_the_plan_is_one_that_can_be_run_and_costs_what_is_said(
     asked: tuple[Path, Path], answer: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -187,3 +201,79 @@ def test_a_mixed_fleet_with_commitments_costs_what_is_said_when_it_is_run(tmp_pa
     file.write_text(yaml.safe_dump({**scenario, "plans": [plan]}), encoding="utf-8")
     [same] = call("run", file, "--seed", found["provenance"]["confirmation_seed"], *words).document()["plans"]
     assert same["cost_usd"]["per_month"] == pytest.approx(found["best"]["cost_usd"]["per_month"], rel=1e-12)
+
+
+def test_pools_of_a_mixed_fleet_buy_no_more_of_an_option_together_than_it_states(tmp_path: Path) -> None:
+    scenario = {
+        **yaml.safe_load(SPACE),
+        "horizon": "10min",
+        "workload": {"kind": "synthetic", "rate": "70/s", "lengths": {"prompt_median": 400, "output_median": 60}},
+        "slo": {"ttft": "1s", "tpot": "40ms", "attainment": "95%"},
+    }
+    scenario["vary"] = [scenario["vary"][0], {"path": "scaling.replicas", "values": [1, 2, 4]}]
+    file, options = tmp_path / "mixed.yaml", tmp_path / "options.yaml"
+    file.write_text(yaml.safe_dump(scenario), encoding="utf-8")
+    options.write_text(yaml.safe_dump({"commitments": [{**OPTIONS[2], "commitment": "$1.5/h"}]}), encoding="utf-8")
+    words = ("--json", "--quiet", "--jobs", 1, "--out", tmp_path / "out")
+    found = call("optimize", file, "--mixes", "--options", options, *words).document()
+    held = [one["commitment"] for one in found["commitments"]["bought"]]
+    assert len(found["best"]["plan"]["pools"]) == 2, "a mixed fleet is the cheapest here"
+    assert sum(held) == pytest.approx(1.5)
+    saved = found["commitments"]["on_demand_usd_per_month"] - found["best"]["cost_usd"]["per_month"]
+    assert saved == pytest.approx((1.5 / 0.7 - 1.5) * 730)
+
+
+APART: dict[str, Any] = {
+    "scenario": "apart",
+    "model": "llama-3.1-8b",
+    "horizon": "5min",
+    "seeds": 2,
+    "workload": {"kind": "synthetic", "rate": "4/s", "lengths": {"prompt_median": 900, "output_median": 120}},
+    "slo": {"ttft": "4s", "tpot": "60ms", "attainment": "80%"},
+    "vary": [{"path": "scaling.replicas", "values": [2]}],
+}
+DECODE: dict[str, Any] = {
+    "name": "apart",
+    "replica": {"accelerator": "l40s", "precision": "fp8"},
+    "buy": {"offer": "aws/g6e.xlarge"},
+    "scaling": {"kind": "fixed", "replicas": 2},
+}
+PREFILL: dict[str, Any] = {"scaling": {"kind": "fixed", "replicas": 2}, "link": {"bandwidth": "25GB/s"}}
+H100: dict[str, Any] = {
+    "replica": {"accelerator": "h100", "precision": "fp8"},
+    "scaling": {"kind": "fixed", "replicas": 1},
+    "buy": {"offer": "aws/p5.4xlarge"},
+}
+SPOT: dict[str, Any] = {"buy": {"kind": "spot", "offer": "aws/g6e.xlarge", "price": "$1/h"}}
+RESERVED: dict[str, Any] = {"kind": "reserved-instances", "region": "us-east-1", "count": 8, "discount": "40%"}
+
+
+@pytest.mark.parametrize(
+    ("prefill", "sku", "bought", "saved_usd_per_h"),
+    [
+        ({}, "g6e.xlarge", 4, 4 * 0.4 * 1.861),
+        (H100, "g6e.xlarge", 2, 2 * 0.4 * 1.861),
+        (H100, "p5.4xlarge", 1, 0.4 * 6.88),
+        (SPOT, "g6e.xlarge", 2, 2 * 0.4 * 1.861),
+    ],
+)
+def test_nodes_that_prefill_are_committed_with_those_that_decode(
+    tmp_path: Path, prefill: dict[str, Any], sku: str, bought: int, saved_usd_per_h: float
+) -> None:
+    plan = {**DECODE, "disaggregation": {**PREFILL, **prefill}}
+    file, options = tmp_path / "apart.yaml", tmp_path / "options.yaml"
+    file.write_text(yaml.safe_dump({**APART, "plans": [plan]}), encoding="utf-8")
+    options.write_text(yaml.safe_dump({"commitments": [{**RESERVED, "sku": sku}]}), encoding="utf-8")
+    words = ("--json", "--quiet", "--jobs", 1, "--out", tmp_path / "out")
+    found = call("optimize", file, "--options", options, *words).document()
+    assert [one["count"] for one in found["commitments"]["bought"]] == [bought]
+    assert found["commitments"]["of_no_plan"] == []
+    usd = found["best"]["cost_usd"]["per_month"]
+    saved = found["commitments"]["on_demand_usd_per_month"] - usd
+    assert saved == pytest.approx(saved_usd_per_h * 730, rel=1e-3)
+    ran = tmp_path / "same.yaml"
+    ran.write_text(
+        yaml.safe_dump({**{k: v for k, v in APART.items() if k != "vary"}, "plans": [found["best"]["plan"]]})
+    )
+    [same] = call("run", ran, "--seed", found["provenance"]["confirmation_seed"], *words).document()["plans"]
+    assert same["cost_usd"]["per_month"] == pytest.approx(usd, rel=1e-12)
