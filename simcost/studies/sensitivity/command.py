@@ -61,11 +61,13 @@ def add(verbs: Any) -> None:
 
 def ranged(text: str) -> "VariedRange":
     """PATH=LO..HI; numbers in the units of the resolved scenario, or per cent."""
-    from simcost.studies.sensitivity.states import VariedRange
+    from simcost.studies.sensitivity.states import IN_NUMBERS, VariedRange
 
     found = _RANGE.fullmatch(text)
     if found is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is not PATH=LO..HI, e.g. demand=0.8..1.5 or discount.aws/p5=0..40%")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not PATH=LO..HI, e.g. demand=0.8..1.5 or discount.aws/p5=0..40%; {IN_NUMBERS}"
+        )
     lo, hi = (float(end.rstrip("%")) / (100 if end.endswith("%") else 1) for end in found.group(2, 3))
     if not lo < hi:
         raise argparse.ArgumentTypeError(f"{text!r}: {found[2]} is not below {found[3]}; write the lower first")

@@ -25,6 +25,8 @@ from simcost.scenario.schema.loaded_scenario import AnyScenario
 
 NONE, NONE_GOOD = "no plan meets the SLO", "no plan that is good enough meets the SLO"
 """Answers where no plan is best: the second where the quality asked for excludes some."""
+IN_NUMBERS = "numbers as `scenario.yaml` of a results folder has them: seconds, bytes, shares, USD"
+"""The form of the ends of a range."""
 _VARYING = (Spot, Serverless, ManagedEndpoint)
 """Purchases whose cost depends on more than the time that nodes are there."""
 ROUNDING = 1e-9

@@ -25,7 +25,7 @@ from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.schema.loaded_scenario import AnyScenario
 from simcost.studies.sensitivity.answers import FlipPlace, PlanAnswers
 from simcost.studies.sensitivity.simulated import SensitivitySettings, ValueRuns
-from simcost.studies.sensitivity.states import VariedRange, worth
+from simcost.studies.sensitivity.states import IN_NUMBERS, VariedRange, worth
 from simcost.studies.sensitivity.two_way import pairs, two_way
 from simcost.studies.sensitivity.variance import check_count, shares_of_variance
 from simcost.units import format_usd, format_usd_range
@@ -105,7 +105,7 @@ def _bases(loaded: AnyScenario, ranges: Sequence[VariedRange]) -> dict[str, floa
         if not reason and varied.lo > varied.hi:
             reason = f"{varied.lo:g} is not below {varied.hi:g}; write the lower first"
         if not reason and (not varied.lo <= base <= varied.hi or varied.lo == varied.hi):
-            reason = f"does not hold the base {base:g}; widen it"
+            reason = f"does not hold the base {base:g}; widen it ({IN_NUMBERS})"
         if reason:
             raise InputError(f"--vary {varied.path}={varied.lo:g}..{varied.hi:g}: {reason}")
         for end in (varied.lo, varied.hi):
