@@ -5,12 +5,14 @@ there is not enough of something for all.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import fsum
 from pathlib import Path
 from typing import Any
 
+from simcost.billing.commitment.base import HourlyPrice
+from simcost.billing.commitment.offered import Offered
 from simcost.compare.verdict import kept_spot
 from simcost.rng import confirmation_seed
 from simcost.scenario.files.sharing import OF_A_PLAN
@@ -89,6 +91,7 @@ def _together(
         "gap": None if bound is None or usd <= 0 else 1 - bound / usd,
         "confidence": _confidence(each) if best else None,
         **({} if short is None else {"short": short}),
+        **({"commitments_over": _over(settings.offers, each)} if best and settings.offers else {}),
         **slower_steps(settings.step_factor),
         "simulated": sum(answer["simulated"] for answer in each.values()),
         "candidates": sum(answer["candidates"] for answer in each.values()),
@@ -107,6 +110,18 @@ def _together(
         "assumptions": assumptions_apart({name: answer["assumptions"] for name, answer in each.items()}),
         "provenance": first | of_all | {"service_seeds": seeds, "inputs": inputs},
     }
+
+
+def _over(offers: Sequence[Offered], each: Mapping[str, Document]) -> list[Document]:
+    """Options of which the services, each searched alone, commit to more together than may be bought."""
+    found = []
+    for offer in offers:
+        unit = "count" if isinstance(offer, HourlyPrice) else "commitment"
+        held = [one for answer in each.values() for one in answer["commitments"]["bought"] if one["name"] == offer.name]
+        taken, most = fsum(one.get(unit, 1) for one in held), getattr(offer, unit)
+        if taken > most * (1 + 1e-9):
+            found.append({"name": offer.name, "bought": taken, "offered": most})
+    return found
 
 
 def _confidence(each: Mapping[str, Document]) -> float | None:
@@ -165,9 +180,20 @@ def _verdict(document: Mapping[str, Any]) -> str:
     kept = listed([one["name"] for one in services if one["best"]["slo"].get("without_interruptions")])
     return (
         text
+        + "".join(_told_over(document.get("commitments_over", ())))
         + ("" if bound is None else f" No plan that may meet them costs less than {format_usd(bound)}.")
         + (f" {kept_spot(kept)}" if kept else "")
     )
+
+
+def _told_over(over: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """A sentence on options of which there is not enough for all services."""
+    if over:
+        each = listed([f"{one['bought']:,.4g} of {one['name']}, of which {one['offered']:,.4g} may be" for one in over])
+        yield (
+            f" Each service commits as if it were alone: together they have bought {each}, so that they cost more than "
+            "this."
+        )
 
 
 def _short(short: Mapping[str, Any]) -> Iterator[str]:

@@ -277,3 +277,25 @@ def test_nodes_that_prefill_are_committed_with_those_that_decode(
     )
     [same] = call("run", ran, "--seed", found["provenance"]["confirmation_seed"], *words).document()["plans"]
     assert same["cost_usd"]["per_month"] == pytest.approx(usd, rel=1e-12)
+
+
+def test_services_that_commit_to_more_together_than_may_be_bought_are_told(tmp_path: Path) -> None:
+    part = {"replica": {"accelerator": "l4"}, "buy": {"offer": "aws/g6.xlarge"}}
+    asked = {"kind": "synthetic", "rate": "1/s", "lengths": {"prompt_median": 100, "output_median": 20}}
+    service = {"model": "llama-3.2-1b", "workload": asked, "slo": {"ttft": "1s", "attainment": "90%"}}
+    scenario = {
+        "scenario": "two",
+        "horizon": "5min",
+        "seeds": 2,
+        "services": [{"name": name, **service} for name in ("a", "b")],
+        "plans": [{"name": "apart", "scaling": {"kind": "fixed", "replicas": 1}, "services": {"a": part, "b": part}}],
+        "vary": [{"path": "scaling.replicas", "values": [1, 2]}],
+    }
+    file, options = tmp_path / "two.yaml", tmp_path / "options.yaml"
+    file.write_text(yaml.safe_dump(scenario), encoding="utf-8")
+    words = ("optimize", file, "--options", options, "--json", "--quiet", "--jobs", 1, "--out", tmp_path / "out")
+    for count, over in ((1, [{"name": "r", "bought": 2, "offered": 1}]), (2, [])):
+        options.write_text(yaml.safe_dump({"commitments": [{**OPTIONS[0], "name": "r", "count": count}]}))
+        found = call(*words).document()
+        assert found["commitments_over"] == over
+        assert ("together they have bought 2 of r, of which 1 may be" in found["verdict"]) == bool(over)

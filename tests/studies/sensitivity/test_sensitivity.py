@@ -132,7 +132,10 @@ def test_it_is_shown_and_drawn(file: Path) -> None:
         ("demand=.9.9", "is not PATH=LO..HI"),
         ("slo.ttft=500ms..2s", "is not PATH=LO..HI, e.g. demand=0.8..1.5 or discount.aws/p5=0..40%; numbers as"),
         ("demand=1.5..2", "does not hold the base 1"),
-        ("horizon=5..15", "does not hold the base 600; widen it (numbers as `scenario.yaml` of a results folder has them"),
+        (
+            "horizon=5..15",
+            "does not hold the base 600; widen it (numbers as `scenario.yaml` of a results folder has them",
+        ),
         ("demand=2..0.5", "2 is not below 0.5"),
         ("demand=1..1", "1 is not below 1"),
         ("price.aws/none=1..2", "no plan buys the offer 'aws/none'; bought are aws/g6.xlarge, aws/g6e.xlarge"),
