@@ -120,7 +120,7 @@ class MixSearch:
             holds: simulates a plan; its cost a month where it holds on fresh seeds, else None.
         """
         best: Variation | None = None
-        proved = False
+        proved, holding = False, list[Counts]()
         for scale in (*SCALES, *[1.0] * TRIES) if len(self._shapes) > 1 else ():
             if self._tried >= TRIES:
                 break
@@ -132,15 +132,21 @@ class MixSearch:
                     break
             if found is None or self._cost(found[0]) >= most_usd or self._known(found[0]):
                 continue
+            if found[0] in holding:
+                if scale == 1.0:  # the cheapest by the bound for the demand as it is: no smaller fleet can hold
+                    self._small.append(found[0])
+                continue
             plan = self._plan(found[0])
             if plan is not None and self._found.limits.over(self._found.taken_by(plan.plan)):
                 continue  # its nodes are more than its replicas need, by the rules of their provisioning
             self._tried += 1
             usd = None if plan is None else holds(plan)
-            if usd is not None and usd < most_usd:
-                best, most_usd = plan, usd
-            elif usd is None or scale == 1.0:  # of the demand as it is, all smaller fleets are below the bound
+            if usd is None:
                 self._small.append(found[0])
+                continue
+            holding.append(found[0])
+            if usd < most_usd:
+                best, most_usd = plan, usd
         return MixOutcome(
             best=best,
             tried=self._tried,
