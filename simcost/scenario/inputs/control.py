@@ -34,6 +34,7 @@ from simcost.scenario.checks.routing_checks import (
 from simcost.scenario.inputs.closed_clients import ClosedClientDemand
 from simcost.scenario.inputs.file_hashes import hashes
 from simcost.scenario.inputs.forecast_demand import ForecastDemand
+from simcost.scenario.inputs.gateway_notes import gateway_notes
 from simcost.scenario.inputs.policy_notes import policy_notes
 from simcost.scenario.inputs.recorded_demand import RecordedDemand
 from simcost.scenario.schema.scaling import FollowForecast, FromManifest
@@ -116,7 +117,7 @@ def control_of(
     if scaling is None:
         raise InputError(f"plan {plan.name!r} has no scaling")
     scaling, differing_gpus = _of_replicas(scaling, plan, loaded)
-    notes += [*differing_gpus, *policy_notes(scaling, plan)]
+    notes += [*differing_gpus, *policy_notes(scaling, plan), *gateway_notes(plan, router, door)]
     starts_s, said = _clock(scaling, loaded, source)
     return Control(
         scaling=scaling,

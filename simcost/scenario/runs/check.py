@@ -8,6 +8,7 @@ from typing import Any
 
 from simcost.errors import FaultsError, TraceError
 from simcost.scenario.checks.load import load_with_services
+from simcost.scenario.inputs.gateway_notes import gateway_notes
 from simcost.scenario.inputs.other_calibrations import other_calibrations
 from simcost.scenario.inputs.shared_measurements import shared_measurements
 from simcost.scenario.inputs.tokens_in_batches import tokens_in_batches
@@ -16,6 +17,7 @@ from simcost.scenario.inputs.unmissable_targets import unmissable_targets
 from simcost.scenario.inputs.unusual_measurements import unusual_measurements
 from simcost.scenario.inputs.unusual_prices import paid_beyond_scaling, repeated_commitments, unusual_prices
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.scenario.schema.scaling import FromManifest
 from simcost.scenario.schema.scenario import Plan
 
 
@@ -63,8 +65,10 @@ def _unusual(loaded: LoadedScenario) -> Iterator[str]:
 
 
 def _of_plan(plan: Plan, loaded: LoadedScenario) -> Iterator[str]:
-    """Values of a plan, pool by pool."""
+    """Values of a plan, pool by pool, and limits of its gateway where no manifest may have others."""
     catalog = loaded.catalog
+    if not isinstance(plan.router, FromManifest) and not isinstance(plan.scaling, FromManifest):
+        yield from gateway_notes(plan, plan.router, plan.admission)
     for pool in plan.by_pool():
         served = loaded.scenario.model_of(pool)
         if served is not None:
