@@ -42,6 +42,10 @@ AFFINE = ("replicas: 1}", "replicas: 1}\n    router: {kind: endpoint-picker, sco
         ([HELD, ("BASE", "qwen3-8b")], "workload.adapters.base: is 'qwen3-8b', and plan "),
         ([HELD, ("slots: 2,", "slots: 2, cpu_slots: 1,")], "plans.0.replica.lora: cpu_slots (1) must be at least"),
         ([HELD, ("replicas: 1}", "replicas: 1}\n    prefix_cache: true")], "plans.0.prefix_cache: cannot be combined"),
+        (
+            [HELD, ("replicas: 1}", "replicas: 1}\n    batching: {window: 500ms}")],
+            "plans.0.batching.window: cannot be combined with adapters",
+        ),
         ([(ADAPTERS, ""), AFFINE], "plans.0.router.scorers.0.scorer: has no effect: requests ask for no adapters"),
     ],
 )

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from support.scenarios import write
 
-from simcost.scenario.checks.load import load
+from simcost.scenario.checks.load import load, load_with_services
 from simcost.scenario.runs.check import check
+from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.run import run
 
 ONE = "scaling: {kind: fixed, replicas: 1}\n"
@@ -53,3 +54,29 @@ def test_an_api_that_gets_nothing_is_told(admission: str, tmp_path: Path) -> Non
 def test_the_result_says_it_too(tmp_path: Path) -> None:
     document: Any = run(load(write(tmp_path, (ONE, ONE + "    admission: {max_queued: 3}\n"))), tmp_path / "out")
     assert any("nothing waits at the gateway" in line for line in document["assumptions"])
+
+
+def test_the_concurrency_of_a_knative_autoscaler_limits_its_replicas(tmp_path: Path) -> None:
+    """As `containerConcurrency` of a manifest does; it moved the target alone, and replicas took what came."""
+    scaling = "scaling: {kind: kpa, container_concurrency: 4, min: 1, max: 3}\n"
+    plan = settle(load(write(tmp_path, (ONE, scaling))), seed=None, seeds=1).plans[0]
+    assert (plan.pool.admission.max_ongoing, plan.pool.admission.max_queued_per_replica) == (4, 40)
+    assert "container_concurrency: admission: max_ongoing 4, max_queued_per_replica 40." in plan.notes
+
+
+def test_a_plan_may_limit_its_replicas_otherwise(tmp_path: Path) -> None:
+    scaling = "scaling: {kind: kpa, container_concurrency: 4, min: 1, max: 3}\n    admission: {max_ongoing: 6}\n"
+    plan = settle(load(write(tmp_path, (ONE, scaling))), seed=None, seeds=1).plans[0]
+    assert (plan.pool.admission.max_ongoing, plan.pool.admission.max_queued_per_replica) == (6, 40)
+
+
+def test_pools_of_other_limits_are_told(tmp_path: Path) -> None:
+    """There is one gateway, which has those of the first pool."""
+    pools = """pools:
+      - {name: base, scaling: {kind: kpa, container_concurrency: 4, min: 1, max: 3}}
+      - {name: peak, scaling: {kind: fixed, replicas: 1}}
+"""
+    loaded: Any = load_with_services(write(tmp_path, (ONE, pools)))
+    plan = settle(loaded, seed=None, seeds=1).plans[0]
+    assert plan.pool.admission.max_ongoing == 4
+    assert any(note.startswith("limits of the gateway are those of pool base, for peak too") for note in plan.notes)

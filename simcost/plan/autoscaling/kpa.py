@@ -28,6 +28,8 @@ from simcost.record import record
 from simcost.units import NS_PER_S, Count, PositiveSeconds, Seconds
 
 TICK_S = 2
+QUEUE_DEPTH = 10
+"""Requests that wait at a replica, per one that it takes (queue-proxy); one more is answered by 503."""
 
 
 @record
@@ -155,7 +157,8 @@ class Kpa(ReplicaBounds):
     utilization: Annotated[float, Gt(0), Le(1)] = 0.7
     """Share of the target that is aimed at."""
     container_concurrency: Count = 0
-    """Requests that a replica takes at a time; 0 = no limit."""
+    """Requests that a replica takes at a time, and ten times as many may wait for each ready one, where `admission` of
+    the plan says nothing else; 0 = no limit."""
     min: Count = 0
     """Fewest replicas."""
     max: Count = 0
@@ -310,3 +313,8 @@ class Kpa(ReplicaBounds):
         status = kpa_reconciler.reconciled(bounds, now_ns, want, excess, seen.ready, status)
         new: KpaState = {**state, "panic": panic, "status": status, "desired": desired, "excess": excess}
         return Decision(want if applied else seen.current, f"{reason}: {words}", new)
+
+
+def queue_limit(container_concurrency: int) -> int | None:
+    """Requests that may wait for each ready replica, of the number that it takes at a time; 0 = no limit."""
+    return QUEUE_DEPTH * container_concurrency or None

@@ -72,6 +72,8 @@ def _combined(node: YamlNode, plan: Plan, file: str) -> Iterator[Fault]:
         yield fault_at(batching.get("policy") or batching, _TOGETHER, file)
     if plan.batching.prefill == "whole" and batching is not None:
         yield fault_at(batching.get("prefill") or batching, _TOGETHER, file)
+    if plan.batching.window and batching is not None:
+        yield fault_at(batching.get("window") or batching, _TOGETHER, file)
     if plan.replica is not None and plan.replica.speculation is not None and replica is not None:
         yield fault_at(replica.get("speculation") or replica, _TOGETHER, file)
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from simcost.errors import Fault, InputError
 from simcost.plan import Admission
+from simcost.plan.autoscaling import Kpa
+from simcost.plan.autoscaling.kpa import queue_limit
 from simcost.plan.routing import EndpointPicker, Router
 from simcost.plan.routing.routers import RayPowerOfTwo
 from simcost.plan.routing.scorers import PrefixCache, Scorer
@@ -136,18 +138,25 @@ def unrouted(manifest: Manifest, block_tokens: int | None) -> str | None:
 
 
 def door_of(plan: Plan, manifests: Sequence[Manifest]) -> tuple[Admission, list[str]]:
-    """The limits of a plan, with those of its manifests where it says nothing itself; and what came from where."""
+    """The limits of a plan, with those of its autoscaler and its manifests where it says nothing itself; and what came
+    from where.
+    """
     found, said, usual = plan.admission, [], Admission()
-    for manifest in manifests:
+    limits = [(Path(manifest.file).name, manifest.admission) for manifest in manifests]
+    if isinstance(plan.scaling, Kpa) and (most := plan.scaling.container_concurrency):
+        limits.append(
+            ("container_concurrency", Admission(max_ongoing=most, max_queued_per_replica=queue_limit(most)))
+        )
+    for source, admission in limits:
         taken = {}
         for field in fields(Admission):
-            theirs = getattr(manifest.admission, field.name)
+            theirs = getattr(admission, field.name)
             if theirs != getattr(usual, field.name) and getattr(found, field.name) == getattr(usual, field.name):
                 taken[field.name] = theirs
         found = replace(found, **taken)
         if taken:
             words = ", ".join(f"{name} {_shown(value)}" for name, value in taken.items())
-            said.append(f"{Path(manifest.file).name}: admission: {words}.")
+            said.append(f"{source}: admission: {words}.")
     return found, said
 
 

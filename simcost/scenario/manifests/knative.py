@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from simcost.plan import Admission
 from simcost.plan.autoscaling import Kpa
+from simcost.plan.autoscaling.kpa import queue_limit
 from simcost.scenario.manifests.fields import Fields
 
 GROUP = "autoscaling.knative.dev/"
 _DEADLINE = "serving.knative.dev/progress-deadline"
-QUEUE_DEPTH = 10
-"""Requests that wait at a replica, per one that it takes (queue-proxy); one more is answered by 503."""
 TIMEOUT_S = 300.0
 """`timeoutSeconds`, unless the revision says otherwise."""
 _OLD = {
@@ -43,7 +42,7 @@ def read_knative(root: Fields, kind: str) -> tuple[Kpa | None, Admission]:
     policy = _policy(notes, limit) if notes is not None else Kpa(container_concurrency=limit or 0)
     door = Admission(
         max_ongoing=limit or None,
-        max_queued_per_replica=QUEUE_DEPTH * limit if limit else None,
+        max_queued_per_replica=queue_limit(limit or 0),
         timeout=timeout_s or TIMEOUT_S,
     )
     return policy, door

@@ -8,6 +8,7 @@ from typing import Any
 
 from simcost.errors import FaultsError, TraceError
 from simcost.scenario.checks.load import load_with_services
+from simcost.scenario.checks.routing_checks import door_of
 from simcost.scenario.inputs.gateway_notes import gateway_notes
 from simcost.scenario.inputs.other_calibrations import other_calibrations
 from simcost.scenario.inputs.shared_measurements import shared_measurements
@@ -68,7 +69,7 @@ def _of_plan(plan: Plan, loaded: LoadedScenario) -> Iterator[str]:
     """Values of a plan, pool by pool, and limits of its gateway where no manifest may have others."""
     catalog = loaded.catalog
     if not isinstance(plan.router, FromManifest) and not isinstance(plan.scaling, FromManifest):
-        yield from gateway_notes(plan, plan.router, plan.admission)
+        yield from gateway_notes(plan, plan.router, door_of(plan, ())[0])
     for pool in plan.by_pool():
         served = loaded.scenario.model_of(pool)
         if served is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import exp
@@ -278,7 +279,17 @@ def _resolved_pools(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
         _named(_resolved_pool(alone, question), pool) for alone, pool in zip(plan.by_pool(), plan.pools, strict=True)
     )
     inputs = {name: digest for pool in (first, *others) for name, digest in pool.inputs.items()}
-    return replace(first, plan=plan, other_pools=tuple(others), inputs=inputs)
+    notes = (*first.notes, *_limits_of_first(first.pool, [other.pool for other in others]))
+    return replace(first, plan=plan, other_pools=tuple(others), inputs=inputs, notes=notes)
+
+
+def _limits_of_first(first: Pool, others: Sequence[Pool]) -> Iterator[str]:
+    """Pools whose autoscalers or manifests state other limits than the first one: there is one gateway."""
+    if unlike := [other.name for other in others if other.admission != first.admission]:
+        yield (
+            f"limits of the gateway are those of pool {first.name}, for {', '.join(unlike)} too, whose own differ: there "
+            "is one gateway; write them as `admission` of the plan."
+        )
 
 
 def _named(plan: ResolvedPlan, pool: ServedPool) -> ResolvedPlan:
