@@ -39,6 +39,14 @@ DRAFTS = "speculation: {drafter: ngram, tokens: 2, acceptance: 0.2}"
             "18:26: plans.0.admission.timeout: cannot be combined with disaggregation; remove admission.timeout",
         ),
         (
+            [("5GB/s}", "5GB/s}\n    admission: {in_flight: lose}")],
+            "18:28: plans.0.admission.in_flight: cannot be combined with disaggregation; remove admission.in_flight",
+        ),
+        (
+            [("scaling: {kind: fixed, replicas: 1}", "scaling: {kind: kpa, container_concurrency: 4}")],
+            "14:49: plans.0.scaling.container_concurrency: cannot be combined with disaggregation; remove",
+        ),
+        (
             [("5GB/s}", "5GB/s}\n    retries: {attempts: 2}")],
             "18:14: plans.0.retries: cannot be combined with disaggregation",
         ),

@@ -24,7 +24,17 @@ _OF_DECODE = {
     "output_tokens_per_s": "write prompt_tokens_per_s",
 }
 """Signals that prefill replicas have not, and what to write."""
-_ADMISSION = ("timeout", "max_ongoing", "max_queued_per_replica", "max_wait", "saturation")
+_ADMISSION = (
+    "timeout",
+    "max_ongoing",
+    "max_queued_per_replica",
+    "max_wait",
+    "saturation",
+    "in_flight",
+    "max_retries",
+)
+_OF_EITHER = (("replica", ("speculation",)), ("scaling", ("container_concurrency",)))
+"""Keys that neither side may have."""
 
 
 def link_faults(root: YamlNode, file: str) -> Iterator[Fault]:
@@ -46,8 +56,8 @@ def combination_faults(root: YamlNode, node: YamlNode, plan: Plan | None, file: 
             yield _refused(apart, "a closed workload; write one of kind synthetic or trace", file)
     places = [(node.get(name), name) for name in ("retries", "interruptions", "or_buy", "pools", "overflow")]
     parents = ((node, "admission", _ADMISSION), (node, "drain", ("grace",)))
-    speculating = ((one, "replica", ("speculation",)) for one in (node, apart))
-    for owner, parent, names in (*parents, *speculating):
+    of_either = ((side, parent, names) for side in (node, apart) for parent, names in _OF_EITHER)
+    for owner, parent, names in (*parents, *of_either):
         part = owner.get(parent)
         places += [(part.get(name), f"{parent}.{name}") for name in names] if part is not None else []
     for place, name in places:
