@@ -80,3 +80,18 @@ def test_pools_of_other_limits_are_told(tmp_path: Path) -> None:
     plan = settle(loaded, seed=None, seeds=1).plans[0]
     assert plan.pool.admission.max_ongoing == 4
     assert any(note.startswith("limits of the gateway are those of pool base, for peak too") for note in plan.notes)
+
+
+@pytest.mark.parametrize(("overhead", "told"), [("", True), (", first_token_overhead: 60ms", False)])
+def test_the_network_between_pools_in_several_regions_is_told(overhead: str, told: bool, tmp_path: Path) -> None:
+    pools = f"""pools:
+      - {{name: near, scaling: {{kind: fixed, replicas: 1}}}}
+      - name: far
+        scaling: {{kind: fixed, replicas: 1}}
+        replica: {{accelerator: l4{overhead}}}
+        buy: {{offer: gcp/g2-standard-8, region: us-central1}}
+"""
+    loaded: Any = load_with_services(write(tmp_path, (ONE, pools)))
+    plan = settle(loaded, seed=None, seeds=1).plans[0]
+    said = [note for note in plan.notes if note.startswith("Its pools are in aws us-east-1 and gcp us-central1")]
+    assert bool(said) is told

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import exp
@@ -36,6 +35,7 @@ from simcost.scenario.inputs.forecast_demand import ForecastDemand
 from simcost.scenario.inputs.job_demand import JobTrace
 from simcost.scenario.inputs.other_calibrations import other_calibrations
 from simcost.scenario.inputs.owned_nodes import owned_notes, within_owned
+from simcost.scenario.inputs.pool_notes import pool_notes
 from simcost.scenario.inputs.recorded_demand import RecordedDemand
 from simcost.scenario.inputs.unusual_measurements import unusual_measurements
 from simcost.scenario.inputs.unusual_prices import paid_beyond_scaling, repeated_commitments, unusual_prices
@@ -279,17 +279,8 @@ def _resolved_pools(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
         _named(_resolved_pool(alone, question), pool) for alone, pool in zip(plan.by_pool(), plan.pools, strict=True)
     )
     inputs = {name: digest for pool in (first, *others) for name, digest in pool.inputs.items()}
-    notes = (*first.notes, *_limits_of_first(first.pool, [other.pool for other in others]))
+    notes = (*first.notes, *pool_notes(plan, [pool.pool for pool in (first, *others)], question.loaded.catalog))
     return replace(first, plan=plan, other_pools=tuple(others), inputs=inputs, notes=notes)
-
-
-def _limits_of_first(first: Pool, others: Sequence[Pool]) -> Iterator[str]:
-    """Pools whose autoscalers or manifests state other limits than the first one: there is one gateway."""
-    if unlike := [other.name for other in others if other.admission != first.admission]:
-        yield (
-            f"limits of the gateway are those of pool {first.name}, for {', '.join(unlike)} too, whose own differ: there "
-            "is one gateway; write them as `admission` of the plan."
-        )
 
 
 def _named(plan: ResolvedPlan, pool: ServedPool) -> ResolvedPlan:
