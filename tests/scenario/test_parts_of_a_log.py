@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 from support.commands import TINY, trace
-from support.scenarios import write
+from support.scenarios import SERVICES, write
 
-from simcost.scenario.checks.load import load
+from simcost.scenario.checks.load import load, load_with_services
 from simcost.scenario.inputs.recorded_demand import RecordedDemand
+from simcost.scenario.runs.run import run
 
 HEAD = "arrival,prompt_tokens,output_tokens\n"
 
@@ -22,3 +23,16 @@ def test_a_part_that_began_later_is_told(tmp_path: Path, second: str, told: str 
     loaded = load(write(tmp_path, text=f"{head}workload:{streams}\n{rest.partition(chr(10))[2]}"))
     found = [text for text in RecordedDemand.of(loaded, 1).caveats(2) if "when they were recorded" in text]
     assert [f"b.parquet began {told} after a.parquet" in text for text in found] == ([] if told is None else [True])
+
+
+def test_parts_that_are_services_are_told_too(tmp_path: Path) -> None:
+    trace(tmp_path, f"{HEAD}2026-03-02T08:00:00Z,100,10\n2026-03-02T08:20:00Z,100,10\n", "a")
+    trace(tmp_path, f"{HEAD}2026-03-02T08:05:00Z,100,10\n2026-03-02T08:25:00Z,100,10\n", "b")
+    workloads = [line for line in SERVICES.splitlines() if "workload:" in line]
+    changes = [(line, f"    workload: {{kind: trace, path: {name}.parquet}}") for line, name in zip(workloads, "ab")]
+    loaded = load_with_services(write(tmp_path, *changes, text=SERVICES))
+    found = [text for text in run(loaded, tmp_path / "out")["assumptions"] if "when they were recorded" in text]
+    assert found == [
+        "b.parquet began 5 min after a.parquet when they were recorded; here both begin at 0, and its requests come so "
+        "much too early."
+    ]

@@ -14,6 +14,7 @@ from simcost.scenario.checks.prefix_cache_checks import reads_prefixes
 from simcost.scenario.checks.routing_checks import may_read_prefixes, prefix_block_tokens
 from simcost.scenario.inputs.file_hashes import hashed, hashes
 from simcost.scenario.inputs.trace_models import other_models, unused_adapters
+from simcost.scenario.inputs.trace_starts import shifted_starts
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Scenario
 from simcost.tables.paths import inside
@@ -89,7 +90,7 @@ class RecordedDemand:
 
     def caveats(self, replications: int) -> list[str]:
         """Caveats on the requests of the result."""
-        told = (*self._lengths(), *self._shifted(), *self._hours(), *self._nothing_random(replications))
+        told = (*self._lengths(), *shifted_starts(self.workloads, self.folder), *self._hours(), *self._nothing_random(replications))
         return [*self.label_notes, *told]
 
     def _expected(self, workload: Workload) -> float:
@@ -130,26 +131,6 @@ class RecordedDemand:
             return []
         said = "Requests take the start of the run as midnight (`daily`), and calendars of autoscalers take it as"
         return [f"{said} `starts`, {self.starts}."]
-
-    def _shifted(self) -> list[str]:
-        """Traces that were recorded at the same time and began one after the other, as the parts of one log by tenant:
-        here all begin at once.
-        """
-        from simcost.trace.requests.store import open_trace
-
-        paths = dict.fromkeys(one.path for one in self.workloads if isinstance(one, RecordedWorkload))
-        infos = {path: open_trace(inside(self.folder, path)) for path in paths}
-        dated = {path: datetime.fromisoformat(info.start_utc) for path, info in infos.items() if info.start_utc}
-        if not dated:
-            return []
-        first = min(dated, key=lambda path: dated[path])
-        later_s = {path: (start - dated[first]).total_seconds() for path, start in dated.items()}
-        return [
-            f"{path} began {format_seconds(late_s)} after {first} when they were recorded; here both begin at 0, "
-            "and its requests come so much too early."
-            for path, late_s in later_s.items()
-            if 1.0 <= late_s < infos[first].span_s
-        ]
 
     def _nothing_random(self, replications: int) -> list[str]:
         recorded = all(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from simcost.scenario.files.sharing import KEY, OF_A_PLAN, OF_JOBS, OF_NODES, SHARING, STARTUP_OF_NODES
+from simcost.scenario.inputs.trace_starts import shifted_starts
 from simcost.scenario.runs.provenance import as_it_was_run, assumptions, input_files, provenance, without_shared
 from simcost.scenario.runs.resolve_services import ResolvedServices
 
@@ -39,6 +40,9 @@ def assumptions_of_services(services: ResolvedServices) -> list[str]:
     lines = [text if len(names) == every else f"{', '.join(names)}: {text}" for text, names in sentences.items()]
     if len(services.demands) > 1:
         lines.append("Futures of different services are independent of each other.")
+    folder = services.loaded.first.folder
+    streams = [one for question in services.questions.values() for one in question.loaded.scenario.workload]
+    lines += [text for text in shifted_starts(streams, folder) if text not in sentences]
     return [
         *lines,
         *_assumptions_of_forwarding(services),
