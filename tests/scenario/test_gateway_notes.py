@@ -24,7 +24,7 @@ def notes(folder: Path, *lines: str) -> list[str]:
 @pytest.mark.parametrize("limit", ["max_queued: 3", "max_queued_per_replica: 1", "max_wait: 500ms"])
 def test_a_limit_of_a_queue_that_never_forms_is_told(limit: str, tmp_path: Path) -> None:
     (note,) = notes(tmp_path, f"    admission: {{{limit}}}\n")
-    name = limit.split(":")[0]
+    name = limit.partition(":")[0]
     assert note.startswith(f"one: admission: {name}: while a replica is ready nothing waits at the gateway")
     assert "write max_ongoing" in note
 

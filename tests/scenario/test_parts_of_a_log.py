@@ -29,10 +29,9 @@ def test_parts_that_are_services_are_told_too(tmp_path: Path) -> None:
     trace(tmp_path, f"{HEAD}2026-03-02T08:00:00Z,100,10\n2026-03-02T08:20:00Z,100,10\n", "a")
     trace(tmp_path, f"{HEAD}2026-03-02T08:05:00Z,100,10\n2026-03-02T08:25:00Z,100,10\n", "b")
     workloads = [line for line in SERVICES.splitlines() if "workload:" in line]
-    changes = [(line, f"    workload: {{kind: trace, path: {name}.parquet}}") for line, name in zip(workloads, "ab")]
+    paths = (f"    workload: {{kind: trace, path: {name}.parquet}}" for name in "ab")
+    changes = list(zip(workloads, paths, strict=True))
     loaded = load_with_services(write(tmp_path, *changes, text=SERVICES))
     found = [text for text in run(loaded, tmp_path / "out")["assumptions"] if "when they were recorded" in text]
-    assert found == [
-        "b.parquet began 5 min after a.parquet when they were recorded; here both begin at 0, and its requests come so "
-        "much too early."
-    ]
+    told = "b.parquet began 5 min after a.parquet when they were recorded; here both begin at 0, and its requests come"
+    assert found == [f"{told} so much too early."]

@@ -144,9 +144,7 @@ def door_of(plan: Plan, manifests: Sequence[Manifest]) -> tuple[Admission, list[
     found, said, usual = plan.admission, [], Admission()
     limits = [(Path(manifest.file).name, manifest.admission) for manifest in manifests]
     if isinstance(plan.scaling, Kpa) and (most := plan.scaling.container_concurrency):
-        limits.append(
-            ("container_concurrency", Admission(max_ongoing=most, max_queued_per_replica=queue_limit(most)))
-        )
+        limits.append(("container_concurrency", Admission(max_ongoing=most, max_queued_per_replica=queue_limit(most))))
     for source, admission in limits:
         taken = {}
         for field in fields(Admission):

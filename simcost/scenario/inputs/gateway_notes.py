@@ -1,4 +1,4 @@
-"""Notes on limits of a gateway that turn nothing away, and on what answers or repeats the requests turned away there."""
+"""Notes on limits of a gateway that turn nothing away, and on an API that answers what is turned away there."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def gateway_notes(plan: Plan, router: Router, admission: Admission) -> Iterator[
     queues = _queues(router, admission)
     if limits and not queues:
         yield (
-            f"admission: {' and '.join(limits)}: while a replica is ready nothing waits at the gateway, and the engines "
-            "queue without limit; write max_ongoing, the requests that a replica has at a time."
+            f"admission: {' and '.join(limits)}: while a replica is ready nothing waits at the gateway, and the "
+            "engines queue without limit; write max_ongoing, the requests that a replica has at a time."
         )
     saturation = admission.saturation
     rejects = (queues and bool(limits)) or (saturation is not None and saturation.then in ("shed", "reject"))

@@ -18,8 +18,8 @@ def pool_notes(plan: Plan, pools: Sequence[Pool], catalog: Catalog) -> Iterator[
     first, *others = pools
     if unlike := [other.name for other in others if other.admission != first.admission]:
         yield (
-            f"limits of the gateway are those of pool {first.name}, for {', '.join(unlike)} too, whose own differ: there "
-            "is one gateway; write them as `admission` of the plan."
+            f"limits of the gateway are those of pool {first.name}, for {', '.join(unlike)} too, whose own differ: "
+            "there is one gateway; write them as `admission` of the plan."
         )
     places = {
         f"{offer.provider} {offer.region}"
@@ -29,6 +29,6 @@ def pool_notes(plan: Plan, pools: Sequence[Pool], catalog: Catalog) -> Iterator[
     }
     if len(places) > 1 and len({pool.first_token_overhead_s for pool in pools}) == 1:
         yield (
-            f"Its pools are in {' and '.join(sorted(places))}: the network between them takes no time and costs nothing "
-            "here; write its time as `first_token_overhead` of the replicas that are farther from the gateway."
+            f"Its pools are in {' and '.join(sorted(places))}: the network between them takes no time and costs "
+            "nothing here; write its time as `first_token_overhead` of the replicas that are farther from the gateway."
         )

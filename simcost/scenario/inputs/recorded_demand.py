@@ -90,8 +90,14 @@ class RecordedDemand:
 
     def caveats(self, replications: int) -> list[str]:
         """Caveats on the requests of the result."""
-        told = (*self._lengths(), *shifted_starts(self.workloads, self.folder), *self._hours(), *self._nothing_random(replications))
-        return [*self.label_notes, *told]
+        shifted = shifted_starts(self.workloads, self.folder)
+        return [
+            *self.label_notes,
+            *self._lengths(),
+            *shifted,
+            *self._hours(),
+            *self._nothing_random(replications),
+        ]
 
     def _expected(self, workload: Workload) -> float:
         from simcost.trace.requests.store import open_trace
