@@ -41,7 +41,7 @@ def assumptions_of_services(services: ResolvedServices) -> list[str]:
     if len(services.demands) > 1:
         lines.append("Futures of different services are independent of each other.")
     folder = services.loaded.first.folder
-    streams = [one for question in services.questions.values() for one in question.loaded.scenario.workload]
+    streams = [one for question in services.questions.values() for one in question.loaded.scenario.open_workloads()]
     lines += [text for text in shifted_starts(streams, folder) if text not in sentences]
     return [
         *lines,
