@@ -17,6 +17,7 @@ from simcost.scenario.inputs.trace_models import other_models, unused_adapters
 from simcost.scenario.inputs.unmissable_targets import unmissable_targets
 from simcost.scenario.inputs.unusual_measurements import unusual_measurements
 from simcost.scenario.inputs.unusual_prices import paid_beyond_scaling, repeated_commitments, unusual_prices
+from simcost.scenario.inputs.unusual_units import unusual_units
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scaling import FromManifest
 from simcost.scenario.schema.scenario import Plan
@@ -75,6 +76,7 @@ def _of_plan(plan: Plan, loaded: LoadedScenario) -> Iterator[str]:
         if served is not None:
             yield from unusual_measurements(pool, catalog.model(served), catalog)
             yield from other_calibrations(pool, catalog.model(served), loaded)
+        yield from unusual_units(pool)
         yield from unusual_prices(pool, catalog)
         yield from repeated_commitments(pool)
         yield from paid_beyond_scaling(pool)

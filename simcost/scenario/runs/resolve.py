@@ -39,6 +39,7 @@ from simcost.scenario.inputs.pool_notes import pool_notes
 from simcost.scenario.inputs.recorded_demand import RecordedDemand
 from simcost.scenario.inputs.unusual_measurements import unusual_measurements
 from simcost.scenario.inputs.unusual_prices import paid_beyond_scaling, repeated_commitments, unusual_prices
+from simcost.scenario.inputs.unusual_units import unusual_units
 from simcost.scenario.runs.placed_replica import PlacedReplica, placed_replica
 from simcost.scenario.schema.jobs import OnShared
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
@@ -331,6 +332,7 @@ def _resolved_pool(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
             *cache_notes(plan, window_layers=model.window_layers + model.linear_layers),
             *unusual_measurements(plan, model, catalog),
             *other_calibrations(plan, model, question.loaded),
+            *unusual_units(plan),
             *unusual_prices(plan, catalog),
             *repeated_commitments(plan),
             *paid_beyond_scaling(plan),

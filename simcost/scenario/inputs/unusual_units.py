@@ -1,0 +1,78 @@
+"""Rates, sizes and times of a plan that are most likely in another unit: a number without one is in bytes or seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from simcost.plan.serving import PrefixCaching
+from simcost.scenario.schema.scenario import Plan
+from simcost.units import format_seconds
+
+LEAST_BYTES = 1e6
+"""Per second, or in all: slower links and smaller images, tiers and overheads are not in use."""
+_LONGEST_S = {
+    "replica.first_token_overhead": 10.0,
+    "overflow.ttft": 120.0,
+    "overflow.tpot": 2.0,
+    "disaggregation.link.base": 2.0,
+    "prefix_cache.tiers.latency": 2.0,
+}
+"""Times above which milliseconds were meant."""
+
+
+def unusual_units(plan: Plan) -> list[str]:
+    """A sentence for each value that is in another unit than its number says."""
+    return [
+        *(
+            f"{path} is {value:g} bytes a second: a number without a unit is in bytes; write its unit, as 2GB/s."
+            for path, value in _rates(plan)
+            if value is not None and value < LEAST_BYTES
+        ),
+        *(
+            f"{path} is {value:g} bytes: a number without a unit is in bytes; write its unit, as 5GB."
+            for path, value in _sizes(plan)
+            if value and value < LEAST_BYTES
+        ),
+        *(
+            f"{path} is {format_seconds(value)}: a number without a unit is in seconds; write its unit, as {value:g}ms."
+            for path, value in _times_s(plan)
+            if value > _LONGEST_S[path]
+        ),
+    ]
+
+
+def _rates(plan: Plan) -> Iterator[tuple[str, float | None]]:
+    """Bytes per second."""
+    for name in ("weights", "network", "storage", "reload"):
+        yield f"startup.{name}", getattr(plan.startup, name)
+    if plan.disaggregation is not None:
+        yield "disaggregation.link.bandwidth", plan.disaggregation.link.bandwidth
+    if isinstance(plan.prefix_cache, PrefixCaching):
+        for tier in plan.prefix_cache.tiers:
+            yield "prefix_cache.tiers.bandwidth", tier.bandwidth
+    lora = plan.replica.lora if plan.replica is not None else None
+    if lora is not None and lora.load is not None:
+        yield from (("replica.lora.load.disk", lora.load.disk), ("replica.lora.load.link", lora.load.link))
+
+
+def _sizes(plan: Plan) -> Iterator[tuple[str, float | None]]:
+    """Bytes."""
+    yield "startup.image_size", plan.startup.image_size
+    if isinstance(plan.prefix_cache, PrefixCaching):
+        for tier in plan.prefix_cache.tiers:
+            yield "prefix_cache.tiers.size", tier.size
+    if plan.replica is not None:
+        yield "replica.overhead", plan.replica.overhead
+
+
+def _times_s(plan: Plan) -> Iterator[tuple[str, float]]:
+    """Seconds of latencies that are mostly written in milliseconds."""
+    if plan.replica is not None:
+        yield "replica.first_token_overhead", plan.replica.first_token_overhead
+    if plan.overflow is not None:
+        yield from (("overflow.ttft", plan.overflow.ttft), ("overflow.tpot", plan.overflow.tpot))
+    if plan.disaggregation is not None:
+        yield "disaggregation.link.base", plan.disaggregation.link.base
+    if isinstance(plan.prefix_cache, PrefixCaching):
+        for tier in plan.prefix_cache.tiers:
+            yield "prefix_cache.tiers.latency", tier.latency
