@@ -1,4 +1,4 @@
-"""Rates, sizes and times of a plan that are most likely in another unit: without one a number is in bytes or seconds."""
+"""Rates, sizes and times of a plan that are most likely in another unit: without one they are bytes or seconds."""
 
 from __future__ import annotations
 
