@@ -206,11 +206,8 @@ class Owned:
 
     def without_price(self, *, disks: bool, traffic: bool) -> tuple[str, ...]:
         """A note on the disks and the traffic of the nodes, where they are used and have no price."""
-        used = {"storage": disks, "egress": traffic}
-        free = [f"`{name}`" for name, is_used in used.items() if is_used and not getattr(self, name)]
-        if not free:
-            return ()
-        return (f"owned nodes: no price of {' and '.join(free)} is given, so that their cost is taken to be in this",)
+        free = free_of_charge(self.storage, self.egress, disks=disks, traffic=traffic)
+        return (f"owned nodes: no price of {free} is given, so that their cost is taken to be in this",) if free else ()
 
     def energy(self, usage: "LedgerUsage") -> "EnergyReport":
         """Energy of all nodes that are owned, used or not, at the average power that prices them.
@@ -296,3 +293,9 @@ class Owned:
             return (self.capex - self.residual) / years
         repaid = -expm1(-years * log1p(rate))  # 1 - (1 + w)^-y, exact for small w
         return (self.capex - self.residual * (1 - repaid)) * rate / repaid
+
+
+def free_of_charge(storage_usd: float, egress_usd: float, *, disks: bool, traffic: bool) -> str:
+    """Names of the prices that are 0 of what is used; empty where there are none."""
+    prices = {"`storage`": (storage_usd, disks), "`egress`": (egress_usd, traffic)}
+    return " and ".join(name for name, (usd, is_used) in prices.items() if is_used and not usd)

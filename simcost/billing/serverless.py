@@ -1,6 +1,7 @@
 """Capacity that a provider starts and stops: workers by the second, and endpoints by the instance-hour."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge, Gt, Le
@@ -50,6 +51,7 @@ class Serverless:
         from simcost.billing.commitment import TakeOrPay
         from simcost.billing.instances import Instances, instances_bill
         from simcost.billing.metering import Line
+        from simcost.billing.owned import free_of_charge
         from simcost.catalog.facts import BillingRule
 
         line = Line(
@@ -84,11 +86,16 @@ class Serverless:
             if self.always_on
             else []
         )
-        return instances_bill(
+        costs = instances_bill(
             [Instances(usage=usage, line=line, rule=rule, storage_usd=self.storage, egress_usd=self.egress)],
             catalog,
             commitments=held,
         )
+        free = free_of_charge(self.storage, self.egress, disks=usage.disk_gb_per_node > 0, traffic=usage.gb_out > 0)
+        told = (
+            f"serverless workers: no price of {free} is given, so that their cost is taken to be in that of the workers"
+        )
+        return replace(costs, notes=(*costs.notes, told)) if free else costs
 
     def usd(self, runs_s: "Seconds", horizon_s: float) -> float:
         """Cost of workers, USD.

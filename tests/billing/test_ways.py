@@ -77,6 +77,14 @@ def test_serverless_workers_and_those_that_are_always_on() -> None:
     assert bill(TWO, mixed, Book()).total_usd == pytest.approx(10 * 3.0 + 3 * 4.0)
 
 
+def test_what_serverless_workers_have_no_price_of_is_told() -> None:
+    """As of owned nodes: disks and traffic were free without a word."""
+    used = replace(TWO, gb_out=5.0)
+    (note,) = bill(used, Serverless(price=4.0, storage=0.1), Book()).notes
+    assert note.startswith("serverless workers: no price of `egress` is given, so that their cost is taken to be in")
+    assert bill(used, Serverless(price=4.0, storage=0.1, egress=0.1), Book()).notes == ()
+
+
 def test_an_endpoint_exists_even_while_nothing_runs() -> None:
     kept = ManagedEndpoint(offer="acme/big", premium=0.25, instances=2)
     assert bill(TWO, kept, Book(price=4.0)).total_usd == pytest.approx(20 * 5.0)

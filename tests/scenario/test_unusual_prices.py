@@ -87,6 +87,13 @@ def test_what_is_paid_all_the_time_and_stopped_by_the_scaling_is_told(
     assert all(f"write {told} or more" in note for note in notes)
 
 
+def test_a_premium_that_a_price_has_in_it_is_told(tmp_path: Path) -> None:
+    file = scenario(tmp_path, "")
+    text = file.read_text(encoding="utf-8").replace("offer: aws/p5.48xlarge, ", f"{ENDPOINT}, price: $50/h")
+    file.write_text(text, encoding="utf-8")
+    assert ["`premium` is not used" in note for note in check(file)["notes"]] == [True]
+
+
 @pytest.mark.parametrize(
     ("column", "value", "example"),
     [
@@ -119,7 +126,7 @@ def test_a_device_in_gigabytes_or_teraflops_is_refused(tmp_path: Path, column: s
 )
 def test_an_overflow_to_an_api_that_ends_is_told(tmp_path: Path, api: str, told: str) -> None:
     file = scenario(tmp_path, "region: us-east-1")
-    more = f"    admission: {{max_ongoing: 8}}\n    overflow: {{api: {api}, ttft: 1s, tpot: 20ms}}\n"
+    more = f"    admission: {{max_ongoing: 8, max_queued: 0}}\n    overflow: {{api: {api}, ttft: 1s, tpot: 20ms}}\n"
     file.write_text(file.read_text() + more)
     said = check(file)
     assert said["faults"] == []
@@ -136,7 +143,7 @@ def test_tokens_priced_by_the_thousand_are_told(tmp_path: Path, usd: str, told: 
     head = "provider,model,input_usd_per_m,output_usd_per_m,source,as_of,quality"
     (facts / "token_prices.csv").write_text(f"{head}\nneo,mine,{usd},{usd},quote,2026-10,A\n")
     file = scenario(tmp_path, "region: us-east-1")
-    more = "    admission: {max_ongoing: 8}\n    overflow: {api: neo/mine, ttft: 1s, tpot: 20ms}\n"
+    more = "    admission: {max_ongoing: 8, max_queued: 0}\n    overflow: {api: neo/mine, ttft: 1s, tpot: 20ms}\n"
     file.write_text(f"catalog: facts\n{file.read_text()}{more}")
     document = check(file)
     assert document["faults"] == []

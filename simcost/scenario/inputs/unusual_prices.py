@@ -127,6 +127,8 @@ def _unusual_owned(owned: Owned) -> Iterator[str]:
 def _unusual(option: Buy, catalog: Catalog) -> Iterator[str]:
     if isinstance(option, Owned):
         yield from _unusual_owned(option)
+    if isinstance(option, ManagedEndpoint) and option.price is not None and option.premium is not None:
+        yield "`price` of a managed endpoint has the premium in it, so that `premium` is not used; give one of the two."
     if not isinstance(option, OnDemand | Spot):
         return
     try:

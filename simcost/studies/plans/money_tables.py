@@ -63,6 +63,9 @@ _UNITS = {
 def energy_notes(document: Document) -> list[str]:
     """Basis of the energy figures, said once; and unknown figures."""
     said = [plan.get("energy") for plan in document["plans"]]
+    without = [plan["name"] for plan, energy in zip(document["plans"], said, strict=True) if energy is None]
     lines = [line for energy in said if energy for line in energy["assumptions"]]
     missing = [line for energy in said if energy for line in energy["unknown"]]
+    if any(said) and without:
+        missing.append(f"that of {', '.join(without)}, some of whose nodes are no machines of the catalog")
     return [*dict.fromkeys(lines), *(f"Energy or CO2e unknown: {line}" for line in dict.fromkeys(missing))]

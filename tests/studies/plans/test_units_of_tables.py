@@ -9,6 +9,7 @@ from simcost.compare.plan_levels import _shares
 from simcost.present.format import share
 from simcost.studies.plans import side_tables
 from simcost.studies.plans.job_charts import _parts
+from simcost.studies.plans.money_tables import energy_notes
 from simcost.studies.plans.pool_view import table
 from simcost.studies.plans.retry_tables import prefix_caches
 from simcost.studies.plans.service_view import cost_by_service, unallocated
@@ -67,3 +68,13 @@ def test_hours_and_share_of_a_bar_are_of_the_same_hours(down: float) -> None:
     for row in _parts(plan, reach):
         if "(" in row["label"]:
             assert row["label"].endswith(f"({share(row['value'] / reach)})")
+
+
+def test_plans_whose_energy_is_not_known_are_named_beside_others() -> None:
+    known = {"assumptions": ["l4: 72 W"], "unknown": []}
+    plans = [{"name": "rented", "energy": known}, {"name": "workers", "energy": None}]
+    assert energy_notes({"plans": plans}) == [
+        "l4: 72 W",
+        "Energy or CO2e unknown: that of workers, some of whose nodes are no machines of the catalog",
+    ]
+    assert energy_notes({"plans": plans[1:]}) == []
