@@ -142,6 +142,10 @@ CHAT = "chat: {"
             ("search: {", "search: {buy: {offer: aws/g6.xlarge}, sharing: {priority: 1}"),
             "plans.0.services.search.sharing: has no effect: the service competes with no other for nodes; remove it",
         ),
+        (
+            (CHAT, "chat: {disaggregation: {scaling: {kind: fixed, replicas: 1}, link: {bandwidth: 5GB/s}}"),
+            "plans.0.services.chat.disaggregation: has prefill nodes of its own, and the service runs on those of the",
+        ),
         (("buy: {offer: aws/g6.12xlarge}", "buy: serverless"), "plans.0.buy: serverless has workers of one replica"),
     ],
 )

@@ -11,7 +11,13 @@ from simcost.scenario.files.faults import fault_at, validate
 from simcost.scenario.files.nodes import YamlNode, is_given
 from simcost.scenario.schema.services import Sharing
 
-_OWN_NODES = "have nodes of their own, and the service runs on those of the plan; give it a `buy` of its own"
+_OWN_NODES = {
+    "pools": "have nodes of their own, and the service runs on those of the plan; give it a `buy` of its own",
+    "disaggregation": (
+        "has prefill nodes of its own, and the service runs on those of the plan; give it a `buy` of its own"
+    ),
+}
+"""Parts of a service that cannot be on shared nodes."""
 KEY = "services"
 SHARING = "sharing"
 OF_JOBS = ("training", "training_buy")
@@ -54,9 +60,9 @@ def rights_on_nodes(plan: YamlNode, file: str, faults: list[Fault]) -> dict[str,
             faults += _alone(part, file)
             continue
         faults += _node_faults(part, file)
-        for pools in (plan.get("pools"), part.get("pools")):
-            if pools is not None and is_given(pools):
-                faults.append(fault_at(pools, _OWN_NODES, file))
+        for key, message in _OWN_NODES.items():
+            places = (plan.get(key), part.get(key))
+            faults += [fault_at(place, message, file) for place in places if place is not None and is_given(place)]
         if (said := _rights(plan, part, file, faults)) is not None:
             result[name] = said
     return result
