@@ -77,7 +77,7 @@ class Written(Chosen):
 
 Words = list[str | Chosen]
 """Of a command line."""
-COLUMNS = r"write \1=\2 under Columns of other names"
+COLUMNS = r"write \g<ours>=\g<theirs> under Columns of other names"
 """Words of a page for `--map` in messages, where it has the field of `renamed`."""
 
 

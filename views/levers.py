@@ -114,26 +114,33 @@ class _Levers:
         """
         if st.session_state.get("page") != PAGE or st.session_state[key] == shown:
             return
-        text = drafts.draft(self._file).text
+        text = written = drafts.draft(self._file).text
         try:
             for path, value in edits(st.session_state[key]).items():
                 text = put(text, path, value)
         except SimcostError as error:
             st.session_state["lever refused"] = str(error)
             return
-        drafts.write(self._file, text)
-        self._changed()
+        if text != written:
+            drafts.write(self._file, text)
+            self._changed()
 
     def _number(self, path: str, label: str, value: Any, *, least: float, step: float = 0.25, unit: str = "") -> None:
         if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value <= MOST:
             return
         kind: Any = int if isinstance(step, int) and float(value).is_integer() else float
         key = self._key(path, kind(value))
-        edits = _alone(path, (lambda number: f"{number_text(number)}{unit}") if unit else kind)
+        write = _alone(path, (lambda number: f"{number_text(number)}{unit}") if unit else kind)
+
+        def edits(number: Any) -> Mapping[str, Any]:
+            """Nothing where the field was emptied: the value of the text comes back."""
+            return {} if number is None else write(number)
+
         st.number_input(
             label,
             min_value=kind(least),
             max_value=kind(MOST),
+            value=None,  # else an emptied field says the least number
             step=kind(step),
             format="%d" if kind is int else "%g",
             key=key,

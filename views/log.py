@@ -16,7 +16,7 @@ import streamlit as st
 from simcost.catalog import load_catalog
 from simcost.errors import SimcostError
 from simcost.present.format import count
-from simcost.studies.argument_types import condition
+from simcost.studies.argument_types import condition, pairs
 from simcost.studies.traces import view
 from simcost.tables.json_objects import one_row
 from simcost.trace.requests.formats import FORMATS, format_by_columns
@@ -24,6 +24,7 @@ from simcost.trace.requests.likely_columns import LogHead, likely_columns, read_
 from simcost.trace.requests.log_files import format_of_name
 from simcost.trace.requests.readers import Notation
 from views import background, drafts, runs
+from views.files import COLUMNS as OTHERS
 from views.files import Chosen
 from views.result import body
 from views.text import on_page, plain, same_command
@@ -39,7 +40,13 @@ TARGETS = {
 """Labels of the targets, by their keys in `slo` of a scenario."""
 NESTED = frozenset(name for name, form in FORMATS.items() if form.rows is not one_row)
 """Formats whose fields stand inside others: they say where."""
+OPTIONAL = (
+    "Of columns that a log may have besides: status (failed requests are left out by it), model, tenant, session, "
+    "priority, ttft_s or ttft_ms, e2e_s or e2e_ms."
+)
 ROWS = "Takes the rows with this value, as of one model. Several after commas: `COL=VALUE, COL=VALUE`."
+_NEEDED = re.compile(rf"pass --map ({'|'.join(COLUMNS)})=COLUMN")
+"""What an import says where a needed column is missing."""
 UNITS = ("s", "ms", "us", "ns")
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
 BEGINNING = 4_000
@@ -67,11 +74,13 @@ def show(scenarios: Path, plans: Any) -> None:
         formats = sorted(FORMATS)
         fmt = st.selectbox("Format", formats, index=formats.index(guess), key=f"format of {guess}")
         head = _head(upload, fmt)
-        mapping = _columns(upload, fmt, head)
-        where, refused = _conditions()
+        needed = _columns(upload, fmt, head)
+        others, refused = ({}, []) if fmt in NESTED else _other_columns()
+        where, unknown = _conditions()
+        refused += unknown
         notation = _notation()
         skip = st.checkbox("Leave rows out that cannot be read")
-        lacking = [] if head is None or fmt in NESTED else [COLUMNS[ours] for ours in COLUMNS if ours not in mapping]
+        lacking = [] if head is None or fmt in NESTED else [COLUMNS[ours] for ours in COLUMNS if ours not in needed]
         busy = WORK in background.works()
         why = f"Choose the column of: {', '.join(lacking)}." if lacking else None
         off = busy or upload is None or bool(lacking or refused)
@@ -80,7 +89,7 @@ def show(scenarios: Path, plans: Any) -> None:
         st.error(plain(line))
     if pressed and upload is not None:
         chosen = Chosen(None, upload)
-        options = {"mapping": mapping, "where": where, "on_error": "skip" if skip else "stop", "notation": notation}
+        options = {"mapping": needed | others, "where": where, "on_error": "skip" if skip else "stop", "notation": notation}
         st.session_state.pop("log", None)
         background.start(
             WORK,
@@ -91,7 +100,7 @@ def show(scenarios: Path, plans: Any) -> None:
     if ended is not None:
         st.session_state["log"] = ended.result
         for line in ended.error.replace("with --on-error skip", "by the checkbox").splitlines():
-            st.error(plain(on_page(line, "choose it under Columns")))
+            st.error(plain(on_page(_NEEDED.sub("choose it under Columns", line), OTHERS)))
     if WORK in background.works():
         background.watch(WORK)
     elif (log := st.session_state.get("log")) and (upload is None or log["upload"] == upload.file_id):
@@ -144,6 +153,17 @@ def _columns(upload: Any, fmt: str, head: LogHead | None) -> dict[str, str]:
         for ours, label in COLUMNS.items()
     }
     return {ours: theirs for ours, theirs in chosen.items() if theirs}
+
+
+def _other_columns() -> tuple[dict[str, str], list[str]]:
+    """Ours -> the log's, of optional columns, and what is wrong with the field."""
+    text = st.text_input(
+        "Columns of other names", placeholder="e.g. status=http_code, tenant=team", help=OPTIONAL, max_chars=1_000
+    )
+    try:
+        return dict(pairs(text.strip())) if text.strip() else {}, []
+    except ArgumentTypeError as error:
+        return {}, [f"Columns of other names: {error}"]
 
 
 def _conditions() -> tuple[tuple[tuple[str, str], ...], list[str]]:
@@ -265,7 +285,7 @@ def _found(log: dict[str, Any], scenarios: Path, plans: Any) -> None:
             if file is not None:
                 st.session_state.update({"looked at": file, "due": True})
                 st.switch_page(plans)
-    body(view.parts(log["document"]))
+    body(view.parts(log["document"]), OTHERS)
     same_command(log["command"])
 
 

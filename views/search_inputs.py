@@ -19,6 +19,8 @@ from views import drafts
 from views.money import OPTIONS
 
 Settings = Mapping[str, Any]
+STEP_FACTOR = 1.5
+"""Of the goal `ROBUST`, where none is asked for."""
 LEAST, ROBUST = "Least cost", "Robust to slower steps"
 OFFERED = ".options"
 """Folder, beside the results, of the commitments that searches were offered."""
@@ -70,7 +72,8 @@ def _step_factor(robust: bool) -> float:
         "Step time x",
         min_value=1.0,
         max_value=10.0,
-        value=1.5,
+        value=None,  # else an emptied field says the least number
+        placeholder=str(STEP_FACTOR),
         step=0.1,
         format="%g",
         disabled=not robust,
@@ -78,7 +81,7 @@ def _step_factor(robust: bool) -> float:
         persist_state=_KEPT,
         help="The plan meets the SLO even if each step takes so many times as long; all figures are of such steps.",
     )
-    return float(asked) if robust else 1.0
+    return float(asked or STEP_FACTOR) if robust else 1.0
 
 
 def _confidence(draft: drafts.Draft) -> None:
@@ -92,7 +95,7 @@ def _confidence(draft: drafts.Draft) -> None:
     st.session_state[key] = 100 * level  # told each time: a browser that has missed it shows the least
 
     def take() -> None:
-        if st.session_state[key] == 100 * level:
+        if st.session_state[key] in (None, 100 * level):
             return
         try:
             drafts.write(draft.file, put(draft.text, "level", round(st.session_state[key] / 100, 6)))
@@ -103,6 +106,7 @@ def _confidence(draft: drafts.Draft) -> None:
         "Confidence %",
         min_value=50.0,
         max_value=99.99,
+        value=None,  # else an emptied field says the least number
         step=1.0,
         format="%g",
         key=key,

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 import streamlit as st
 
 NO_FIELDS: Mapping[str, str] = {}
-RENAME = r"call the column \1 in the file"
+RENAME = r"call the column \g<ours> in the file"
 """Words of a page without a field for names of columns in the place of `--map`."""
-_MAP = re.compile(r"(?:(?:pass|write|did you mean) )?'?--map '?(\w+)=([^\s;,?']+)'?\??")
+_MAP = re.compile(
+    r"(?:(?:pass|write|did you mean) )?'?--map (?P<quoted>')?(?P<ours>\w+)=(?P<theirs>(?(quoted)[^']+|[^\s;,?']+))'?\??"
+)
 _METRIC = re.compile(r"(?:pass )?--metric (\w+=\w+)")
 _OPTION = re.compile(r"(?:\bargument )?(pass )?(--[a-z][a-z-]+)( [.,;](?=\s|$))?")
 _FIELDS = {
@@ -42,15 +44,17 @@ def plain(text: str) -> str:
 
 
 def on_page(message: str, columns: str = RENAME, fields: Mapping[str, str] = NO_FIELDS) -> str:
-    """A message of the command line for a page: fields in the place of options, commands between backticks as they are.
+    r"""A message of the command line for a page: fields in the place of options, commands between backticks as they are.
 
     Args:
         message: with options, as `pass --freq 1h`.
-        columns: what the page says for `--map`, with the groups 1, our name, and 2, that of the file.
+        columns: what the page says for `--map`, with the groups `ours`, our name, and `theirs`, that of the file.
         fields: those that this page alone has, by their options.
 
     >>> on_page("no time; pass --map timestamp=COLUMN, or --by A as in `simcost forecast --by A`")
     'no time; call the column timestamp in the file, or --by (on the command line) A as in `simcost forecast --by A`'
+    >>> on_page("pass --map 'status=HTTP Status'", r"write \g<ours>=\g<theirs> below")
+    'write status=HTTP Status below'
     >>> on_page("pass --thousands and --decimal, e.g. --decimal , --thousands .")
     "set Thousands mark and Decimal mark, e.g. Decimal mark ',' Thousands mark '.'"
     """

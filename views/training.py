@@ -84,8 +84,8 @@ def queue(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the ot
     words += _given(
         {
             "--wait": st.text_input("Longest wait", "1h"),
-            "--percentile": str(st.number_input("Percentile of the wait", 1, 99, 95)),
-            "--node": str(st.number_input("GPUs of a node", 1, 1000, 8)),
+            "--percentile": _count("Percentile of the wait", 99, 95),
+            "--node": _count("GPUs of a node", 1000, 8),
             "--gpus": st.text_input("A size to look at besides", placeholder="e.g. 64"),
             "--price": st.text_input("Price of a GPU-hour", "2.50"),
         }
@@ -123,7 +123,7 @@ def spot(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the oth
             "--work": st.text_input("Time of the run without interruptions", "48h"),
             "--deadline": st.text_input("Deadline", "60h"),
             "--changeover": st.text_input("Time to move to other nodes", "12min"),
-            "--gang": str(st.number_input("Nodes that run together", 1, 100_000, 1)),
+            "--gang": _count("Nodes that run together", 100_000, 1),
             "--on-demand": st.text_input("Price of a node on demand", "3.06"),
             "--spot": st.text_input("On spot (empty: that of the traces)", "0.92"),
         }
@@ -131,7 +131,7 @@ def spot(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the oth
     words += [f"--policy={policy}" for policy in st.multiselect("Policies", SPOT, ["greedy", "uniform-progress"])]
     more = st.text_input("More policies", placeholder="mixed=2, spot-below=$1.20")
     words += [f"--policy={policy.strip()}" for policy in more.split(",") if policy.strip()]
-    words += _given({"--starts": str(st.number_input("Starts on each trace", 1, 10_000, 300))})
+    words += _given({"--starts": _count("Starts on each trace", 10_000, 300)})
     if st.checkbox("The traces are zones: the job may move"):
         words += ["--any-zone"]
     return words
@@ -158,6 +158,12 @@ def waste(scenarios: Path, results: Path) -> Words:
     words += [f"--where={part.strip()}" for part in rows.split(",") if part.strip()]
     gpus = st.text_input("GPUs, of a job log", placeholder="64, or long=48, short=16")
     return words + [f"--gpus={part.strip()}" for part in gpus.split(",") if part.strip()]
+
+
+def _count(label: str, most: int, usual: int) -> str:
+    """A whole number from 1 up; the usual one where the field is empty, of which a browser would say the least."""
+    asked = st.number_input(label, 1, most, None, placeholder=str(usual))
+    return str(usual if asked is None else asked)
 
 
 def _given(options: dict[str, str | None]) -> Words:

@@ -19,6 +19,7 @@ Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 _DIGITS = {"s": 9, "ms": 6, "us": 3, "ns": 0}
+_UNIT_OF_NAME = re.compile(r"[_ (\[-](ns|us|ms|s)\W*$")
 _WHOLE = r"^-?\d{1,18}$"
 _DECIMAL = r"^[-+]?(\d{1,19}(\.\d{0,9})?|\.\d{1,9})$"
 _NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
@@ -64,7 +65,7 @@ def time_rule(column: pa.Array, name: str, unit: TimeUnit | None) -> TimeRule:
     """Rule for reading the arrivals, from the first cells of the column.
 
     Arrow timestamps are dates. Without a given `unit`, text that is mostly no number is ISO times. Numbers
-    are in the given unit, else in the one that the column's name ends with (`_s`, `_ms`, `_us`, `_ns`),
+    are in the given unit, else in the one that the column's name ends with (`_s`, `_ms`, `_us`, `_ns`, `(ms)`),
     else in s, ms, us or ns if they fall between 2001 and 2286 in it, counted from 1970, else in seconds.
     Numbers that fall in those years count from 1970.
     """
@@ -76,8 +77,8 @@ def time_rule(column: pa.Array, name: str, unit: TimeUnit | None) -> TimeRule:
         return TimeRule(None, epoch=True)
     numbers = pc.utf8_trim_whitespace(numeric).cast(pa.float64()).to_numpy()
     middle = float(np.median(numbers)) if len(numbers) else 0.0
-    suffix = name.strip().lower().rsplit("_", 1)[-1]
-    stated = unit or (suffix if suffix in _DIGITS and "_" in name else None)
+    suffix = _UNIT_OF_NAME.search(name.lower())
+    stated = unit or (suffix[1] if suffix else None)
     in_years = [u for u in _DIGITS if EPOCH_S[0] <= middle * 10.0 ** (_DIGITS[u] - 9) < EPOCH_S[1]]
     chosen: Any = stated or (in_years[0] if in_years else "s")
     other: Any = in_years[0] if in_years and chosen not in in_years and numbers.min() > 0.9 * middle else None

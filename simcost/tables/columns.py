@@ -146,8 +146,10 @@ def other_unit(ours: str, theirs: str, remedy: str = "convert it, and rename the
 
     >>> other_unit("duration_s", "duration_ms")
     ['duration_s is in seconds, and duration_ms is not, by its name; convert it, and rename the column']
+    >>> len(other_unit("duration_s", "Duration (ms)")), len(other_unit("duration_s", "Duration (s)"))
+    (1, 0)
     """
-    word = re.split(r"[^a-z]+", theirs.lower())[-1]
+    word = re.split(r"[^a-z]+", re.sub(r"[^a-z0-9]+$", "", theirs.lower()))[-1]
     if not ours.endswith("_s") or not _OTHER_UNIT.fullmatch(word):
         return []
     return [f"{ours} is in seconds, and {theirs} is not, by its name; {remedy}"]

@@ -184,6 +184,17 @@ def test_a_lever_writes_the_text_and_runs_and_the_text_moves_the_lever(page: App
     assert labelled(page.number_input, "Replicas").value == 2
 
 
+@pytest.mark.parametrize("label", ["Replicas", "Requests per second"])
+def test_a_lever_that_is_emptied_changes_nothing(page: AppTest, label: str) -> None:
+    """A browser said the least number: letters in the field ran 0.001 requests a second, or 0 replicas."""
+    shown = labelled(page.number_input, label).value
+    settle(labelled(page.number_input, label).set_value(None).run())
+    assert not page.exception
+    assert not page.error
+    assert editor.shown(page)["text"] == TINY
+    assert labelled(page.number_input, label).value == shown
+
+
 def test_progress_does_not_interrupt_a_page_that_is_being_drawn(
     page: AppTest, slow: Slow, monkeypatch: pytest.MonkeyPatch
 ) -> None:

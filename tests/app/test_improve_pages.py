@@ -74,6 +74,19 @@ def test_what_the_search_is_asked_changes_the_answer_and_its_command(home: Path)
     assert value_at(page.session_state["drafts"]["tiny.yaml"], "level") == 0.9
 
 
+def test_a_confidence_that_is_emptied_stays_that_of_the_scenario(home: Path) -> None:
+    """A browser said the least one, 50 %, which went into the scenario."""
+    page = opened(home)
+    labelled(page.selectbox, "Goal").select("Robust to slower steps").run()
+    for label in ("Confidence %", "Step time x"):
+        labelled(page.number_input, label).set_value(None).run()
+    assert not page.exception
+    assert labelled(page.number_input, "Confidence %").value == 95.0
+    settle(button(page, "Search").click().run())
+    assert "--step-factor=1.5" in page.code[0].value
+    assert "drafts" not in page.session_state or not page.session_state["drafts"], "the text is as it was"
+
+
 def test_limits_and_the_front_are_asked_for_and_in_the_command(home: Path) -> None:
     page = opened(home)
     labelled(page.text_input, "Quota").set_value("l4=1, h100=8").run()

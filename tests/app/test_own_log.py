@@ -209,3 +209,22 @@ def test_a_time_zone_is_a_field_of_the_page(page: AppTest) -> None:
     settle(button(page, "Read").click().run())
     assert not page.error
     assert page.session_state["log"]["document"]["start_utc"].startswith("2026-03-02T08:00:00")
+
+
+def test_an_optional_column_of_another_name_is_named_on_the_page(page: AppTest) -> None:
+    """The page told to call the column `status` in the file: it had no field for it."""
+    rows = "\n".join(f"{i},{100 + i},20,{503 if i < 3 else 200}" for i in range(30))
+    read(page, "log.csv", f"arrival,prompt_tokens,output_tokens,HTTP Status\n{rows}\n")
+    shown = " ".join(block.body for block in page.get("html"))
+    assert "if it is, write status=HTTP Status under Columns of other names" in shown
+    field = next(one for one in page.text_input if one.label == "Columns of other names")
+    field.set_value("status").run()
+    assert "'status' is not NAME=COLUMN" in page.error[0].value
+    assert button(page, "Read").disabled
+    field.set_value("status=HTTP Status").run()
+    settle(button(page, "Read").click().run())
+    assert page.session_state["log"]["document"]["rows"] == 27
+    assert "'status=HTTP Status'" in page.code[0].value
+    field.set_value("statu=HTTP Status").run()
+    settle(button(page, "Read").click().run())
+    assert "'statu' is not a known column" in page.error[0].value

@@ -86,9 +86,27 @@ def test_optional_columns_in_another_case_are_told_and_units_in_it_are_read(tmp_
     assert told == "'Tenant' may be tenant, and is not read; if it is, pass --map tenant=Tenant"
 
 
+def test_columns_named_as_people_write_them_are_told_and_their_units_are_read(tmp_path: Path) -> None:
+    """A log with `HTTP Status` kept its failed requests without a word, and `Start (ms)` was read as seconds."""
+    path = tmp_path / "log.csv"
+    header = "Start (ms),prompt_tokens,output_tokens,HTTP Status,Latency (ms)"
+    path.write_text(header + "\n0,9,5,200,31\n1500,9,5,503,2\n")
+    found = import_trace(path, "csv", tmp_path / "out.parquet", mapping={"arrival": "Start (ms)"})
+    assert found["span_s"] == 1.5
+    told = [each["message"] for each in found["findings"] if each["kind"] == "unread_column"]
+    assert [one.rpartition("pass ")[2] for one in told] == [
+        "--map 'status=HTTP Status'",
+        "--map 'e2e_ms=Latency (ms)'",
+    ]
+
+
 @pytest.mark.parametrize(
     ("ours", "theirs", "remedy"),
-    [("ttft_s", "first_ms", "write --map ttft_ms=first_ms"), ("e2e_s", "took_us", "convert it, and rename the column")],
+    [
+        ("ttft_s", "first_ms", "write --map ttft_ms=first_ms"),
+        ("e2e_s", "took_us", "convert it, and rename the column"),
+        ("e2e_s", "Duration (ms)", "write --map 'e2e_ms=Duration (ms)'"),
+    ],
 )
 def test_a_latency_whose_name_says_another_unit_is_no_second(
     tmp_path: Path, ours: str, theirs: str, remedy: str

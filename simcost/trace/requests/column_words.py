@@ -64,17 +64,26 @@ def alike(ours: str, names: Sequence[str]) -> str | None:
 def latency_columns(name: str) -> tuple[str, ...]:
     """Columns of latencies that a column of such a name may be: two where its name says no unit.
 
-    >>> latency_columns("metrics.latency_ms"), latency_columns("ttft"), latency_columns("finished_at")
+    >>> latency_columns("metrics.latency_ms"), latency_columns("TTFT"), latency_columns("Finished at")
     (('e2e_ms',), ('ttft_s', 'ttft_ms'), ('end_at',))
     """
     for ours, pattern in _LATENCIES.items():
-        found = re.fullmatch(pattern, name.strip().lower().rpartition(".")[2])
+        found = re.fullmatch(pattern, plain_name(name))
         if found and ours.endswith("_at"):
             return (ours,)
         if found:
             unit, in_ms = found["unit"], ours.replace("_s", "_ms")
             return (ours, in_ms) if not unit else (in_ms,) if unit.lstrip("_").startswith("m") else (ours,)
     return ()
+
+
+def plain_name(name: str) -> str:
+    """The last part of a dotted name, in lower case and with `_` between its words.
+
+    >>> plain_name("HTTP Status"), plain_name("metrics.Latency (ms)"), plain_name("status-code")
+    ('http_status', 'latency_ms', 'status_code')
+    """
+    return "_".join(re.findall(r"[^\W_]+", name.lower().rpartition(".")[2]))
 
 
 def _words(name: str) -> set[str]:

@@ -10,7 +10,7 @@ from simcost.tables.cells import TimeUnit
 from simcost.tables.columns import other_unit
 from simcost.tables.json_objects import Rows, one_row
 from simcost.trace.requests.cached_tokens import spend_row
-from simcost.trace.requests.column_words import alike, latency_columns, sum_of_tokens
+from simcost.trace.requests.column_words import alike, latency_columns, plain_name, sum_of_tokens
 from simcost.trace.requests.failures import (
     GENERIC_RULES,
     LANGFUSE_RULES,
@@ -262,8 +262,8 @@ def find_columns(form: LogFormat, mapping: Mapping[str, str], present: Sequence[
     wanted |= {ours: theirs for ours, theirs in mapping.items() if ours in OURS}
     for seconds, (ms, _) in LATENCIES.items():
         theirs = mapping.get(seconds, "")
-        in_ms = theirs.lower().endswith("ms")
-        faults += other_unit(seconds, theirs, *([f"write --map {ms}={theirs}"] if in_ms else []))
+        in_ms = plain_name(theirs).endswith("ms")
+        faults += other_unit(seconds, theirs, *([f"write --map {quote(f'{ms}={theirs}')}"] if in_ms else []))
     forms = [[name for name in (seconds, *others) if name in mapping] for seconds, others in LATENCIES.items()]
     faults += [f"both {names[0]} and {names[1]} are mapped; name one" for names in forms if len(names) > 1]
     missing = [_missing(ours, wanted.get(ours), present) for ours in NEEDED if wanted.get(ours) not in present]
@@ -313,10 +313,11 @@ def unread_columns(
         return []
     result = []
     for ours, (names, meaning) in _UNREAD.items():
-        alike = [name for name in present if name.lower().rpartition(".")[2] in names]
+        alike = [name for name in present if plain_name(name) in names]
         if alike and ours not in mapping and not set(alike) & set(used):
             said = " and ".join(alike[:2])
-            result.append(f"{said} may be {meaning}, and is not read; if it is, pass --map {ours}={alike[0]}")
+            passed = f"--map {quote(f'{ours}={alike[0]}')}"
+            result.append(f"{said} may be {meaning}, and is not read; if it is, pass {passed}")
     for name in present:
         ours = name.strip().lower()
         if ours in OURS and ours not in (*_UNREAD, *mapping, *present) and name not in used:
@@ -330,7 +331,7 @@ def unread_columns(
     if other is not None and (rules := [r.column for r in FORMATS[other].rules if r.column in {*present} - {*used}]):
         told = f"the columns are those of --format {other}, which also leaves out rows by {' and '.join(rules)}"
         result.append(f"{told}; if the log is of that kind, pass it")
-    sums = [name for name in present if name.lower() in _SUMS and name not in used]
+    sums = [name for name in present if plain_name(name) in _SUMS and name not in used]
     if sums:
         told = f"{sums[0]} may count the requests of a row, and each row is taken as one request"
         result.append(f"{told}; sums by minute or hour are demand for `simcost forecast`, no log of requests")
