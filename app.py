@@ -37,6 +37,10 @@ a:focus-visible, button:focus-visible {
 [data-testid=stBaseButton-primary]:enabled p { color: light-dark(#FFFFFF, #16181C); }
 [data-testid=stButtonGroup] [aria-checked=true] p { color: light-dark(#31333F, #FAFAFA); }
 [data-testid=stElementContainer]:has(h2) + [data-testid=stLayoutWrapper] { margin-top: 0.75rem; }
+@media (max-width: 768px) {
+  [data-testid=stExpandSidebarButton] { width: auto; }
+  [data-testid=stExpandSidebarButton]::after { content: "Pages and inputs"; padding-left: 0.35rem; }
+}
 @media (max-width: 1100px) {
   .stMainBlockContainer [data-testid=stHorizontalBlock] { flex-wrap: wrap; }
   .stMainBlockContainer [data-testid=stColumn] { min-width: min(100%, 11.5rem); }

@@ -27,11 +27,10 @@ KEPT = {
     **{mark: {"color": "#7C7C7C"} for mark in ("rule", "text", "tick")},
 }
 """Settings that no theme decides."""
-NARROW_PX = 600
 NARROWEST_PX = 440
 """Place of a chart on a page of 800 pixels; legends keep their columns where the window is made narrower."""
 ROOM = {"left": 5, "top": 5, "bottom": 5, "right": 45}
-"""Of a narrow chart, for the end of labels beside bars."""
+"""Around a chart with labels beside bars, for their ends."""
 PAINTED = ("color", "fill", "stroke", "value", "range")
 """Keys of colours."""
 LEGENDS = ("color", "fill", "shape", "strokeDash", "stroke", "opacity")
@@ -112,7 +111,7 @@ def _panel(spec: Spec, data: Spec, name: str, width_px: int) -> None:
     spec["datasets"] = used
     spec["config"] = KEPT
     _inside(spec)
-    if fits and width_px < NARROW_PX and _is_labelled(spec):
+    if fits and _is_labelled(spec):
         spec["padding"] = ROOM
     _narrow_legends(spec, min(width_px, NARROWEST_PX) - _names_px(spec))
     _legends_of(set(legends.series(spec)), spec)

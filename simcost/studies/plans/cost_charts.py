@@ -54,6 +54,8 @@ PARTS = {
 """Parts of the cost; dark and light alternate, so that neighbours differ in grey too."""
 _STEP = 40
 """Height of the bar of a plan with its room, in pixels."""
+_BESIDE = "scale('x', datum.hi) + 7 + 5.2 * length(datum.label) < width + 40"
+"""True of a total with its interval that ends on the chart, of which a page keeps 45 pixels right of the plot."""
 TABLES = ("hours", "latency", "timeline")
 """Tables of the result folder that charts draw."""
 _NOTES = {
@@ -72,7 +74,11 @@ def cost_stack(document: Document) -> Any:
     rows = [row for plan in document["plans"] for row in _parts(plan, reach)]
     end = alt.Chart(inline(totals)).encode(y=groups(totals, _STEP))
     interval = end.mark_rule(strokeWidth=2, color=INK, yOffset=9).encode(x=alt.X("lo:Q"), x2=alt.X2("hi:Q"))
-    label = end.mark_text(align="left", dx=7, fontSize=12, color=INK).encode(x=alt.X("hi:Q"), text=alt.Text("label:N"))
+    label = end.mark_text(align="left", dx=7, fontSize=12, color=INK).encode(x=alt.X("hi:Q"))
+    labels = [
+        label.encode(text=alt.Text(f"{text}:N"), opacity=alt.condition(_BESIDE, alt.value(wide), alt.value(1 - wide)))
+        for text, wide in (("label", 1), ("mean", 0))
+    ]
     chart = stacked_bars(
         rows,
         {_named(part): shade for part, shade in PARTS.items()},
@@ -80,7 +86,7 @@ def cost_stack(document: Document) -> Any:
         axis=alt.Axis(format="$,.0f", labelFlush=False, titleAnchor="start", grid=False, values=_ticks(reach)),
         scale=alt.Scale(domain=[0, reach * 1.42 or 1], nice=False),
         step=_STEP,
-        over=[interval, label],
+        over=[interval, *labels],
     )
     shown = {row["part"] for row in rows}
     notes = [text for part, text in _NOTES.items() if part in shown]
@@ -118,7 +124,7 @@ def _total(plan: dict[str, Any]) -> dict[str, Any]:
     mean = plan["cost_usd"]["per_month"]
     lo, hi = _interval(plan, "per_month_usd", mean)
     spread = f"  ({money(lo)} to {money(hi)})" if hi > lo else ""
-    return {"group": plan["name"], "lo": lo, "hi": max(hi, mean), "label": money(mean) + spread}
+    return {"group": plan["name"], "lo": lo, "hi": max(hi, mean), "label": money(mean) + spread, "mean": money(mean)}
 
 
 def _interval(plan: dict[str, Any], key: str, value: float) -> tuple[float, float]:

@@ -307,7 +307,7 @@ LONG = "gh200 tp 1 fp8 lambda/gpu_1x_gh200 any, replicas 1"
 
 def texts(svg: str) -> dict[str, float]:
     """Texts of a chart with the opacity of each."""
-    found = re.findall(r"<text ([^>]*)>(.*?)</text>", svg, re.DOTALL)
+    found = re.findall(r"<text ([^>]*)(?<!/)>(.*?)</text>", svg, re.DOTALL)
     opacities = [re.search(r'opacity="([\d.]+)"', of) for of, _ in found]
     shown = [re.sub(r"<[^>]+>", "", text) for _, text in found]
     return {text: float(one[1]) if one else 1.0 for text, one in zip(shown, opacities, strict=True)}
@@ -325,3 +325,14 @@ def test_a_label_wider_than_its_part_of_a_bar_is_hidden() -> None:
     labels = {row["label"] for rows in datasets(chart) for row in rows if row.get("part") and row["label"]}
     assert {texts(cost_charts.to_svg(chart))[label] for label in labels} == {1.0}
     assert {texts(cost_charts.to_svg(chart.properties(width=60)))[label] for label in labels} == {0.0}
+
+
+@pytest.mark.parametrize(("width", "shown"), [(600, True), (200, False)])
+def test_a_total_stands_without_its_interval_where_that_would_be_cut_off(width: int, shown: bool) -> None:
+    """On a telephone the interval of the longest bar ended in the middle of a number."""
+    chart = cost_charts.cost_stack(document(("only",))).properties(width=width)
+    drawn = texts(cost_charts.to_svg(chart))
+    assert {text: opacity for text, opacity in drawn.items() if "$27,400" in text} == {
+        "$27,400  ($26,578 to $28,222)": float(shown),
+        "$27,400": float(not shown),
+    }
