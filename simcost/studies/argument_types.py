@@ -13,6 +13,9 @@ NO_FACTOR = "is not a factor from 0.1 to 10; write e.g. 1.5"
 PAIR = re.compile(r"[A-Za-z]\w*=")
 """Beginning of NAME=COLUMN."""
 
+_SCALES = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
+"""By the letter after a number of tokens."""
+
 
 def natural(text: str) -> int:
     """A whole number from 0 up."""
@@ -118,6 +121,19 @@ def number(text: str) -> float:
     if not isfinite(value):
         raise argparse.ArgumentTypeError(f"{text!r} is not a finite number")
     return value
+
+
+def tokens(text: str) -> float:
+    """A number of tokens, as 2e9, 2B or 15T.
+
+    >>> tokens("2e9"), tokens("15T"), tokens("300 M")
+    (2000000000.0, 15000000000000.0, 300000000.0)
+    """
+    scale = _SCALES.get(text.strip()[-1:].lower(), 1.0)
+    try:
+        return number(text.strip()[:-1] if scale != 1 else text) * scale
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of tokens; write e.g. 2e9, 2B or 15T") from None
 
 
 def quantity(unit: Any) -> Callable[[str], float]:

@@ -1,6 +1,7 @@
 """Parser of the command line: that of argparse, with messages that name the nearest options and choices."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -54,15 +55,15 @@ class Parser(argparse.ArgumentParser):
 
 
 def _separate_maps(words: Sequence[str]) -> list[str]:
-    """The words, with `--map a=b c=d` as `--map a=b --map c=d`."""
+    """The words, with `--map a=b c=d` as `--map a=b --map c=d`, also around files, whose names may look like a pair."""
     separate: list[str] = []
     mapping = False
     for at, word in enumerate(words):
         if word == "--":
             return [*separate, *words[at:]]
-        if mapping and separate[-1] != _MAP and PAIR.match(word):
+        if mapping and separate[-1] != _MAP and PAIR.match(word) and not os.path.lexists(word):
             separate.append(_MAP)
-        elif separate[-1:] != [_MAP]:
+        elif word.startswith("-"):
             mapping = word == _MAP or word.startswith(_MAP + "=")
         separate.append(word)
     return separate

@@ -106,7 +106,8 @@ class DeclaredTable:
         """Ours -> the file's, first of `mapping`, then by name; and what is wrong with both."""
         known = [column.name for column in self.columns if not column.name.endswith(":")]
         families = [column.name for column in self.columns if column.name.endswith(":")]
-        faults = [
+        mapping, faults = self._ours(mapping)
+        faults += [
             f"{ours!r} is not a known column{did_you_mean(ours, known)} (known: {', '.join(known)})"
             for ours in mapping
             if ours not in known and not ours.startswith(tuple(families))
@@ -127,6 +128,19 @@ class DeclaredTable:
                 del by_key[_key(theirs)]
                 faults += _twins(theirs, free)
         faults += [f"column {name!r} is there twice" for name in mapping.values() if names.count(name) > 1]
+        return found, faults
+
+    def _ours(self, mapping: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+        """The mapping with our names for others of the same columns, as `hour` for `start`; and what is named twice."""
+        own = {_key(name): column.name for column in reversed(self.columns) for name in column.spellings}
+        own |= {_key(column.name): column.name for column in self.columns}
+        found: dict[str, str] = {}
+        faults = []
+        for name, theirs in mapping.items():
+            ours = own.get(_key(name), name)
+            if ours in found:
+                faults.append(f"{ours} is mapped to {found[ours]} and to {theirs}; name one")
+            found.setdefault(ours, theirs)
         return found, faults
 
     def lacking(self, found: Mapping[str, str]) -> list[str]:

@@ -25,6 +25,7 @@ TO_TRACE = (
         ("--map", MAP[0], "FILE", "--map", MAP[1], MAP[2]),
         (f"--map={MAP[0]}", MAP[1], "FILE", "--map", MAP[2]),
         ("--map", *MAP, "--quiet", "FILE"),
+        ("--map", MAP[0], "FILE", MAP[1], MAP[2]),
         ("--map", MAP[0], "--map", MAP[1], "--map", MAP[2], "--", "FILE"),
     ],
 )
@@ -130,3 +131,14 @@ def test_exports_of_slurm_and_kubernetes_need_no_format(tmp_path: Path) -> None:
         assert (said.code, said.document()["jobs"]) == (0, 1)
     (tmp_path / "other.txt").write_text("a,b\n", encoding="utf-8")
     assert "does not say its format" in refused("trace", "import", tmp_path / "other.txt", "-o", tmp_path / "t.parquet")
+
+
+def test_a_file_whose_name_looks_like_a_pair_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Partitions are called `date=2026-03-02`."""
+    monkeypatch.chdir(tmp_path)
+    Path("log.csv").write_text("ts,n_in,n_out\n1,2,3\n")
+    Path("date=2").mkdir()
+    Path("date=2", "log.csv").write_text("ts,n_in,n_out\n4,5,6\n")
+    names = ("arrival=ts", "prompt_tokens=n_in", "output_tokens=n_out")
+    found = call("trace", "import", "--json", "-o", "t.parquet", "--map", *names, "date=2/log.csv", "log.csv")
+    assert json.loads(found.out)["rows"] == 2

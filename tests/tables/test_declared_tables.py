@@ -215,3 +215,11 @@ def test_a_table_without_rows(tmp_path: Path) -> None:
     declared = DeclaredTable(what="list", columns=(Column(name="n"), Column(name="m")))
     with pytest.raises(TraceError, match="no rows; give a list"):
         read_declared(write(tmp_path / "t.csv", ["n", "m"], [["", ""]]), declared)
+
+
+def test_other_names_of_a_column_may_be_mapped_and_are_one() -> None:
+    """A page asks for `hour`, and `--map hour=DATE` was an unknown column: it is called `start` within."""
+    declared = DeclaredTable(what="usage", columns=(Column(name="start", aliases=("hour", "Hour_UTC")),))
+    assert declared.match(["date"], {"hour_utc": "date"}) == ({"start": "date"}, [])
+    said = declared.match(["date", "day"], {"hour": "date", "start": "day"})[1]
+    assert said == ["start is mapped to date and to day; name one"]

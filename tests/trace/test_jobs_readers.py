@@ -620,9 +620,9 @@ def test_own_columns(tmp_path: Path) -> None:
     assert jobs.spot_ok.tolist() == [False, True]
     assert jobs.gpu_seconds == 4 + 0.75
     with pytest.raises(
-        TraceError, match=r"'gpu' is not a known column; did you mean 'gpus'.*no column 'Card'; did you"
+        TraceError, match=r"'gpuu' is not a known column; did you mean 'gpus'.*no column 'Card'; did you"
     ):
-        read_jobs(path.with_name("jobs.csv"), mapping={"gpu": "Cards", "gpus": "Card"})
+        read_jobs(path.with_name("jobs.csv"), mapping={"gpuu": "Cards", "gpus": "Card"})
     with pytest.raises(InputError, match="limit error nan: give a number from 0"):
         read_jobs(path, limit_error=float("nan"))
     with pytest.raises(InputError, match="unknown format 'phily'; did you mean 'philly'"):

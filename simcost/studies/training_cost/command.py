@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from simcost.studies.argument_types import number, pair, positive, quantity, seconds, span, usd_per_h
+from simcost.studies.argument_types import number, pair, positive, quantity, seconds, span, tokens, usd_per_h
 from simcost.studies.options import Arguments, own_catalog, study
 from simcost.studies.training_cost.run_options import MODELS, levers_of, run_of
 from simcost.units import (
@@ -35,7 +35,7 @@ def add(actions: Any) -> None:
         "time, memory and money of a training run, with their ranges",
     )
     run.add_argument("model", help="name of a model in the catalog")
-    run.add_argument("--tokens", type=number, required=True, metavar="N", help="trained on, e.g. 2e9")
+    run.add_argument("--tokens", type=tokens, required=True, metavar="N", help="trained on, e.g. 2e9 or 15T")
     run.add_argument("--on", required=True, metavar="ACCELERATOR", help="name of an accelerator in the catalog")
     run.add_argument(
         "--gpus",
@@ -252,8 +252,8 @@ def _add_questions(group: Any) -> None:
     )
     group.add_argument("--compare", action="store_true", help="full, LoRA and QLoRA side by side")
     group.add_argument("--student", metavar="MODEL", help="with --compare: and distilling into this model")
-    group.add_argument("--student-tokens", type=number, metavar="N", help="that it is trained on")
-    group.add_argument("--serve-tokens", type=number, metavar="N", help="output tokens served later, in all")
+    group.add_argument("--student-tokens", type=tokens, metavar="N", help="that it is trained on")
+    group.add_argument("--serve-tokens", type=tokens, metavar="N", help="output tokens served later, in all")
     group.add_argument(
         "--quality",
         type=_quality,
