@@ -2,6 +2,9 @@
 
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from time import monotonic
 from types import TracebackType
 from typing import Self
@@ -9,6 +12,19 @@ from typing import Self
 from simcost.units import format_seconds
 
 _WIDTH = 30
+Listener = Callable[[float, str], None]
+"""Is given the share done and the current work; what it raises ends the work."""
+_LISTENER: ContextVar[Listener | None] = ContextVar("listener", default=None)
+
+
+@contextmanager
+def heard_by(listener: Listener) -> Iterator[None]:
+    """Let the listener hear all progress of this thread, also of work that is quiet."""
+    token = _LISTENER.set(listener)
+    try:
+        yield
+    finally:
+        _LISTENER.reset(token)
 
 
 def tell(text: str, *, end: str = "\n") -> None:
@@ -57,6 +73,8 @@ class Progress:
 
     def __call__(self, share: float, note: str = "") -> None:
         """Report that `share` (0 to 1) is done; `note` names the current work."""
+        if (listener := _LISTENER.get()) is not None:
+            listener(share, note)
         done = round(_WIDTH * share)
         rest = self._left.told(share, monotonic())
         self._say(f"[{'#' * done}{'.' * (_WIDTH - done)}] {share:4.0%} {note}", last=share >= 1, rest=rest)

@@ -4,7 +4,7 @@ import json
 import shlex
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -17,6 +17,7 @@ from simcost.cli.main import parsed
 from simcost.documents import to_document
 from simcost.errors import InputError, SimcostError
 from simcost.present.parts import page
+from simcost.progress import heard_by
 from views import background
 from views.charts import drawn_once
 from views.files import COLUMNS, Chosen, Words, Written
@@ -32,6 +33,8 @@ class Question:
     """Asks for what it needs to know, given the folders of scenarios and results: the words of a command."""
     needs: str
     """Markdown: the input it takes, shown until there is an answer."""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """Its fields that other pages do not have, by their options."""
 
 
 def show(
@@ -64,12 +67,12 @@ def show(
     if finished is not None:
         answers[asked] = finished.result
         for line in finished.error.splitlines():
-            st.error(plain(on_page(line, COLUMNS)))
+            st.error(plain(on_page(line, COLUMNS, questions[asked].fields)))
     if asked in background.works():
-        background.watch(asked, stoppable=False)
+        background.watch(asked)
     elif answers.get(asked):
         answer(answers[asked], outdated=answers[asked]["of"] != told_apart(words))
-    elif finished is None:
+    elif finished is None or finished.cancelled.is_set():
         then = "Then press" if ready else "Choose on the left what is missing, then press"
         st.info(f"{questions[asked].needs} {then} Answer.")
 
@@ -94,7 +97,8 @@ def run(words: Words, tell: background.Progress) -> dict[str, Any]:
     with TemporaryDirectory() as folder:
         places = [str(word.on_disk(Path(folder))) if isinstance(word, Chosen) else word for word in words]
         try:
-            return _answered(words, places)
+            with heard_by(lambda share, note: tell(share, note or "Works")):
+                return _answered(words, places)
         except (SimcostError, OSError) as error:
             raise InputError(_placeless(str(error), places)) from error
 

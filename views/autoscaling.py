@@ -37,5 +37,6 @@ QUESTIONS: dict[str, Question] = {
         needs="The manifest of an autoscaler (HPA, KEDA, Knative, Ray Serve, Dynamo, AWS target tracking), and a "
         "recording of the metrics that it reads: `timestamp`, `replicas` and a column for each metric, or an export of "
         "Prometheus. A manifest and a day of metrics are there to try.",
+        fields={"--metric": "Metrics recorded under other names"},
     )
 }

@@ -204,7 +204,7 @@ def taken(name: str) -> Work | None:
     return work
 
 
-def watch(name: str, *, stoppable: bool = True) -> None:
+def watch(name: str) -> None:
     """Progress of a work and a button to cancel it; the page is redrawn when it ends.
 
     Not while the page is being drawn: Streamlit would drop what the browser has not got yet, so that widgets fall back
@@ -213,15 +213,14 @@ def watch(name: str, *, stoppable: bool = True) -> None:
     st.session_state[f"drawn {name}"] = True
     work = works().get(name)
     often = work is not None and work.is_young()
-    st.fragment(_watch, run_every=OFTEN_S if often else SELDOM_S)(name, stoppable=stoppable, often=often)
+    st.fragment(_watch, run_every=OFTEN_S if often else SELDOM_S)(name, often=often)
 
 
-def _watch(name: str, *, stoppable: bool, often: bool) -> None:
+def _watch(name: str, *, often: bool) -> None:
     """A look at the work.
 
     Args:
         name: of the work.
-        stoppable: whether it may be cancelled.
         often: whether it is looked at often; once it is old, the page is redrawn to look seldom.
     """
     work, drawn = works().get(name), st.session_state.pop(f"drawn {name}", False)
@@ -233,5 +232,5 @@ def _watch(name: str, *, stoppable: bool, often: bool) -> None:
     if often and not drawn and not work.is_young():
         st.rerun()
     st.progress(work.share, plain("Stops" if work.cancelled.is_set() else f"{work.doing}{work.left}"))
-    if stoppable and st.button("Cancel", key=f"cancel {name}", disabled=work.cancelled.is_set()):
+    if st.button("Cancel", key=f"cancel {name}", disabled=work.cancelled.is_set()):
         work.cancelled.set()

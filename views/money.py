@@ -116,11 +116,13 @@ QUESTIONS: dict[str, Question] = {
     "What should we commit to?": Question(
         ask=commit,
         needs="The usage of some weeks: a row for each hour and instance type with `sku`, `hour` and `quantity`.",
+        fields={"--budget": "Budget to commit"},
     ),
     "API or own fleet?": Question(
         ask=own_fleet,
         needs="A scenario, whose plans are compared with per-token APIs at several demands: from which on does the own "
         "fleet cost less? Or a stored trace, priced at APIs alone. Choose at least one API.",
+        fields={"--api": "More of each API"},
     ),
     "Why did it change?": Question(
         ask=changed_bill,

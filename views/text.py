@@ -21,6 +21,7 @@ _FIELDS = {
     "--growth": "Growth",
     "--horizon": "Horizon",
     "--json": "answer.json",
+    "--map": "Columns of other names",
     "--name": "Object of the manifest",
     "--price": "Price of a GPU-hour",
     "--quota": "Quota",

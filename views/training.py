@@ -173,20 +173,60 @@ def _given(options: dict[str, str | None]) -> Words:
 
 QUESTIONS: dict[str, Question] = {
     "What does this run cost?": Question(
-        ask=run_cost, needs="Time and cost of one training run, with a low and a high end. Fill in what you know."
+        ask=run_cost,
+        needs="Time and cost of one training run, with a low and a high end. Fill in what you know.",
+        fields={
+            "--tokens": "Tokens trained on",
+            "--serve-tokens": "Output tokens served later",
+            "--gpus": "GPUs",
+            "--deadline": "Deadline",
+            "--kept-share": "Share of the weights kept",
+            "--trained-share": "Share of the weights trained",
+            "--tp": "Tensor parallelism",
+            "--pp": "Pipeline stages",
+            "--sequence": "Tokens of a sequence",
+            "--mfu": "Measured MFU",
+            "--failure-rate": "Failures per node and day",
+            "--job-failures": "And per day whatever the size",
+            "--failure-model": "Failure model",
+            "--correlated": "Nodes lost at once",
+            "--spot": "Spot price of a GPU-hour",
+            "--interruptions": "Spot interruptions per node and day",
+            "--owned": "Your own hardware, per GPU-hour",
+        },
     ),
     "How many GPUs does our queue need?": Question(
         ask=queue,
         needs="A job log: for each job `submit_time`, `duration_s` and `num_gpus`, as schedulers such as Slurm log it.",
+        fields={
+            "--wait": "Longest wait",
+            "--gpus": "A size to look at besides",
+            "--pool": "Only this pool",
+            "--since": "Submitted from then on",
+            "--window": "Within this time of the first",
+            "--timezone": "Time zone of times without one",
+            "--trace": "Trace of the file",
+            "--spot": "Spot price of a GPU-hour",
+        },
     ),
     "Should this run use spot?": Question(
         ask=spot,
         needs="Availability of spot nodes over time (`timestamp`, `available`), or their prices (`timestamp`, "
         "`price_usd_h`).",
+        fields={
+            "--trace": "Traces of the file",
+            "--work": "Time of the run without interruptions",
+            "--deadline": "Deadline",
+            "--changeover": "Time to move to other nodes",
+            "--on-demand": "Price of a node on demand",
+            "--spot": "On spot",
+            "--policy": "Policies",
+        },
     ),
     "Where do our GPU-hours go?": Question(
         ask=waste,
         needs="Utilisation of GPUs over time as DCGM exports it (`timestamp`, `gpu`, `DCGM_FI_DEV_GPU_UTIL`), a job "
         "log (`submit_time`, `duration_s`, `num_gpus`) with the number of GPUs, or a finished result.",
+        fields={"--plan": "Plan", "--gpus": "GPUs, of a job log"},
     ),
 }

@@ -34,7 +34,7 @@ class Sessions:
     def look(self, session: str) -> None:
         """Let a session look at the progress."""
         self.turn(session)
-        background._watch(NAME, stoppable=True, often=self.often)
+        background._watch(NAME, often=self.often)
 
 
 @pytest.fixture

@@ -11,7 +11,9 @@ from support.home import APP, TINY, settle
 from simcost.scenario.checks.load import load_text
 from simcost.scenario.files.edit import values
 from simcost.scenario.runs.run import run
-from views.money import on_demand
+from views import ask, background
+from views.files import Chosen, Written
+from views.money import OPTIONS, on_demand
 
 
 def script(root: str, home: str) -> None:
@@ -164,3 +166,18 @@ def test_why_two_results_differ(page: AppTest, home: Path) -> None:
     assert "of after costs" in page.header[0].value
     assert "of before" in page.header[0].value
     assert str(home) not in page.dataframe[0].value.to_string()
+
+
+def test_an_answer_tells_how_far_it_is_and_can_be_cancelled(home: Path) -> None:
+    """An answer of many minutes showed `Works` and no button, and all other work waited for it."""
+    told: list[str] = []
+
+    def cancelled(share: float, doing: str) -> None:
+        told.append(doing)
+        if share > 0:
+            raise background.CancelledError
+
+    options = Written(text=OPTIONS, title="options.yaml")
+    with pytest.raises(background.CancelledError):
+        ask.run(["commit", Chosen(home / "scenarios" / "usage.csv"), "--options", options], cancelled)
+    assert told == ["Works", "optimising"]

@@ -194,3 +194,18 @@ def test_files_of_one_name_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> No
     assert first == third != second
     texts = [Written(title="options.yaml", text=text) for text in ("one", "two")]
     assert told_apart(texts[:1]) != told_apart(texts[1:])
+
+
+@pytest.mark.parametrize(("question", "file"), [(RUN, ""), (QUEUE, "jobs.csv"), (SPOT, "zone.csv"), (WASTE, "jobs.csv")])
+def test_what_is_wrong_is_told_by_the_label_of_its_field(page: AppTest, home: Path, question: str, file: str) -> None:
+    """`--tokens (on the command line): 'abc' is not a number`, of the field `Tokens trained on`."""
+    if file:
+        ask(page, question, file, home)
+    for at in range(len(page.text_input)):
+        label, before = page.text_input[at].label, page.text_input[at].value
+        page.text_input[at].set_value("abc").run()
+        settle(next(one for one in page.button if one.label == "Answer").click().run())
+        assert not page.exception
+        said = [one.value for one in page.error]
+        assert not any("on the command line" in one for one in said), (label, said)
+        page.text_input[at].set_value(before).run()
