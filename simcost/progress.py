@@ -11,7 +11,7 @@ from typing import Self
 
 from simcost.units import format_seconds
 
-_WIDTH = 30
+_WIDTH, _USUAL_COLUMNS = 30, 80
 Listener = Callable[[float, str], None]
 """Is given the share done and the current work; what it raises ends the work."""
 _LISTENER: ContextVar[Listener | None] = ContextVar("listener", default=None)
@@ -54,6 +54,14 @@ class TimeLeft:
             return ""
         left_s = (now_s - self._first[1]) * (1 - share) / (share - self._first[0])
         return f", about {format_seconds(left_s)} left" if left_s >= 1 else ""
+
+
+def _columns() -> int:
+    """Characters of a line of the terminal; a longer one could not be rewritten in place."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or _USUAL_COLUMNS
+    except OSError:
+        return _USUAL_COLUMNS
 
 
 class Progress:
@@ -103,7 +111,7 @@ class Progress:
         self._shown, self._drawn = now, True
         line = f"{self._title} {text}; {now - self._start:.0f} s{rest}"
         if self._terminal:
-            tell(f"\r\033[K{line}", end="")
+            tell(f"\r\033[K{line[: _columns() - 1]}", end="")
         else:
             tell(line)
 

@@ -89,7 +89,12 @@ def show(scenarios: Path, plans: Any) -> None:
         st.error(plain(line))
     if pressed and upload is not None:
         chosen = Chosen(None, upload)
-        options = {"mapping": needed | others, "where": where, "on_error": "skip" if skip else "stop", "notation": notation}
+        options = {
+            "mapping": needed | others,
+            "where": where,
+            "on_error": "skip" if skip else "stop",
+            "notation": notation,
+        }
         st.session_state.pop("log", None)
         background.start(
             WORK,

@@ -45,7 +45,7 @@ def plain(text: str) -> str:
 
 
 def on_page(message: str, columns: str = RENAME, fields: Mapping[str, str] = NO_FIELDS) -> str:
-    r"""A message of the command line for a page: fields in the place of options, commands between backticks as they are.
+    r"""A message of the command line for a page: fields in the place of options, commands in backticks as they are.
 
     Args:
         message: with options, as `pass --freq 1h`.

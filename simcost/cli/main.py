@@ -151,6 +151,8 @@ def _ended_in_order() -> Iterator[None]:
 def parsed(words: Sequence[str]) -> Arguments:
     """The arguments of a command. Raises UsageError for words that are none."""
     words = _words(words)
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
     return command_line(words[0] if words else "").parse_args(words)
 
 

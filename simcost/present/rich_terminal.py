@@ -11,7 +11,9 @@ from simcost.present.format import count, printable, told_apart
 from simcost.present.parts import Part, Table
 from simcost.present.terminal import with_bars
 
-_WIDEST = 120
+_WIDEST, _ANY_WIDTH = 120, 10_000
+_PAGE = 30
+"""Rows that one sees at once."""
 _STYLES = {"met": "green", "missed": "red"}
 """By the first word of a cell. The word says it too: colour alone says nothing."""
 _DIM = ("Assumptions", "Files")
@@ -35,8 +37,9 @@ def show(document: Mapping[str, Any], parts: Sequence[Part], console: Console) -
             console.print(Text(printable(part.title), style="bold cyan"))
         if part.rows:
             rows = with_bars(part.rows, part.bar) if part.bar else part.rows
-            table = _table(rows[: part.most], left=part.left, whole=part.whole)
-            console.print(table, width=max(console.width, console.measure(table).minimum), crop=False)
+            for some in _blocks(rows[: part.most], console, left=part.left, whole=part.whole):
+                table = _table(some, left=part.left, whole=part.whole)
+                console.print(table, width=max(console.width, _least_width(table, console)), crop=False)
             if part.most is not None and len(rows) > part.most:
                 console.print(f"... and {count(len(rows) - part.most)} more; all: --json")
         style = "dim" if part.title in _DIM else None
@@ -50,6 +53,34 @@ def _bullet(text: Text) -> RichTable:
     item = RichTable.grid(padding=(0, 1, 0, 0))
     item.add_row(Text("-"), text)
     return item
+
+
+def _blocks(rows: Table, console: Console, *, left: int, whole: bool) -> list[Table]:
+    """The rows; where the window is too narrow their columns one block below the other, each with the columns left.
+
+    Rows of more than a page stay whole: their second block would be far from the first.
+    """
+    names = list(rows[0])
+    if len(rows) > _PAGE:
+        return [rows]
+    blocks = [names[: left + 1]]
+    for name in names[left + 1 :]:
+        wider = _chosen(rows, [*blocks[-1], name])
+        if _least_width(_table(wider, left=left, whole=whole), console) <= console.width:
+            blocks[-1].append(name)
+        else:
+            blocks.append([*names[:left], name])
+    return [_chosen(rows, block) for block in blocks]
+
+
+def _least_width(table: RichTable, console: Console) -> int:
+    """Characters that a table takes at least, also where that is more than the window has."""
+    return console.measure(table, options=console.options.update(max_width=_ANY_WIDTH)).minimum
+
+
+def _chosen(rows: Table, names: Sequence[str]) -> Table:
+    """Some columns of the rows."""
+    return [{name: row[name] for name in names} for row in rows]
 
 
 def _table(rows: Table, *, left: int, whole: bool) -> RichTable:

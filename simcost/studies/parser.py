@@ -35,7 +35,10 @@ class Parser(argparse.ArgumentParser):
             return f"{word!r} is one argument too many"
         known = [flag for action in self._actions for flag in action.option_strings]
         option = word.partition("=")[0]
-        return f"no option {option!r}{did_you_mean(option, known)}"
+        near = did_you_mean(option, known)
+        if " " not in self.prog and not near:
+            near = f" before the verb; write it after, as in `{self.prog} run {option} ...`"
+        return f"no option {option!r}{near}"
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """Check a choice. Raises UsageError with the nearest ones."""

@@ -196,7 +196,9 @@ def test_files_of_one_name_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> No
     assert told_apart(texts[:1]) != told_apart(texts[1:])
 
 
-@pytest.mark.parametrize(("question", "file"), [(RUN, ""), (QUEUE, "jobs.csv"), (SPOT, "zone.csv"), (WASTE, "jobs.csv")])
+@pytest.mark.parametrize(
+    ("question", "file"), [(RUN, ""), (QUEUE, "jobs.csv"), (SPOT, "zone.csv"), (WASTE, "jobs.csv")]
+)
 def test_what_is_wrong_is_told_by_the_label_of_its_field(page: AppTest, home: Path, question: str, file: str) -> None:
     """`--tokens (on the command line): 'abc' is not a number`, of the field `Tokens trained on`."""
     if file:

@@ -48,3 +48,13 @@ def test_every_misspelt_option_is_named() -> None:
 def test_a_word_too_many_and_a_choice_that_is_none_are_named() -> None:
     assert "'b' is one argument too many" in call("check", "a.yaml", "b").err
     assert "there are: a4, letter" in call("report", "run", "-o", "a.pdf", "--paper", "x1").err
+
+
+def test_help_is_a_verb_and_options_come_after_theirs() -> None:
+    """`simcost help run` was an unknown verb, and of `simcost --quiet run` it was said that there is no such option."""
+    assert call("help", "run").out == call("run", "--help").out
+    assert call("help").out == call("--help").out
+    said = call("--quiet", "run", "x.yaml")
+    assert said.code == 2
+    assert "no option '--quiet' before the verb; write it after, as in `simcost run --quiet ...`" in said.err
+    assert "no option '--verison'; did you mean '--version'?" in call("--verison", "run", "x.yaml").err

@@ -39,6 +39,21 @@ def test_words_stay_as_they_are() -> None:
     assert "hidden" not in text
 
 
+def test_a_table_wider_than_the_window_is_put_below_itself_with_its_names() -> None:
+    """At 60 columns each row of seven figures was broken by the terminal in the middle of a number."""
+    row = {"Plan": "l40s fp8, fixed", **{f"figure {i}": f"$1,376 ± ${i}" for i in range(7)}}
+    stream = io.StringIO()
+    show({}, [Part(title="Plans", rows=[row, row])], Console(file=stream, width=60))
+    lines = stream.getvalue().splitlines()
+    assert max(map(len, lines)) <= 60
+    heads = [line for line in lines if line.startswith("Plan ")]
+    assert [re.findall(r"figure \d", head) for head in heads] == [
+        ["figure 0", "figure 1", "figure 2"],
+        ["figure 3", "figure 4", "figure 5"],
+        ["figure 6"],
+    ]
+
+
 def test_a_verb_shows_the_same_words_in_colour_and_without() -> None:
     plain, colored = (call("catalog", "list", "models", "--color", color).out for color in ("never", "always"))
     bare = re.sub(r"\x1b\[[\d;]*m", "", colored)

@@ -13,6 +13,10 @@ DRAWN = 20
 """Series with a chart; the others are rows of a table."""
 MANY = 5
 """More series than this are one table in the terminal."""
+SCORES = (
+    "MASE: mean absolute error over that of repeating each day of the history. WAPE: sum of the absolute errors over "
+    "the sum of demand. Pinball: error of the levels, in units of the series. Of all, less is better."
+)
 COVERAGE = (
     "Coverage is how often, in the backtest, what came lay inside a level. A bill follows the totals, a fleet the "
     "peaks. With few origins these shares are coarse."
@@ -91,7 +95,12 @@ def of_series(document: Document, name: str, picture: Document | None) -> list[P
         Part(title=f"Stated for {name}", chart=effects),
         Part(title=f"{of}Growth", titled=False, rows=growth(entry), said=[GROWTH] if growth(entry) else []),
         Part(title=f"{of}Stated", titled=False, rows=stated(entry), said=[STATED] if stated(entry) else []),
-        Part(title=f"{of}Backtest", titled=False, rows=backtest(entry), said=naive),
+        Part(
+            title=f"{of}Backtest",
+            titled=False,
+            rows=backtest(entry),
+            said=[*naive, *([SCORES] if backtest(entry) else [])],
+        ),
         Part(title=f"{of}Coverage", titled=False, rows=inside, said=[COVERAGE] if inside else []),
         Part(title=f"{of}Cleaning", said=forecast_wording.cleaning(entry)),
         Part(title=f"{of}Findings", said=forecast_wording.findings(entry)),
