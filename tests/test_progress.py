@@ -32,8 +32,9 @@ def test_a_listener_hears_quiet_work_and_what_it_raises_ends_it() -> None:
         if share > 0.5:
             raise KeyError(note)
 
-    with pytest.raises(KeyError), heard_by(listener), Progress("work", quiet=True) as shown:
-        shown(0.5, "half")
-        shown(0.6, "more")
+    with heard_by(listener):
+        Progress("work", quiet=True)(0.5, "half")
+        with pytest.raises(KeyError):
+            Progress("work", quiet=True)(0.6, "more")
     Progress("work", quiet=True)(0.7, "unheard")
     assert heard == [(0.5, "half"), (0.6, "more")]

@@ -46,7 +46,7 @@ OPTIONAL = (
 )
 ROWS = "Takes the rows with this value, as of one model. Several after commas: `COL=VALUE, COL=VALUE`."
 _NEEDED = re.compile(rf"pass --map ({'|'.join(COLUMNS)})=COLUMN")
-"""What an import says where a needed column is missing."""
+"""Remedy of an import for a needed column that is missing."""
 UNITS = ("s", "ms", "us", "ns")
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
 BEGINNING = 4_000

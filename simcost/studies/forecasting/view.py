@@ -89,18 +89,13 @@ def of_series(document: Document, name: str, picture: Document | None) -> list[P
     naive = [line for line in [forecast_wording.against_naive(entry)] if line]
     fan = (lambda: forecast_charts.fan(picture)) if picture else None
     effects = (lambda: forecast_charts.parts(picture)) if picture and picture["parts"] else None
-    inside, zone = coverage(entry), document["timezone"]
+    scores, inside, zone = backtest(entry), coverage(entry), document["timezone"]
     shown = [
         Part(title=f"Forecast of {name}", titled=False, said=said, chart=fan, sketch=sketch(entry)),
         Part(title=f"Stated for {name}", chart=effects),
         Part(title=f"{of}Growth", titled=False, rows=growth(entry), said=[GROWTH] if growth(entry) else []),
         Part(title=f"{of}Stated", titled=False, rows=stated(entry), said=[STATED] if stated(entry) else []),
-        Part(
-            title=f"{of}Backtest",
-            titled=False,
-            rows=backtest(entry),
-            said=[*naive, *([SCORES] if backtest(entry) else [])],
-        ),
+        Part(title=f"{of}Backtest", titled=False, rows=scores, said=[*naive, *([SCORES] if scores else [])]),
         Part(title=f"{of}Coverage", titled=False, rows=inside, said=[COVERAGE] if inside else []),
         Part(title=f"{of}Cleaning", said=forecast_wording.cleaning(entry)),
         Part(title=f"{of}Findings", said=forecast_wording.findings(entry)),
