@@ -36,6 +36,8 @@ a:focus-visible, button:focus-visible {
 [data-tag] span, [data-tag] button { color: light-dark(#FFFFFF, #16181C); }
 [data-testid=stBaseButton-primary]:enabled p { color: light-dark(#FFFFFF, #16181C); }
 [data-testid=stButtonGroup] [aria-checked=true] p { color: light-dark(#31333F, #FAFAFA); }
+[data-testid=stNumberInput]:not(:has(input[placeholder]:not([placeholder=""])))
+  [data-testid=stNumberInputClearButton] { display: none; }
 [data-testid=stElementContainer]:has(h2) + [data-testid=stLayoutWrapper] { margin-top: 0.75rem; }
 @media (max-width: 768px) {
   [data-testid=stExpandSidebarButton] { width: auto; }

@@ -28,7 +28,7 @@ class Chosen:
     def name(self) -> str:
         """As it is shown; of an upload harmless, of a result with its folder, as commands name it."""
         if self.upload is not None:
-            return re.sub(r"[^\w.-]", "_", self.upload.name)[-80:].lstrip(".") or "upload"
+            return re.sub(r"[^\w. -]", "_", self.upload.name)[-80:].lstrip(".") or "upload"
         if self.path is not None and (self.path / "result.json").is_file():
             return f"{self.path.parent.name}/{self.path.name}"
         return "" if self.path is None else self.path.name

@@ -126,7 +126,7 @@ def on_disk(file: Path | None, upload: Any, events: str) -> Iterator[tuple[Path,
         if stated:
             stated.write_text(events, encoding="utf-8")
         if file is None or upload is not None:
-            file = folder / "series" / (re.sub(r"[^\w.-]", "_", upload.name)[-80:].lstrip(".") or "series")
+            file = folder / "series" / (re.sub(r"[^\w. -]", "_", upload.name)[-80:].lstrip(".") or "series")
             file.parent.mkdir()
             file.write_bytes(upload.getvalue())
         yield file, stated, folder

@@ -71,7 +71,7 @@ def narrow(address: str, browser: Any) -> None:
 
 def lever(browser: Any) -> None:
     """Move a lever in Summary, and look at another tab: the text, the verdict and the address follow."""
-    plus = "//*[@data-testid='stNumberInput'][.//label[normalize-space()='Replicas']]//button[last()]"
+    plus = "//*[@data-testid='stNumberInput'][.//label[normalize-space()='Replicas']]//button[@aria-label='Increment']"
     browser.find_element("xpath", plus).click()
     wait_for(lambda: "result=tiny-" in browser.current_url, 60)
     wait_for(lambda: visible(browser, "//*[@role='tab'][contains(., 'Fleet')]"), 20)[0].click()

@@ -175,7 +175,7 @@ def test_an_upload_is_on_disk_under_a_harmless_name_while_it_is_read(monkeypatch
     with on_disk(None, upload, EVENTS) as (file, events, folder):
         assert file is not None
         assert events is not None
-        assert file.name == "_.._my_demand.csv"
+        assert file.name == "_.._my demand.csv"
         assert file.parent.parent == events.parent == folder
         assert file.read_bytes() == b"timestamp,value\n"
     assert not folder.exists()

@@ -179,7 +179,7 @@ def test_an_upload_has_a_harmless_name(monkeypatch: pytest.MonkeyPatch, tmp_path
     from views.files import Chosen
 
     chosen = Chosen(None, SimpleNamespace(name="../../my jobs.csv", getvalue=lambda: b"a\n"))
-    assert chosen.name == "_.._my_jobs.csv"
+    assert chosen.name == "_.._my jobs.csv"
     assert chosen.on_disk(tmp_path).read_bytes() == b"a\n"
     assert chosen.on_disk(tmp_path).parent == tmp_path
 
