@@ -323,7 +323,7 @@ def unread_columns(
         if ours in OURS and ours not in (*_UNREAD, *mapping, *present) and name not in used:
             result.append(f"{name!r} may be {ours}, and is not read; if it is, pass --map {quote(f'{ours}={name}')}")
     result += _unread_latencies(used, present)
-    apart = [name for name in present if name.lower().rpartition(".")[2] in _BESIDE_PROMPTS and name not in used]
+    apart = [name for name in present if plain_name(name) in _BESIDE_PROMPTS and name not in used]
     if apart:
         told = f"{' and '.join(apart[:2])}: Anthropic and Bedrock count these tokens apart from input_tokens"
         result.append(f"{told}; if this log does, its prompts lack them: add them up in one column of the log")
