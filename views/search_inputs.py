@@ -12,6 +12,7 @@ import streamlit as st
 
 from simcost.errors import InputError, SimcostError
 from simcost.scenario.files.edit import number_text, put, values
+from simcost.scenario.files.nodes import Plain
 from simcost.studies.argument_types import count_of
 from simcost.studies.optimizing.settings import OBJECTIVES, SearchSettings
 from simcost.units import SHARE, USD
@@ -26,7 +27,8 @@ OFFERED = ".options"
 """Folder, beside the results, of the commitments that searches were offered."""
 OPTIONS_FILE = "options.yaml"
 _WIDTHS = [5, 3, 4, 4, 3, 4, 4]
-_SECOND = [7, 8, 8, 4]
+_SECOND = [6, 5, 6, 7, 7, 4]
+_UNWRITTEN = "scenario not written"
 _KEPT: Any = "session"
 
 
@@ -61,8 +63,8 @@ def show(draft: drafts.Draft) -> Settings:
         "seeds": seeds,
         "options": options,
         "mixes": mixes,
-        **_limits(refused),
-        "refused": (*refused, *st.session_state.pop("confidence refused", ())),
+        **_limits(draft, refused),
+        "refused": (*refused, *st.session_state.pop(_UNWRITTEN, ())),
     }
 
 
@@ -95,12 +97,8 @@ def _confidence(draft: drafts.Draft) -> None:
     st.session_state[key] = 100 * level  # told each time: a browser that has missed it shows the least
 
     def take() -> None:
-        if st.session_state[key] in (None, 100 * level):
-            return
-        try:
-            drafts.write(draft.file, put(draft.text, "level", round(st.session_state[key] / 100, 6)))
-        except SimcostError as error:
-            st.session_state["confidence refused"] = (f"Confidence: {error}",)
+        if st.session_state[key] not in (None, 100 * level):
+            _write(draft, "Confidence", "level", round(st.session_state[key] / 100, 6))
 
     st.number_input(
         "Confidence %",
@@ -112,6 +110,41 @@ def _confidence(draft: drafts.Draft) -> None:
         key=key,
         on_change=take,
         help="`level` of the scenario: every target holds at this confidence, over replications.",
+    )
+
+
+def _write(draft: drafts.Draft, label: str, key: str, value: Plain) -> None:
+    """Write a key of the scenario; what is wrong is told with the next look."""
+    try:
+        drafts.write(draft.file, put(draft.text, key, value))
+    except SimcostError as error:
+        st.session_state[_UNWRITTEN] = (f"{label}: {error}",)
+
+
+def _choices(draft: drafts.Draft, name: str, label: str, example: str) -> None:
+    """Patterns of a key of `choices` of the scenario, which its text holds."""
+    scenario = values(draft.text)
+    known = scenario.get("choices")
+    choices: dict[str, Any] = dict(known) if isinstance(known, dict) else {}
+    written = choices.get(name, [])
+    text = written if isinstance(written, str) else ", ".join(map(str, written if isinstance(written, list) else []))
+    key = f"{name} chosen of {draft.file.name}"
+    st.session_state[key] = text
+
+    def take() -> None:
+        asked = [one.strip() for one in st.session_state[key].split(",") if one.strip()]
+        wanted = {**choices, name: asked} if asked else {one: choices[one] for one in choices if one != name}
+        _write(draft, label, "choices", wanted or None)
+
+    st.text_input(
+        label,
+        key=key,
+        on_change=take,
+        placeholder=f"all, or e.g. {example}",
+        max_chars=1_000,
+        disabled=bool(scenario.get("vary")),
+        help=f"`choices.{name}` of the scenario: patterns between commas. Searches and advice propose nothing else. "
+        "Where the scenario has `vary`, that says what is searched.",
     )
 
 
@@ -130,9 +163,12 @@ def _budget(refused: list[str]) -> float | None:
     return None
 
 
-def _limits(refused: list[str]) -> Settings:
-    """A second row: what there is of accelerators and instances, and what the front is of."""
+def _limits(draft: drafts.Draft, refused: list[str]) -> Settings:
+    """A second row: what may be bought, what there is of it, and what the front is of."""
     columns = iter(st.columns(_SECOND, vertical_alignment="bottom"))
+    for name, label, example in (("offers", "Offers", "aws/*, gcp/*"), ("regions", "Regions", "us-*")):
+        with next(columns):
+            _choices(draft, name, label, example)
     found: dict[str, Any] = {}
     for key, label, example, of in (
         ("quota", "Quota", "l4=4, h100=8", "Most accelerators of a kind that the plan may take at a time."),

@@ -87,6 +87,25 @@ def test_a_confidence_that_is_emptied_stays_that_of_the_scenario(home: Path) -> 
     assert "drafts" not in page.session_state or not page.session_state["drafts"], "the text is as it was"
 
 
+def test_choices_are_written_into_the_scenario_and_taken_out_again(home: Path) -> None:
+    """Where `vary` says what is searched, they are not asked for."""
+    page = opened(home)
+    assert labelled(page.text_input, "Offers").disabled
+    (home / "scenarios/tiny.yaml").write_text(TINY, encoding="utf-8")
+    page = opened(home)
+    labelled(page.text_input, "Offers").set_value("aws/*, *").run()
+    labelled(page.text_input, "Regions").set_value("us-*").run()
+    text = page.session_state["drafts"]["tiny.yaml"]
+    assert value_at(text, "choices") == {"offers": ["aws/*", "*"], "regions": ["us-*"]}
+    assert load_text(text, home / "scenarios/tiny.yaml").first.scenario.choices is not None
+    assert labelled(page.text_input, "Offers").value == "aws/*, *"
+    labelled(page.text_input, "Regions").set_value("mars").run()
+    assert any("none of these offers has a price in a region that matches" in one.value for one in page.error)
+    for label in ("Offers", "Regions"):
+        labelled(page.text_input, label).set_value(" ").run()
+    assert value_at(page.session_state["drafts"].get("tiny.yaml", TINY), "choices") is None
+
+
 def test_limits_and_the_front_are_asked_for_and_in_the_command(home: Path) -> None:
     page = opened(home)
     labelled(page.text_input, "Quota").set_value("l4=1, h100=8").run()
