@@ -126,7 +126,7 @@ def test_time_is_told_by_the_requests_before_and_by_simulations_after(caplog: py
     assert record.getMessage().startswith("days.yaml: the search may take up to 2.68 h: --seeds 5 and a horizon of 1d ")
     assert "would take about 4.03 min; coarser values" in record.getMessage()
     assert time.progress(1) == (1 / 350, "1 simulation")
-    assert "2 simulations, about " in time.progress(2)[1]
+    assert time.progress(2) == (2 / 350, "2 simulations"), "the line of progress says how long it takes"
 
 
 def test_the_plan_is_one_that_can_be_run(answer: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
