@@ -9,6 +9,7 @@ from simcost.compare.fleet_tracking import Following
 from simcost.compare.means import mean_by_key, mean_of
 from simcost.compare.results import PlanSummary, PoolResult, Served, Trained
 from simcost.compare.verdict import percent
+from simcost.ledger.jobs import HELD
 from simcost.ledger.requests import PrefixHits
 from simcost.slo import JobReport
 from simcost.units import format_seconds
@@ -335,5 +336,5 @@ def _shares(hours: dict[str, float]) -> dict[str, float]:
 def _redone(trained: Trained) -> float:
     """Part of the GPU time of jobs that was work done again, or restarts."""
     hours = trained.gpu_hours
-    busy = fsum(hours[name] for name in ("useful", "checkpoint", "lost", "restart"))
+    busy = fsum(hours[name] for name in HELD)
     return (hours["lost"] + hours["restart"]) / busy if busy else 0.0

@@ -20,6 +20,8 @@ BUCKETS = ("useful", "checkpoint", "lost", "restart", "idle_blocked", "idle_free
 """Every GPU-second of capacity lies in exactly one: work kept; writing checkpoints; work redone; restarting and
 provisioning; idle while some job waits; idle while none waits; broken or not there.
 """
+HELD = BUCKETS[:4]
+"""Those of GPUs that jobs hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -37,6 +39,8 @@ class JobOutcomes:
     """Work redone, seconds of the gang."""
     checkpoint_s: Floats
     restart_s: Floats
+    held_gpu_s: Floats
+    """GPU-seconds that each job held: work, checkpoints, work done again and restarts. They add up to these buckets."""
     rejected: npt.NDArray[np.bool_]
     """Wider than the pool: kept out, counted, never blocking the line."""
     resumed_wait_s: Floats | None = None

@@ -107,6 +107,7 @@ def test_jobs_draw_power_for_lost_work_and_none_while_down() -> None:
         lost_s=zero,
         checkpoint_s=zero,
         restart_s=zero,
+        held_gpu_s=zero,
         rejected=np.zeros(0, bool),
     )
     seconds = {"useful": 40.0, "lost": 10.0, "idle_free": 20.0, "restart": 2.0, "down": 8.0}

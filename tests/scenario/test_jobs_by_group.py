@@ -98,3 +98,31 @@ def test_beside_services_groups_share_what_the_jobs_cost(tmp_path: Path) -> None
     for plan in result(tmp_path, *changes, text=NIGHT)["plans"]:
         cost = fsum(one["cost_usd"]["per_month"] for one in plan["jobs_by_user"])
         assert cost == pytest.approx(plan["allocation_by_service_usd_per_month"]["jobs"])
+
+
+def of_two(folder: Path, scheduler: str, rows: list[str]) -> dict[str, float]:
+    """GPU-hours of the users of two jobs on 16 GPUs in an hour."""
+    path = home(
+        folder,
+        ("jobs: {path: jobs.csv}", "jobs: {path: jobs.csv}\nhorizon: 1h"),
+        ("gpus: 32, scheduler: easy-backfill", f"gpus: 16, scheduler: {scheduler}"),
+    )
+    header = "job_id,submit_s,duration_s,gpus,gpu_milli,min_gpus,max_gpus,user"
+    (folder / "jobs.csv").write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    plan = run(load(path), folder / "out")["plans"][1]
+    return {one["name"]: one["gpu_hours"] for one in plan["jobs_by_user"]}
+
+
+def test_the_wait_of_a_stopped_job_at_the_end_is_no_time_on_gpus(tmp_path: Path) -> None:
+    rows = ["long,0,90000,16,1000,16,16,slow", "short,1800,4000,16,1000,16,16,fast"]
+    assert of_two(tmp_path, "srtf", rows) == pytest.approx({"slow": 8, "fast": 8})
+
+
+def test_part_of_a_gpu_holds_a_whole_one_where_gpus_are_counted(tmp_path: Path) -> None:
+    rows = ["half,0,1800,1,500,1,1,small", "whole,0,1800,1,1000,1,1,large"]
+    assert of_two(tmp_path, "fifo-strict", rows) == pytest.approx({"small": 0.5, "large": 0.5})
+
+
+def test_elastic_jobs_hold_what_they_are_dealt(tmp_path: Path) -> None:
+    rows = ["wide,0,90000,2,1000,1,12,grows", "narrow,0,90000,4,1000,4,4,stays"]
+    assert of_two(tmp_path, "{kind: elastic, scaling: 1, pause: 0}", rows) == pytest.approx({"grows": 12, "stays": 4})

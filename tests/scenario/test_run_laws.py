@@ -148,9 +148,10 @@ def jobs(gpu_seconds: dict[str, float] | None = None, **changed: list[float]) ->
         "gpus": [1, 1, 3],
         "rejected": [False, False, True],
     }
-    columns |= dict.fromkeys(("preemptions", "lost_s", "checkpoint_s", "restart_s"), zero) | changed
-    out = JobOutcomes(**{name: np.array(values) for name, values in columns.items()})
+    columns |= dict.fromkeys(("preemptions", "lost_s", "checkpoint_s", "restart_s"), zero)
     spent = {"useful": 150.0, "idle": 50.0} if gpu_seconds is None else gpu_seconds
+    columns |= {"held_gpu_s": [0.0, spent["useful"], 0.0]} | changed
+    out = JobOutcomes(**{name: np.array(values) for name, values in columns.items()})
     return JobLedger(horizon_s=100.0, gpus=2, outcomes=out, gpu_seconds=spent)
 
 
@@ -173,6 +174,7 @@ def test_jobs_that_keep_the_laws_are_accepted(spent: dict[str, float]) -> None:
             ({name: [0, -1, 0]}, "counts or times of jobs are negative")
             for name in ("gpus", "preemptions", "lost_s", "checkpoint_s", "restart_s")
         ),
+        ({"held_gpu_s": [0.0, 149.9, 0.0]}, "not the sum of what each held"),
         ({"gpu_seconds": {"useful": -1e-5, "idle": 20.0}}, "GPU-seconds are negative"),
         ({"gpu_seconds": {"useful": 150.0, "idle": 50.0 + 1e-5}}, "more than the cluster has"),
     ],

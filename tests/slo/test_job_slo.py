@@ -22,6 +22,7 @@ def ledger(*rows: tuple[float, float, float, bool], horizon_s: float = 100.0) ->
         lost_s=none,
         checkpoint_s=none,
         restart_s=none,
+        held_gpu_s=none,
         rejected=rejected.astype(bool),
     )
     return JobLedger(horizon_s=horizon_s, gpus=4, outcomes=outcomes, gpu_seconds={})

@@ -20,15 +20,12 @@ from simcost.billing.storage_transfer import run_usd
 from simcost.catalog import Catalog
 from simcost.catalog.facts import TierPrice
 from simcost.errors import InputError
-from simcost.ledger.jobs import JobLedger
+from simcost.ledger.jobs import HELD, JobLedger
 from simcost.ledger.request_tables import NODES
 from simcost.ledger.requests import LedgerUsage
 from simcost.scenario.inputs.clusters import Cluster
 from simcost.scenario.schema.jobs import OnShared, OnSpot, storage_of_spot
 from simcost.units import format_usd
-
-_WORK_OF_JOBS = ("useful", "checkpoint", "lost", "restart")
-"""States of accelerators that jobs hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,7 +273,7 @@ def by_unit(usages: Sequence[LedgerUsage]) -> LedgerUsage:
 def held_by_jobs(fleet: PurchasedNodes) -> PurchasedNodes:
     """Part of a fleet that its jobs hold, as time of whole nodes."""
     usage = fleet.usage
-    seconds = {state: usage.slot_seconds[state] for state in _WORK_OF_JOBS}
+    seconds = {state: usage.slot_seconds[state] for state in HELD}
     whole_s = fsum(seconds.values()) / usage.slots_per_node
     nodes = pa.table([["jobs"], [0], [0], [0.0], [whole_s]], schema=NODES)
     return replace(fleet, usage=replace(usage, nodes=nodes, slot_seconds=seconds, stepping_s=0.0, gb_out=0.0))

@@ -23,7 +23,7 @@ from simcost.compare.provisioning import Provisioning, provisioning
 from simcost.compare.results import RunResult, Served, Trained
 from simcost.compare.sides import Sides, added
 from simcost.errors import InputError
-from simcost.ledger.jobs import JobLedger
+from simcost.ledger.jobs import HELD, JobLedger
 from simcost.ledger.requests import Ledger, LedgerUsage, RequestOutcomes
 from simcost.scenario.inputs.clusters import Cluster
 from simcost.scenario.inputs.job_demand import JobTrace
@@ -306,7 +306,7 @@ def trained_side(
     return TrainedSide(
         trained=trained,
         bought=bought,
-        busy_hours=fsum(hours[state] for state in ("useful", "checkpoint", "lost", "restart")),
+        busy_hours=fsum(hours[state] for state in HELD),
         timeline=_gpus_over_time(ledger, requests) if first else None,
         waits=job_quantiles(ledger) if first else None,
     )
@@ -315,9 +315,9 @@ def trained_side(
 def _groups(jobs: Jobs, ledger: JobLedger) -> Groups:
     """Jobs by user and by pool, where the log names several."""
     kinds = {"user": (jobs.users if jobs.users_known else (), jobs.user), "pool": (jobs.pools, jobs.pool)}
-    gpus = jobs.gpus * (jobs.gpu_milli / 1000.0)
+    work = jobs.gpus * (jobs.gpu_milli / 1000.0) * jobs.duration_s
     return {
-        kind: assess_groups(ledger, names, code, gpus, jobs.duration_s) if len(names) > 1 else ()
+        kind: assess_groups(ledger, names, code, work) if len(names) > 1 else ()
         for kind, (names, code) in kinds.items()
     }
 

@@ -25,6 +25,7 @@ class PoolRun:
     lost_s: Floats
     checkpoint_s: Floats
     restart_s: Floats
+    held_gpu_s: Floats
     resumed_wait_s: Floats
     timeline: Floats
     """After each event: t, GPUs allocated, jobs waiting, their GPUs."""
@@ -52,7 +53,7 @@ class FinishedPool:
 def undisturbed(
     jobs: Jobs, start: Ints, timeline: Floats, horizon_s: float, milli_s: dict[str, float], last_s: float
 ) -> PoolRun:
-    """A run in which who has started runs to its end."""
+    """A run on whole GPUs in which who has started runs to its end."""
     end = start + jobs.duration_s
     none, never = np.zeros(len(jobs)), np.zeros(len(jobs), np.int64)
     return PoolRun(
@@ -63,6 +64,7 @@ def undisturbed(
         lost_s=none,
         checkpoint_s=none,
         restart_s=none,
+        held_gpu_s=jobs.gpus * np.where(start == NEVER, 0.0, np.minimum(end, horizon_s) - start),
         resumed_wait_s=none,
         timeline=timeline,
         milli_s=milli_s,
@@ -96,6 +98,7 @@ def of_flow(flow: state.Flow, timeline: Floats, ticks: int) -> PoolRun:
         lost_s=jobs["lost"] / ticks,
         checkpoint_s=jobs["written"] / ticks,
         restart_s=jobs["restarted"] / ticks,
+        held_gpu_s=jobs["need"] * (sum(spent.values()) / ticks) / MILLI,
         resumed_wait_s=jobs["again"] / ticks,
         timeline=timeline,
         milli_s=milli_s,
@@ -185,6 +188,7 @@ def _outcomes(jobs: Jobs, rejected: Flags, pools: Sequence[FinishedPool]) -> Job
         lost_s=gather("lost_s"),
         checkpoint_s=gather("checkpoint_s"),
         restart_s=gather("restart_s"),
+        held_gpu_s=gather("held_gpu_s"),
         rejected=rejected,
         resumed_wait_s=gather("resumed_wait_s"),
         failures=gather("failures").astype(np.int64),

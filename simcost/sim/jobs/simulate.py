@@ -69,6 +69,7 @@ def _elastic(jobs: Jobs, capacity: int, policy: Elastic, horizon_s: float) -> Po
         lost_s=none,
         checkpoint_s=none,
         restart_s=runs.paused_s,
+        held_gpu_s=runs.held,
         resumed_wait_s=none,
         timeline=timeline,
         milli_s=milli_s,

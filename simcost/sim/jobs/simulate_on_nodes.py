@@ -268,11 +268,11 @@ def _in_lines(
     noted = gang_queue.replay(site.cluster, shapes, work, policy, queue_of(work), timeline)
     timeline[:, [1, 3]] /= MILLI
     idle, blocked, fragmented, last_s = work.totals.tolist()
-    useful = float(work.jobs["need"] @ work.jobs["duration"])
-    milli_s = {"useful": useful, "idle_blocked": blocked, "idle_free": idle - blocked}
+    held = work.jobs["need"] * work.jobs["duration"]
+    milli_s = {"useful": float(held.sum()), "idle_blocked": blocked, "idle_free": idle - blocked}
     run = undisturbed(mine, work.jobs["start"], timeline[:noted], np.inf, milli_s, last_s)
     empty = float(site.cluster.nodes["fragmented"].sum())  # all have left
-    return replace(run, fragmented_milli_s=fragmented), work.members, empty
+    return replace(run, fragmented_milli_s=fragmented, held_gpu_s=held / MILLI), work.members, empty
 
 
 def _in_general(

@@ -27,6 +27,7 @@ def run(gpus: int, policy: str) -> JobLedger:
         lost_s=zero,
         checkpoint_s=zero,
         restart_s=zero,
+        held_gpu_s=zero,
         rejected=np.zeros(101, bool),
     )
     seconds = dict.fromkeys(BUCKETS, 0.0) | {"useful": 1000.0, "idle_free": 10.0 * gpus}

@@ -35,6 +35,8 @@ class ElasticJobs(NamedTuple):
     paused_s: Floats
     paused: Floats
     """GPU-seconds of pauses."""
+    held: Floats
+    """GPU-seconds in all."""
 
 
 @helper
@@ -53,6 +55,7 @@ def _settle(runs: ElasticJobs, row: int, now: float, scaling: float) -> None:
     runs.left[row] = max(runs.left[row] - (ran - pause) * _rate(runs, row, scaling), 0.0)
     runs.paused_s[row] += pause
     runs.paused[row] += pause * runs.size[row]
+    runs.held[row] += ran * runs.size[row]
     runs.since[row] = now
 
 
@@ -116,6 +119,7 @@ def _runs(duration: Floats, asked: Ints, least: Ints, most: Ints) -> ElasticJobs
         np.full(count, NIL),
         np.zeros(count, np.int64),
         np.zeros(count, np.int64),
+        np.zeros(count),
         np.zeros(count),
         np.zeros(count),
     )
