@@ -9,6 +9,7 @@ from support.scenarios import SMALL, write
 from simcost.errors import FaultsError
 from simcost.scenario.checks.load import load, load_with_services
 from simcost.scenario.inputs.hardware_choices import hardware_choices
+from simcost.scenario.inputs.offer_dimensions import proposed
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.studies.advising.hardware_kinds import hardware_kinds
 from simcost.studies.advising.kinds import ActionKind
@@ -101,6 +102,12 @@ def test_advice_proposes_what_choices_leave(tmp_path: Path) -> None:
 def test_choices_that_nothing_matches_are_refused(tmp_path: Path, choices: str, said: str) -> None:
     with pytest.raises(FaultsError, match=re.escape(said)):
         load(write(tmp_path, text=f"{SMALL}choices: {choices}\n"))
+
+
+@pytest.mark.parametrize("choices", ['{offers: "aws/c7i*"}', '{accelerators: cpu, regions: "us-*"}'])
+def test_choices_may_name_processors_alone(tmp_path: Path, choices: str) -> None:
+    loaded = load(write(tmp_path, text=SMALL + f"choices: {choices}\n"))
+    assert {offer.accelerator for offer in proposed(loaded, loaded.catalog.facts.offers)} == {""}
 
 
 def test_shared_nodes_with_an_accelerator_by_its_short_name_have_other_hardware(tmp_path: Path) -> None:

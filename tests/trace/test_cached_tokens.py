@@ -72,6 +72,19 @@ def test_metadata_that_is_no_json_counts_nothing(tmp_path: Path) -> None:
     assert found == [None, 2048]
 
 
+def test_empty_metadata_before_the_first_count_hides_no_count(tmp_path: Path) -> None:
+    empty = [SPEND | {"startTime": "2026-03-02T08:59:59Z", "metadata": text} for text in ("", "null", "[]")]
+    document, found = imported(tmp_path, as_csv([*empty, *SPENDS]), "litellm")
+    assert found == [None, None, None, 3072, 2048, None]
+    assert document["repaired_by"] == {}
+
+
+def test_langfuse_reads_counts_that_are_text(tmp_path: Path) -> None:
+    usage = {"input": "10", "cache_read_input_tokens": "990", "output": "20"}
+    row = {"type": "GENERATION", "startTime": "2026-03-02T09:00:00Z", "model": "claude", "usageDetails": usage}
+    assert imported(tmp_path, json.dumps(row), "langfuse")[1] == [990]
+
+
 def test_langfuse_adds_up_all_types_whose_names_hold_input(tmp_path: Path) -> None:
     """Of Anthropic they begin with `cache`, and were left out of the prompt."""
     usage = {"input": 10, "cache_read_input_tokens": 900, "cache_creation_input_tokens": 90, "output": 5}
@@ -136,3 +149,9 @@ def test_a_log_without_any_count_is_searched_as_before(tmp_path: Path) -> None:
     assert describe_trace(tmp_path / "log.parquet")["cached_tokens"] is None
     (api,) = price_trace(tmp_path / "log.parquet", [asked("openai/gpt-5-mini")], load_catalog()).apis
     assert "found in the trace as recorded" in api.cache
+
+
+def test_an_api_tells_how_many_requests_the_log_counts(tmp_path: Path) -> None:
+    imported(tmp_path, "\n".join(map(json.dumps, SPENDS)), "litellm")
+    (api,) = price_trace(tmp_path / "log.parquet", [asked("openai/gpt-5-mini")], load_catalog()).apis
+    assert "as the log counts them for 2 of 3 requests; of the others none is taken as read" in api.cache

@@ -56,7 +56,8 @@ def choice_faults(root: YamlNode, catalog: Catalog, file: str) -> list[Fault]:
     """Patterns of `choices` that no offer matches."""
     node, faults = root.get("choices"), list[Fault]()
     if node is not None and isinstance(node.value, dict) and node.value:
-        _matching(node.value, catalog, file, faults)
+        every = {key: placed("*", node, (*node.path, key)) for key in _NAMES}
+        _matching({**every, **node.value}, catalog, file, faults)
     return faults
 
 

@@ -15,7 +15,7 @@ from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.studies.breakeven.stated_levels import stated_misses
 from simcost.studies.breakeven.study import Api
 from simcost.tables.paths import inside
-from simcost.trace.requests.prefix_reuse import KNOWN_BY, Shared, counts_cached, shared_in_stream, shared_in_trace
+from simcost.trace.requests.prefix_reuse import KNOWN_BY, Shared, counted_requests, shared_in_stream, shared_in_trace
 from simcost.trace.requests.store import open_trace
 from simcost.trace.workload.spec import RecordedWorkload
 from simcost.units import format_seconds, format_share
@@ -137,13 +137,20 @@ def _searched(asked: ApiOption, where: str) -> _CacheSource:
 
 def _known(asked: ApiOption, traces: Sequence[Path]) -> _CacheSource:
     """Of traces, whose log may count the cached tokens."""
-    if all(map(counts_cached, traces)):
+    counted = [counted_requests(path) for path in traces]
+    searched = _searched(asked, "in the trace as recorded")
+    without = [path for path, requests in zip(traces, counted, strict=True) if not requests]
+    searchable = any({*KNOWN_BY[1:]} & {*open_trace(path).columns} for path in without)
+    if any(counted):
+        known, rows = sum(counted), sum(open_trace(path).rows for path in traces)
+        others = "in traces without counts they are searched" if searchable else "of the others none is taken as read"
+        of = "" if known == rows else f" for {known:,} of {rows:,} requests; {others}"
         least = _least(asked.purchase.cache)
         return _CacheSource(
-            found=f"{least}, as the log counts them", nothing=f"the log counts no cached tokens{least or ' of prompts'}"
+            found=f"{least}, as the log counts them{of}",
+            nothing=f"the log counts no cached tokens{least.removeprefix(',') or ' of prompts'}{of}",
         )
-    searched = _searched(asked, "in the trace as recorded")
-    if any({*KNOWN_BY[1:]} & {*open_trace(path).columns} for path in traces):
+    if searchable:
         return searched
     many = "the traces have" if len(traces) > 1 else "the trace has"
     none = f"{many} no cached tokens, prefix hashes or sessions to find it by; state what it holds with `hit=`"

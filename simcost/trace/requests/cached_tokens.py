@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from simcost.tables.json_objects import Rows, at_path
 
@@ -35,16 +36,15 @@ def of_usage(details: Mapping[str, Any]) -> int | None:
         for name, count in details.items()
         if "cache" in name and "input" in name and not any(word in name for word in ("creation", "write"))
     ]
-    known = [count for count in counts if type(count) is int]
-    return sum(known) if known else None
+    known = [count for count in counts if type(count) is int or (isinstance(count, str) and count.isdecimal())]
+    return sum(map(int, known)) if known else None
 
 
 def counts_of(column: pa.Array) -> pa.Array:
     """The column; where its cells are the metadata of spend logs, as objects or text, the cached tokens in them."""
     kind = column.type
     text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
-    cells = column.drop_null()
-    if pa.types.is_struct(kind) or (text and len(cells) and cells[0].as_py().lstrip().startswith("{")):
+    if pa.types.is_struct(kind) or (text and pc.any(pc.match_substring_regex(column, r"^\s*\{")).as_py()):
         return pa.array([_of_metadata(cell) for cell in column.to_pylist()], pa.int64())
     return column
 

@@ -58,7 +58,9 @@ def shared_in_trace(path: Path, ttl_s: float) -> Iterator[Shared]:
         TraceError: the trace cannot be read.
     """
     info, ttl_ns = open_trace(path), round(ttl_s * 1e9)
-    label = next((name for name in KNOWN_BY if name in info.columns and (name != CACHED or counts_cached(path))), None)
+    label = next(
+        (name for name in KNOWN_BY if name in info.columns and (name != CACHED or counted_requests(path))), None
+    )
     recent, rows, names = Recent(ttl_ns), 0, dict[str, int]()
     for batch, columns in read_labelled(path, [label] if label else []):
         if label is None:
@@ -73,15 +75,15 @@ def shared_in_trace(path: Path, ttl_s: float) -> Iterator[Shared]:
         rows += len(batch)
 
 
-def counts_cached(path: Path) -> bool:
-    """True if a trace counts the cached tokens of any request.
+def counted_requests(path: Path) -> int:
+    """Requests of a trace whose cached tokens are counted.
 
     Raises:
         TraceError: the trace cannot be read.
     """
     if CACHED not in open_trace(path).columns:
-        return False
-    return any(table[CACHED].null_count < len(table) for table in read_tables(path, [CACHED]))
+        return 0
+    return sum(len(table) - table[CACHED].null_count for table in read_tables(path, [CACHED]))
 
 
 def shared_in_stream(batches: Iterator[RequestBatch], ttl_s: float) -> Iterator[Shared]:
