@@ -64,7 +64,7 @@ def undisturbed(
         lost_s=none,
         checkpoint_s=none,
         restart_s=none,
-        held_gpu_s=jobs.gpus * np.where(start == NEVER, 0.0, np.minimum(end, horizon_s) - start),
+        held_gpu_s=jobs.gpus * np.where(start == NEVER, 0.0, np.minimum(end, horizon_s) - start).astype(np.float64),
         resumed_wait_s=none,
         timeline=timeline,
         milli_s=milli_s,
