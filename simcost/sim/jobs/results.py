@@ -55,6 +55,7 @@ def undisturbed(
 ) -> PoolRun:
     """A run on whole GPUs in which who has started runs to its end."""
     end = start + jobs.duration_s
+    held_s: Floats = np.where(start == NEVER, 0.0, np.minimum(end, horizon_s) - start)
     none, never = np.zeros(len(jobs)), np.zeros(len(jobs), np.int64)
     return PoolRun(
         start_s=start.astype(float),
@@ -64,7 +65,7 @@ def undisturbed(
         lost_s=none,
         checkpoint_s=none,
         restart_s=none,
-        held_gpu_s=jobs.gpus * np.where(start == NEVER, 0.0, np.minimum(end, horizon_s) - start).astype(np.float64),
+        held_gpu_s=held_s * jobs.gpus,
         resumed_wait_s=none,
         timeline=timeline,
         milli_s=milli_s,

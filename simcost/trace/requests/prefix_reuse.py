@@ -58,9 +58,8 @@ def shared_in_trace(path: Path, ttl_s: float) -> Iterator[Shared]:
         TraceError: the trace cannot be read.
     """
     info, ttl_ns = open_trace(path), round(ttl_s * 1e9)
-    label = next(
-        (name for name in KNOWN_BY if name in info.columns and (name != CACHED or counted_requests(path))), None
-    )
+    known_by = KNOWN_BY if counted_requests(path) else KNOWN_BY[1:]
+    label = next((name for name in known_by if name in info.columns), None)
     recent, rows, names = Recent(ttl_ns), 0, dict[str, int]()
     for batch, columns in read_labelled(path, [label] if label else []):
         if label is None:
