@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -30,6 +31,7 @@ SPENDS: list[dict[str, Any]] = [
     SPEND | {"startTime": "2026-03-02T09:00:01Z", "metadata": {"usage_object": {"cache_read_input_tokens": 2048}}},
     SPEND | {"startTime": "2026-03-02T09:00:02Z", "metadata": {"status": "success"}},
 ]
+MAP = pa.map_(pa.string(), pa.struct({"cache_read_input_tokens": pa.int64()}))
 SPAN = {"name": "chat", "startTimeUnixNano": "1767225600000000000", "endTimeUnixNano": "1767225602000000000"}
 
 
@@ -77,6 +79,21 @@ def test_empty_metadata_before_the_first_count_hides_no_count(tmp_path: Path) ->
     document, found = imported(tmp_path, as_csv([*empty, *SPENDS]), "litellm")
     assert found == [None, None, None, 3072, 2048, None]
     assert document["repaired_by"] == {}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "counts"),
+    [
+        (pa.array([[("usage_object", {"cache_read_input_tokens": 500})], None], MAP), [500, None]),
+        (pa.array([["tag"], None]), [None, None]),
+    ],
+    ids=["map", "list"],
+)
+def test_metadata_of_parquet_may_be_a_map_or_a_list(tmp_path: Path, metadata: pa.Array, counts: list[Any]) -> None:
+    columns = {"startTime": ["2026-03-02T09:00:00Z"] * 2, "prompt_tokens": [1000] * 2, "completion_tokens": [10] * 2}
+    pq.write_table(pa.table({**columns, "model": ["m"] * 2, "metadata": metadata}), tmp_path / "log.parquet")
+    import_trace(tmp_path / "log.parquet", "litellm", tmp_path / "out.parquet")
+    assert cached(tmp_path / "out.parquet") == counts
 
 
 def test_langfuse_reads_counts_that_are_text(tmp_path: Path) -> None:

@@ -44,13 +44,15 @@ def counts_of(column: pa.Array) -> pa.Array:
     """The column; where its cells are the metadata of spend logs, as objects or text, the cached tokens in them."""
     kind = column.type
     text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
-    if pa.types.is_struct(kind) or (text and pc.any(pc.match_substring_regex(column, r"^\s*\{")).as_py()):
+    if pa.types.is_nested(kind) or (text and pc.any(pc.match_substring_regex(column, r"^\s*\{")).as_py()):
         return pa.array([_of_metadata(cell) for cell in column.to_pylist()], pa.int64())
     return column
 
 
 def _of_metadata(metadata: Any) -> int | None:
     """The cached tokens; None where nothing counts them."""
+    if isinstance(metadata, list):  # a map of Parquet, whose pairs are tuples
+        metadata = dict(pair for pair in metadata if isinstance(pair, tuple))
     if isinstance(metadata, str):
         try:
             metadata = json.loads(metadata)
