@@ -77,6 +77,11 @@ Dimension = Sequence[dict[str, Plain]]
 """Partial plans."""
 
 
+def no_start(scaling: object) -> dict[str, Plain]:
+    """Takes out the number of replicas at the start, which other bounds may exclude; empty where there is none."""
+    return {"start": None} if hasattr(scaling, "start") else {}
+
+
 def variations(loaded: LoadedScenario, otherwise: Sequence[Dimension] = ()) -> Space:
     """The plans of a scenario, varied.
 

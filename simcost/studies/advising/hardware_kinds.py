@@ -12,7 +12,7 @@ from simcost.billing import OnDemand, Owned, Spot
 from simcost.perf.memory import WEIGHT_BYTES
 from simcost.plan import Fixed
 from simcost.scenario.inputs.hardware_choices import hardware_choices, unknown_quality
-from simcost.scenario.inputs.variations import Dimension
+from simcost.scenario.inputs.variations import Dimension, no_start
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Plan
 from simcost.studies.advising.kinds import ActionKind, Partial, bounds_of, fleets_of
@@ -172,7 +172,7 @@ def scaled_size(plan: Plan, factor: float) -> Partial:
     if bounds is None:
         return {}
     least, most = bounds
-    free: Partial = {"start": None} if hasattr(policy, "start") else {}
+    free = no_start(policy)
     return {"scaling": {"max": max(ceil(most * factor - 1e-9), least, 1), **free}}
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from simcost.plan import Fixed
 from simcost.plan.autoscaling.simple import TargetConcurrency
-from simcost.scenario.inputs.variations import Dimension
+from simcost.scenario.inputs.variations import Dimension, no_start
 from simcost.scenario.schema.scenario import Plan
 from simcost.studies.advising.result import Effort
 
@@ -113,7 +113,7 @@ def _other_bounds(policy: object) -> Dimension:
     if bounds is None:
         return []
     least, most = bounds
-    free: Partial = {"start": None} if hasattr(policy, "start") else {}
+    free = no_start(policy)
     lower = sorted({least, max(1, least // 2), max(min(least, 1), least - 1), least + 1})
     upper = sorted({max(most // 2, 1), most - 1, most, most + 1, most + 2})
     return [{"scaling": {"min": low, "max": high, **free}} for low in lower for high in upper if 1 <= high >= low]
@@ -128,7 +128,7 @@ def fleets_of(plan: Plan) -> Dimension:
     if bounds is None:
         return [{}]
     least, most = bounds
-    free: Partial = {"start": None} if hasattr(policy, "start") else {}
+    free = no_start(policy)
     maxima = sorted({max(most // 2, least), max(most - 1, least), most, 2 * most})
     bounded: list[Partial] = [{"scaling": {"max": one, **free}} for one in maxima]
     return [*bounded, *_fixed(most)]

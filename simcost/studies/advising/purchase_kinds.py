@@ -12,6 +12,7 @@ from simcost.catalog.facts import Instrument, Offer
 from simcost.errors import CatalogError
 from simcost.plan import Fixed
 from simcost.scenario.inputs.offer_dimensions import proposed
+from simcost.scenario.inputs.variations import no_start
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Plan
 from simcost.studies.advising.kinds import ActionKind, Partial, bounds_of, fleets_of
@@ -118,7 +119,7 @@ def _partly(plan: Plan, spot: Partial) -> Iterator[Partial]:
     if plan.pools or plan.disaggregation is not None or plan.training is not None:
         return
     most = plan.scaling.replicas if isinstance(plan.scaling, Fixed) else bounds[1] if bounds else 0
-    free: Partial = {"start": None} if hasattr(plan.scaling, "start") else {}
+    free = no_start(plan.scaling)
     counts = sorted({max(round(most * i / BASES), 1) for i in range(1, BASES + 1)}) if most > 1 else []
     for steady, rest in product(counts, counts):
         size = {"kind": "fixed", "replicas": rest} if bounds is None else {"min": 1, "max": rest, **free}

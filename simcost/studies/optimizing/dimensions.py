@@ -8,7 +8,7 @@ from typing import Any
 from simcost.catalog import Catalog
 from simcost.scenario.inputs.hardware_choices import hardware_choices
 from simcost.scenario.inputs.offer_dimensions import left_by_region, note_on_choices
-from simcost.scenario.inputs.variations import Dimension
+from simcost.scenario.inputs.variations import Dimension, no_start
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Plan, Scenario
 
@@ -24,7 +24,7 @@ def default_dimensions(loaded: LoadedScenario, plan: Plan) -> list[Dimension]:
     sizes: list[dict[str, Any]] = [{"scaling": {"kind": "fixed", "replicas": n}} for n in range(1, REPLICAS + 1)]
     least = getattr(plan.scaling, "min", None)
     if least is not None and getattr(plan.scaling, "max", None):
-        sizes += [{"scaling": {"start": None, "max": most}} for most in MAXIMA if most >= least]
+        sizes += [{"scaling": {"max": most, **no_start(plan.scaling)}} for most in MAXIMA if most >= least]
     return [hardware, sizes] if hardware else [sizes]
 
 
