@@ -80,9 +80,11 @@ class FaultsError(InputError):
         return type(self), (self.faults,)
 
 
-def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """'; did you mean X?' for the nearest known words, else '' (to be appended to a message)."""
-    near = get_close_matches(word, list(dict.fromkeys(known)), n=3, cutoff=0.6)
+def did_you_mean(word: str, known: Sequence[str], least: float = 0.6) -> str:
+    """'; did you mean X?' for the nearest known words, else '' (to be appended to a message). `least` is how
+    alike they are, from 0 to 1.
+    """
+    near = get_close_matches(word, list(dict.fromkeys(known)), n=3, cutoff=least)
     return f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
 
 

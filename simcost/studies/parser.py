@@ -35,8 +35,9 @@ class Parser(argparse.ArgumentParser):
             return f"{word!r} is one argument too many"
         known = [flag for action in self._actions for flag in action.option_strings]
         option = word.partition("=")[0]
-        near = did_you_mean(option, known)
-        if " " not in self.prog and not near:
+        before_verb = " " not in self.prog
+        near = did_you_mean(option, known, 0.8 if before_verb else 0.6)  # `--json` is no typing error of `--version`
+        if before_verb and not near:
             near = f" before the verb; write it after, as in `{self.prog} run {option} ...`"
         return f"no option {option!r}{near}"
 

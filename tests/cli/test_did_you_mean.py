@@ -57,4 +57,5 @@ def test_help_is_a_verb_and_options_come_after_theirs() -> None:
     said = call("--quiet", "run", "x.yaml")
     assert said.code == 2
     assert "no option '--quiet' before the verb; write it after, as in `simcost run --quiet ...`" in said.err
+    assert "no option '--json' before the verb" in call("--json", "run", "x.yaml").err
     assert "no option '--verison'; did you mean '--version'?" in call("--verison", "run", "x.yaml").err
