@@ -127,12 +127,13 @@ def test_counts_that_cannot_be_are_unknown_and_told(tmp_path: Path) -> None:
     assert "3 counts of cached tokens that could not be read, or above those of the prompt" in said
 
 
-def test_columns_that_may_count_them_are_told(tmp_path: Path) -> None:
-    text = "arrival,prompt_tokens,output_tokens,num_cached_tokens\n0,100,5,64\n"
+@pytest.mark.parametrize("name", ["num_cached_tokens", "cachedTokens", "cachedContentTokenCount"])
+def test_columns_that_may_count_them_are_told(tmp_path: Path, name: str) -> None:
+    text = f"arrival,prompt_tokens,output_tokens,{name}\n0,100,5,64\n"
     (tmp_path / "log").write_text(text)
     document = import_trace(tmp_path / "log", "csv", tmp_path / "a.parquet")
-    assert any("pass --map cached_tokens=num_cached_tokens" in one["message"] for one in document["findings"])
-    _, found = imported(tmp_path, text, "csv", mapping={"cached_tokens": "num_cached_tokens"})
+    assert any(f"pass --map cached_tokens={name}" in one["message"] for one in document["findings"])
+    _, found = imported(tmp_path, text, "csv", mapping={"cached_tokens": name})
     assert found == [64]
 
 

@@ -203,7 +203,19 @@ _UNREAD: Mapping[str, tuple[tuple[str, ...], str]] = {
         "a status, by which failed requests are left out",
     ),
     "cached_tokens": (
-        ("cached_tokens", "cached_input_tokens", "input_cached_tokens", "num_cached_tokens", "prompt_cache_hit_tokens"),
+        (
+            "cached_tokens",
+            "cachedtokens",
+            "cached_input_tokens",
+            "cachedinputtokens",
+            "input_cached_tokens",
+            "inputcachedtokens",
+            "cached_prompt_tokens",
+            "cachedprompttokens",
+            "num_cached_tokens",
+            "prompt_cache_hit_tokens",
+            "cachedcontenttokencount",
+        ),
         "the tokens of each prompt that were read from a cache, which an API bills for less",
     ),
 }
