@@ -120,3 +120,11 @@ def test_a_price_that_is_missing_names_the_options(zones: Path) -> None:
     assert "no spot price for the trace 'region/a'; pass --spot USD, or --prices FILE" in refused(
         "train", "spot", zones, *JOB
     )
+
+
+def test_an_offer_without_a_price_on_spot_is_named(zones: Path) -> None:
+    """The catalog has none of p5.48xlarge; the message spoke of the trace alone, as if no offer had been given."""
+    job = (*JOB[:6], "--offer", "aws/p5.48xlarge")
+    assert "aws/p5.48xlarge has no spot price in the catalog; pass --spot USD, or --prices FILE" in refused(
+        "train", "spot", zones, *job
+    )

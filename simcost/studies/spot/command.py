@@ -115,6 +115,9 @@ def _prices(arguments: Arguments, offer: Any, *, recorded: bool) -> tuple[float,
     spot = arguments.spot
     if spot is None and offer is not None and not recorded:
         spot = offer.spot_usd_per_h
+        if spot is None:
+            named = f"{offer.provider}/{offer.sku}"
+            raise InputError(f"{named} has no spot price in the catalog; pass --spot USD, or --prices FILE")
     return on_demand, spot
 
 
