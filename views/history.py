@@ -37,7 +37,7 @@ def show(scenarios: Path, results: Path, plans: Any) -> None:
     """The page, from top to bottom."""
     st.title("History")
     st.caption(
-        "Finished results on this machine. Select one to open it, two to compare them "
+        "Finished results on this machine. Select one to open it, two to compare the older one with the newer "
         "(by keyboard: go to a row with the arrows, then Shift+Space)."
     )
     found = runs.finished(results)
@@ -52,11 +52,11 @@ def show(scenarios: Path, results: Path, plans: Any) -> None:
         return
     asked = [name for name in st.query_params.get("runs", "").split(",") if name]
     linked = [name for name in asked if name in found]
-    chosen = table(rows, key="history", selection="multi-row").selection.rows
+    chosen = table(rows, key="history", selection="multi-row", on_select=_forget_address).selection.rows
     if not chosen and linked != asked:
         missing = ", ".join(name for name in asked if name not in found)
         st.warning(plain(f"Not on this machine: {missing}. Choose its scenario on the page Plans and run it."))
-    names = [rows[i]["Result"] for i in chosen if i < len(rows)] or linked
+    names = [rows[i]["Result"] for i in sorted(chosen, reverse=True) if i < len(rows)] or linked  # the older one first
     if len(names) == 1:
         if st.button("Open", type="primary"):
             st.session_state.pop("opened", None)
@@ -67,6 +67,11 @@ def show(scenarios: Path, results: Path, plans: Any) -> None:
         _compare(scenarios, *(found[name] for name in names))
     elif names:
         st.info("Select one or two.")
+
+
+def _forget_address() -> None:
+    """Drops the results that the address names: others are selected, or none."""
+    st.query_params.pop("runs", None)
 
 
 def _row(folder: Path, scenarios: Path) -> dict[str, str]:

@@ -31,7 +31,8 @@ def table(rows: Table, **options: Any) -> Any:
 
     Args:
         rows: as parts have them.
-        options: `key`, and with `selection` the way in which rows are selected; what is selected is returned.
+        options: `key`, and with `selection` the way in which rows are selected; what is selected is returned, and
+            `on_select` is called where it changes.
     """
     import numpy as np
     import pandas as pd
@@ -63,7 +64,7 @@ def table(rows: Table, **options: Any) -> Any:
         options |= {"row_height": NAME_ROW_PX, "height": HEAD_PX + NAME_ROW_PX * min(len(rows), MOST_SEEN)}
     selection = options.pop("selection", None)
     if selection:
-        options |= {"on_select": "rerun", "selection_mode": selection}
+        options = {"on_select": "rerun"} | options | {"selection_mode": selection}
     return st.dataframe(style, hide_index=True, placeholder=NONE, **options)
 
 

@@ -1,8 +1,10 @@
 """The page of finished results: listed, two compared by an address."""
 
 import json
+import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -82,6 +84,16 @@ def test_an_address_compares_two_results(home: Path) -> None:
     assert page.code[0].value == "simcost diff results/cheap results/dear"
     assert "more than one L4 of cheap" in page.header[0].value
     assert str(home) not in page.header[0].value
+
+
+def test_the_older_of_two_selected_results_comes_first(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list begins with the latest: in its order the bridge went back in time."""
+    os.utime(home / "results" / "cheap" / "result.json", (1.7e9, 1.7e9))
+    both = SimpleNamespace(selection=SimpleNamespace(rows=[0, 1]))
+    monkeypatch.setattr(history, "table", lambda *_rows, **_options: both)
+    page = opened(home).run()
+    assert page.code[0].value == "simcost diff results/cheap results/dear"
+    assert page.query_params["runs"] == "cheap,dear"
 
 
 def test_an_address_of_nothing_is_harmless(home: Path) -> None:
