@@ -176,3 +176,17 @@ def test_the_memory_of_a_batch_is_free_once_it_is_used_up(tmp_path: Path, monkey
     finally:
         gc.enable()
     assert len(arrays) == 10
+
+
+def test_a_cost_file_is_not_read_as_usage(tmp_path: Path) -> None:
+    """Each charge counted as one instance, so that 312 hours were billed as 48, and a credit was a machine."""
+    file = tmp_path / "costs.csv"
+    rows = "aws,g6e.xlarge,us-east-1,Usage,2026-03-02T00:00:00Z,2026-03-02T01:00:00Z,7,Hours\n"
+    file.write_text(
+        "ProviderName,SkuId,RegionId,ChargeCategory,ChargePeriodStart,ChargePeriodEnd,ConsumedQuantity,ConsumedUnit\n"
+        + rows
+    )
+    with pytest.raises(TraceError, match="`simcost focus read costs.csv -o usage.parquet` writes the usage"):
+        read_usage(file)
+    (usage,) = read_usage(file, mapping={"quantity": "ConsumedQuantity"}).quantity
+    assert usage == 7

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from simcost.errors import TraceError
 from simcost.tables.cells import Flags
 from simcost.tables.columns import Column, DeclaredTable
 from simcost.tables.combinations import combinations
@@ -84,6 +85,8 @@ _IN_ALL = ("instance-hours", "hours")
 """Units of quantities that are hours in all, however many ran at a time."""
 _UNITS = {"": HOURLY, "h": HOURLY, "hour": HOURLY, "instances": HOURLY} | dict.fromkeys(_IN_ALL, HOURLY)
 _OF_VOLUME = ("", "gb", "gb-month", "gb-months")
+_CHARGES = "chargecategory"
+"""A column of cost files, whose rows are not only usage."""
 _SPOT = frozenset({"spot", "dynamic", "preemptible"})
 _HOUR_S = 3600.0
 _SLACK_S = 1e-6
@@ -171,6 +174,11 @@ def _batch(table: TypedTable, before: int, provider: str, region: str) -> UsageB
 def _columns(names: list[str], mapping: Mapping[str, str], path: Path) -> dict[str, str]:
     """Ours -> the file's: those declared, the tags, and columns that count tokens where nothing else does."""
     result, faults = USAGE.match(names, mapping)
+    if "quantity" not in result and any(name.lower().replace("_", "") == _CHARGES for name in names):
+        raise TraceError(
+            f"{path}: has charges in the FOCUS format, purchases and credits among them; "
+            f"`simcost focus read {path.name} -o usage.parquet` writes the usage of it; take that file"
+        )
     lower = {name.strip().lower(): name for name in reversed(names)}
     result = {_TAG + name: lower[name] for name in _TAGS if name in lower} | result
     result |= {name: lower[name] for name in lower if name.startswith(_TAG) and name not in mapping}
