@@ -7,6 +7,7 @@ from support.shown import on_terminal
 
 from simcost.catalog import load_catalog
 from simcost.catalog.documents import KINDS, catalog_list, catalog_show
+from simcost.studies.catalog.view import parts
 from simcost.errors import CatalogError
 from simcost.studies.catalog.view import parts
 
@@ -81,3 +82,8 @@ def test_unknown_kind_and_name() -> None:
         catalog_list(CATALOG, "offer")
     with pytest.raises(CatalogError, match="did you mean 'h100-sxm'"):
         catalog_show(CATALOG, "h100-sx")
+
+
+def test_one_row_is_counted_as_one() -> None:
+    (part,) = parts(catalog_list(CATALOG, "offers", [("sku", "p5.4xlarge")]))
+    assert part.said[0].startswith("1 row of offers; newest fact ")

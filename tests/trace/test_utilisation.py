@@ -137,6 +137,15 @@ def test_the_last_of_two_rows_counts_and_blank_ones_do_not(write) -> None:
     assert {"duplicate", "blank"} <= kinds(findings)
 
 
+@pytest.mark.parametrize(("name", "told"), [("gpu", False), ("karte", True)])
+def test_rows_of_one_time_tell_of_a_column_that_names_the_gpu(name: str, told: bool, write) -> None:
+    """Samples of two GPUs without their names: half of them are dropped."""
+    file = write(f"t_s,{name},duty\n0,a,10\n0,b,20\n0,b,25\n10,a,30\n10,b,40\n")
+    _, findings = read_utilisation(file)
+    (duplicate,) = (found["message"] for found in findings if found["kind"] == "duplicate")
+    assert ("pass --map gpu=COLUMN" in duplicate) is told
+
+
 def test_work_on_a_gpu_that_nobody_holds_is_said(write) -> None:
     samples, findings = read_utilisation(write("t_s,gpu,duty,allocated\n0,g,10,false\n10,g,0,true\n20,g,0,no\n"))
     assert samples.allocated.tolist() == [1, 1, 0]

@@ -214,7 +214,8 @@ def _left_out(stored: StoredTable, dropped: int, blank: int) -> Findings:
         found.insert(0, finding("other_metrics", "", stored.others, text))
     if dropped:
         have = how_many(dropped, "sample has", "samples have")
-        text = f"{have} the unit and time of a later row; the last row of each counts"
+        several = "" if UNIT in stored.words else "; where they are of several GPUs, pass --map gpu=COLUMN"
+        text = f"{have} the unit and time of a later row; the last row of each counts{several}"
         found.append(finding("duplicate", "", dropped, text))
     if blank:
         found.append(finding("blank", "", blank, f"{plural(blank, 'sample')} without a measurement: left out"))
