@@ -7,7 +7,6 @@ from support.shown import on_terminal
 
 from simcost.catalog import load_catalog
 from simcost.catalog.documents import KINDS, catalog_list, catalog_show
-from simcost.studies.catalog.view import parts
 from simcost.errors import CatalogError
 from simcost.studies.catalog.view import parts
 

@@ -186,7 +186,7 @@ def test_a_cost_file_is_not_read_as_usage(tmp_path: Path) -> None:
         "ProviderName,SkuId,RegionId,ChargeCategory,ChargePeriodStart,ChargePeriodEnd,ConsumedQuantity,ConsumedUnit\n"
         + rows
     )
-    with pytest.raises(TraceError, match="`simcost focus read costs.csv -o usage.parquet` writes the usage"):
+    with pytest.raises(TraceError, match=r"`simcost focus read costs\.csv -o usage\.parquet` writes the usage"):
         read_usage(file)
     (usage,) = read_usage(file, mapping={"quantity": "ConsumedQuantity"}).quantity
     assert usage == 7
