@@ -58,6 +58,14 @@ def test_a_file_that_is_no_trace_is_a_fault_where_it_is_named(tmp_path: Path, wh
     refused_alike(write(tmp_path, (DRAWN, part.replace("FILE", name)), text=small), path, name)
 
 
+def test_a_trace_that_cannot_be_read_is_one_fault_without_a_horizon_too(tmp_path: Path) -> None:
+    """Its length was asked for as well, so that the same sentence was there twice."""
+    text_files(tmp_path)
+    part, path = SERVING["a recorded workload"]
+    file = write(tmp_path, (DRAWN, part.replace("FILE", "cut.parquet")), text=SMALL.replace("horizon: 10min\n", ""))
+    assert [fault.path for fault in find_faults(file)] == [path]
+
+
 @pytest.mark.parametrize("sessions", [False, True])
 def test_conversations_need_a_trace_that_has_some(tmp_path: Path, sessions: bool) -> None:
     with TraceWriter(tmp_path / "t.parquet", source="t", optional=["session"] if sessions else []) as writer:

@@ -33,10 +33,12 @@ def input_faults(scenario: Scenario, root: YamlNode, catalog: Catalog, folder: P
 
         yield from _refused(root.get("starts") or root, file, lambda: utc_s(starts))
     if scenario.workload:
+        all_read = True
         for workload, node in zip(scenario.workload, _several(root.get("workload")), strict=True):
             if isinstance(workload, RecordedWorkload):
                 unread = list(_trace_faults(node.get("path"), folder, file))
                 if unread:
+                    all_read = False
                     yield from unread
                     continue
                 yield from _adapter_faults(workload, node, folder, file)
@@ -47,7 +49,8 @@ def input_faults(scenario: Scenario, root: YamlNode, catalog: Catalog, folder: P
                 continue
             yield from _stream_faults(workload.clients, node.get("clients"), folder, file)
             yield from _shape_faults(workload, scenario.horizon, node, file)
-        yield from _length_faults(scenario, root, folder, file)
+        if all_read:
+            yield from _length_faults(scenario, root, folder, file)
     if scenario.demand is not None:
         yield from _demand_faults(scenario.demand, root.get("demand"), folder, file)
     if scenario.jobs is not None:
