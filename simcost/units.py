@@ -47,6 +47,8 @@ _BYTES = {
     "TiB": 2.0**40,
 }
 _THOUSANDS = re.compile(r"(?<=\d),(\d{3})(?!\d)")
+_DECIMAL_COMMA = re.compile(r"\s*[-+]?(?:0|\d+(?!,\d{3}(?!\d))),\d")
+"""A comma that separates no thousands: `3,10`, `0,805`."""
 _NUMBER = re.compile(r"^\s*([-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*?)\s*$")
 
 
@@ -63,6 +65,8 @@ class Unit:
         if isinstance(value, bool) or not isinstance(value, str):
             return value
         text = value.replace("$", "", 1) if self.name.startswith("USD") else value
+        if _DECIMAL_COMMA.match(text):
+            raise ValueError(f"{value!r} has a decimal comma; write a point: {value.replace(',', '.', 1)}")
         match = _NUMBER.match(_THOUSANDS.sub(r"\1", text))
         if match is None:
             raise ValueError(f"{value!r} is not a quantity; write a number of {self.name}, such as {self.example}")

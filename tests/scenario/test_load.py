@@ -163,6 +163,16 @@ ONE = """  - name: one
             "13:10: plans.0.buy.power: 200 kW is far more than a node with 1 x l4 draws, which take 0.072 kW",
         ),
         ("xlarge}", "xlarge, price: $1/d}", "13:40: plans.0.buy.price: '$1/d' has the unknown unit '/d'"),
+        (
+            "xlarge}",
+            "xlarge, price: '$0,805/h'}",
+            "13:40: plans.0.buy.price: '$0,805/h' has a decimal comma; write a point: $0.805/h",
+        ),
+        (
+            "xlarge}",
+            "xlarge, price: '3,10'}",
+            "13:40: plans.0.buy.price: '3,10' has a decimal comma; write a point: 3.10",
+        ),
         ("xlarge}", "xlarge, price: -1}", "13:40: plans.0.buy.price: -1 must be at least 0"),
         ("{kind: fixed, replicas: 1}", "fixed", "14:14: plans.0.scaling.replicas: is required, and missing"),
         (
