@@ -5,7 +5,7 @@ from typing import Any
 
 from simcost.present.format import NONE, Show, amount, count, exact, seconds, share, signed, size
 from simcost.present.parts import Part
-from simcost.units import GIB, plural
+from simcost.units import GIB, how_many
 
 Row = Mapping[str, Any]
 Cell = Callable[[Row], str]
@@ -29,7 +29,8 @@ def _imported(document: Mapping[str, Any]) -> list[Part]:
 def _list(document: Mapping[str, Any]) -> Part:
     left, columns = _COLUMNS[document["kind"]]
     rows = [{title: cell(row) for title, cell in columns.items()} for row in document["rows"]]
-    end = f"{plural(len(rows), 'row')} of {document['kind']}; newest fact {document['as_of']}; quality A first party, "
+    kind = document["kind"]
+    end = f"{how_many(len(rows), f'row of {kind}', kind)}; newest fact {document['as_of']}; quality A first party, "
     said = [f"{end}B catalogue, C other", *document.get("findings", ())]
     return Part(title=document["kind"], titled=False, rows=rows, said=said, left=left, whole=True)
 
