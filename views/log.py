@@ -19,6 +19,7 @@ from simcost.present.format import count
 from simcost.studies.argument_types import condition, pairs
 from simcost.studies.traces import view
 from simcost.tables.json_objects import one_row
+from simcost.trace.requests.cached_tokens import spend_row
 from simcost.trace.requests.formats import FORMATS, format_by_columns
 from simcost.trace.requests.likely_columns import LogHead, likely_columns, read_head
 from simcost.trace.requests.log_files import format_of_name
@@ -38,11 +39,11 @@ TARGETS = {
     "tpot": "Time per output token, at most",
 }
 """Labels of the targets, by their keys in `slo` of a scenario."""
-NESTED = frozenset(name for name, form in FORMATS.items() if form.rows is not one_row)
+NESTED = frozenset(name for name, form in FORMATS.items() if form.rows not in (one_row, spend_row))
 """Formats whose fields stand inside others: they say where."""
 OPTIONAL = (
     "Of columns that a log may have besides: status (failed requests are left out by it), model, tenant, session, "
-    "priority, ttft_s or ttft_ms, e2e_s or e2e_ms."
+    "priority, cached_tokens, ttft_s or ttft_ms, e2e_s or e2e_ms."
 )
 ROWS = "Takes the rows with this value, as of one model. Several after commas: `COL=VALUE, COL=VALUE`."
 _NEEDED = re.compile(rf"pass --map ({'|'.join(COLUMNS)})=COLUMN")
@@ -53,6 +54,10 @@ BEGINNING = 4_000
 """Bytes by which an export of OpenTelemetry is known."""
 HEAD_BYTES = 4_000_000
 """Of a text, in which its first rows surely are."""
+_ABOUT = (
+    "A log of requests as a gateway or an inference engine writes it: for each request when it arrived, its prompt "
+    "tokens and its output tokens."
+)
 
 
 def show(scenarios: Path, plans: Any) -> None:
@@ -63,10 +68,7 @@ def show(scenarios: Path, plans: Any) -> None:
         plans: the page that compares plans.
     """
     st.title("Your own log")
-    st.caption(
-        "A log of requests as a gateway or an inference engine writes it: for each request when it arrived, its prompt "
-        "tokens and its output tokens."
-    )
+    st.caption(_ABOUT)
     ended = background.taken(WORK)
     with st.sidebar:
         upload = st.file_uploader("Log of requests", type=list(KINDS), key="own log")

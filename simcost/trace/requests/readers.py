@@ -23,13 +23,13 @@ from simcost.trace.requests.formats import (
     find_columns,
     find_format,
     find_rules,
-    unread_columns,
 )
 from simcost.trace.requests.importing import Intake, OnError
 from simcost.trace.requests.log_files import local, open_log, shown_name
 from simcost.trace.requests.number_marks import NumberMarks
 from simcost.trace.requests.store import OPTIONAL, TraceInfo, open_trace
 from simcost.trace.requests.tally import finding
+from simcost.trace.requests.unread_columns import unread_columns
 from simcost.trace.requests.writer import TraceWriter
 
 _OTHER_NAMES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".gz", ".zst", ".bz2", ".xlsx")

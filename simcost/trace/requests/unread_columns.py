@@ -1,0 +1,97 @@
+"""Columns of request logs that are not read, though they change the answer where they are given."""
+
+from collections.abc import Collection, Mapping, Sequence
+from shlex import quote
+
+from simcost.trace.requests.column_words import latency_columns, plain_name
+from simcost.trace.requests.failures import GENERIC_RULES
+from simcost.trace.requests.formats import FORMATS, LATENCIES, OURS, LogFormat, other_format
+
+_UNREAD: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "model": (("model", "model_name", "model_id"), "the model of each request, by which a plan is chosen"),
+    "status": (
+        ("status", "status_code", "statuscode", "http_status", "http_status_code", "http_code", "response_code"),
+        "a status, by which failed requests are left out",
+    ),
+    "cached_tokens": (
+        (
+            "cached_tokens",
+            "cachedtokens",
+            "cached_input_tokens",
+            "cachedinputtokens",
+            "input_cached_tokens",
+            "inputcachedtokens",
+            "cached_prompt_tokens",
+            "cachedprompttokens",
+            "num_cached_tokens",
+            "prompt_cache_hit_tokens",
+            "cachedcontenttokencount",
+        ),
+        "the tokens of each prompt that were read from a cache, which an API bills for less",
+    ),
+}
+"""Of generic logs: names of optional columns in use elsewhere, in lower case, and what they are for."""
+_BESIDE_PROMPTS = (
+    "cache_read_input_tokens",
+    "cache_creation_input_tokens",
+    "cachereadinputtokens",
+    "cachewriteinputtokens",
+)
+"""Names, in lower case, of tokens of the prompt that some providers do not count in it."""
+_SUMS = ("n_requests", "num_requests", "num_model_requests", "request_count", "requests", "count")
+"""Names of columns that count the requests of a row."""
+
+
+def unread_columns(
+    form: LogFormat, mapping: Mapping[str, str], used: Collection[str], present: Sequence[str]
+) -> list[str]:
+    """Messages about columns of a generic log that are not read, though they change the answer where they are given.
+
+    Args:
+        form: the format.
+        mapping: the user's, ours -> theirs.
+        used: columns of the log that are read.
+        present: all of its columns.
+    """
+    if form.rules is not GENERIC_RULES:
+        return []
+    result = []
+    for ours, (names, meaning) in _UNREAD.items():
+        alike = [name for name in present if plain_name(name) in names]
+        if alike and ours not in mapping and not set(alike) & set(used):
+            said = " and ".join(alike[:2])
+            passed = f"--map {quote(f'{ours}={alike[0]}')}"
+            result.append(f"{said} may be {meaning}, and is not read; if it is, pass {passed}")
+    for name in present:
+        ours = name.strip().lower()
+        if ours in OURS and ours not in (*_UNREAD, *mapping, *present) and name not in used:
+            result.append(f"{name!r} may be {ours}, and is not read; if it is, pass --map {quote(f'{ours}={name}')}")
+    result += _unread_latencies(used, present)
+    apart = [name for name in present if plain_name(name) in _BESIDE_PROMPTS and name not in used]
+    if apart:
+        told = f"{' and '.join(apart[:2])}: Anthropic and Bedrock count these tokens apart from input_tokens"
+        result.append(f"{told}; if this log does, its prompts lack them: add them up in one column of the log")
+    other = other_format(form, present)
+    if other is not None and (rules := [r.column for r in FORMATS[other].rules if r.column in {*present} - {*used}]):
+        told = f"the columns are those of --format {other}, which also leaves out rows by {' and '.join(rules)}"
+        result.append(f"{told}; if the log is of that kind, pass it")
+    sums = [name for name in present if plain_name(name) in _SUMS and name not in used]
+    if sums:
+        told = f"{sums[0]} may count the requests of a row, and each row is taken as one request"
+        result.append(f"{told}; sums by minute or hour are demand for `simcost forecast`, no log of requests")
+    return result
+
+
+def _unread_latencies(used: Collection[str], present: Sequence[str]) -> list[str]:
+    """Messages about latencies that a log has under other names, where it has none under ours."""
+    result = []
+    for (seconds, others), meaning in zip(
+        LATENCIES.items(), ("time to the first token", "time to the last token"), strict=True
+    ):
+        forms = {seconds, *others}
+        may_be = {name: fits for name in present if (fits := latency_columns(name)) and forms & {*fits}}
+        if may_be and not {*may_be} & {*used}:
+            name, fits = next(iter(may_be.items()))
+            passed = " or ".join(f"--map {quote(f'{ours}={name}')}" for ours in fits)
+            result.append(f"{name} may be the {meaning}, and is not read; if it is, pass {passed}")
+    return result
