@@ -1,6 +1,7 @@
 """Users and pools of the jobs of a plan in the document of a run: what each got, and its part of the cost."""
 
 from collections.abc import Sequence
+from math import fsum
 from typing import Any
 
 from simcost.compare.means import mean_of
@@ -49,7 +50,7 @@ def _group(plan: PlanSummary, kind: str, place: int, same: Sequence[JobGroup]) -
 def _share(run: RunResult, kind: str, place: int) -> float | None:
     """Of a group in the GPU time that jobs held; None where they held none."""
     groups = () if run.trained is None else run.trained.groups[kind]
-    total = sum(group.gpu_hours for group in groups)
+    total = fsum(group.gpu_hours for group in groups)
     return groups[place].gpu_hours / total if total else None
 
 

@@ -167,6 +167,7 @@ def test_nodes_beyond_the_end_of_a_run_are_refused(tmp_path: Path, horizon_s: fl
     [
         ({"gpu_seconds": {"useful": 1e9}}, "more than the cluster has"),
         ({"gpu_seconds": {"useful": -9.0}}, "negative"),
+        ({"gpu_seconds": {"useful": 9.0}}, "not the sum of what each held"),
     ],
 )
 def test_jobs_that_break_a_law_are_refused(tmp_path: Path, change: dict[str, Any], law: str) -> None:

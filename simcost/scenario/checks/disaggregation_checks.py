@@ -9,7 +9,7 @@ from simcost.catalog import Catalog
 from simcost.errors import Fault, InputError
 from simcost.perf import ReplicaSpec
 from simcost.perf.pruning import FewerLayers, NarrowerLayers
-from simcost.plan import LeastOutstanding, PowerOfTwo, RoundRobin, Scaling
+from simcost.plan import Admission, LeastOutstanding, PowerOfTwo, RoundRobin, Scaling
 from simcost.scenario.files.faults import fault_at
 from simcost.scenario.files.nodes import YamlNode, is_given, items
 from simcost.scenario.schema.jobs import OnShared
@@ -35,6 +35,12 @@ _ADMISSION = (
 )
 _OF_EITHER = (("replica", ("speculation",)), ("scaling", ("container_concurrency",)))
 """Keys that neither side may have."""
+_USUAL = {
+    "admission.in_flight": Admission().in_flight,
+    "admission.max_retries": Admission().max_retries,
+    "scaling.container_concurrency": 0,
+}
+"""Values that a scenario with all defaults written out has."""
 
 
 def link_faults(root: YamlNode, file: str) -> Iterator[Fault]:
@@ -61,7 +67,7 @@ def combination_faults(root: YamlNode, node: YamlNode, plan: Plan | None, file: 
         part = owner.get(parent)
         places += [(part.get(name), f"{parent}.{name}") for name in names] if part is not None else []
     for place, name in places:
-        if place is not None and is_given(place):
+        if place is not None and is_given(place) and place.value != _USUAL.get(name):
             yield _refused(place, f"disaggregation; remove {name}, or compare it in a plan without", file)
     if plan is not None:
         yield from _plan_faults(node, apart, plan, file)

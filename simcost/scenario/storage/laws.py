@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import fsum
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +25,7 @@ def check_job_ledger(ledger: JobLedger) -> None:
     """Raise ValueError for the first law that a run of jobs breaks."""
     out, spent = ledger.outcomes, np.array(list(ledger.gpu_seconds.values()))
     most = ledger.gpus * ledger.horizon_s * (1 + ROUNDING) + 1e-6
-    held = sum(ledger.gpu_seconds.get(bucket, 0.0) for bucket in HELD) - out.held_gpu_s.sum(keepdims=True)
+    held = fsum(ledger.gpu_seconds.get(bucket, 0.0) for bucket in HELD) - out.held_gpu_s.sum(keepdims=True)
     started, ended = out.start_s >= 0, out.end_s >= 0
     laws = {
         "jobs start before they are submitted": (out.start_s < out.submit_s)[started],
@@ -36,8 +37,8 @@ def check_job_ledger(ledger: JobLedger) -> None:
             [values < 0 for values in (out.gpus, out.preemptions, out.lost_s, out.checkpoint_s, out.restart_s)]
         ),
         "GPU-seconds are negative": spent < -1e-9 * most,
-        "GPU-seconds that jobs hold are not the sum of what each held": np.abs(held) > 1e-6 + ROUNDING * most,
         "GPU-seconds are more than the cluster has": spent.sum(keepdims=True) > most,
+        "GPU-seconds that jobs hold are not the sum of what each held": np.abs(held) > 1e-6 + ROUNDING * most,
     }
     _refuse([law for law, broken in laws.items() if broken.any()])
 
