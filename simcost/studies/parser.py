@@ -36,7 +36,7 @@ class Parser(argparse.ArgumentParser):
         known = [flag for action in self._actions for flag in action.option_strings]
         option = word.partition("=")[0]
         before_verb = " " not in self.prog
-        near = did_you_mean(option, known, 0.8 if before_verb else 0.6)  # `--json` is no typing error of `--version`
+        near = did_you_mean(option, known, 0.8 if before_verb else 0.6)  # `--json` is not a misspelt `--version`
         if before_verb and not near:
             near = f" before the verb; write it after, as in `{self.prog} run {option} ...`"
         return f"no option {option!r}{near}"

@@ -209,7 +209,7 @@ def read_availability(path: Path, *, gap_s: float | None = None, exact: bool = F
             nothing once a tick.
 
     Raises:
-        FaultsError: cells that are no number, no time or negative, runs with gaps or overlaps; located.
+        FaultsError: cells that are not a number or a time, or negative, runs with gaps or overlaps; located.
         InputError: a file or column that is not there.
     """
     parts, faults = read_rows(path, AVAILABLE)

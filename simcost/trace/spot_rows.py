@@ -89,7 +89,7 @@ def read_rows(path: Path, value: str) -> tuple[list[SpotRows], Faults]:
         value: the column that is asked for, AVAILABLE or PRICE.
 
     Raises:
-        FaultsError: cells that are no number, no time or negative; located.
+        FaultsError: cells that are not a number or a time, or negative; located.
         TraceError: a file that cannot be read, or a column that is not there.
     """
     table = _table(path, value)
@@ -110,8 +110,8 @@ def read_rows(path: Path, value: str) -> tuple[list[SpotRows], Faults]:
 
 
 def _is_json(path: Path) -> bool:
-    with reading(path, "jsonl", SPOT.what):
-        return without_mark(open_stream(path).read(64)).lstrip()[:1] in (b"{", b"[")
+    with reading(path, "jsonl", SPOT.what), open_stream(path) as stream:
+        return without_mark(stream.read(64)).lstrip()[:1] in (b"{", b"[")
 
 
 def _records(value: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:

@@ -153,7 +153,7 @@ def test_the_engine_itself_stands_beside_its_log_without_error(log: Path, capsys
     assert main(["trace", "check", str(out), str(other), "--json"]) == 0
     (told,) = json.loads(capsys.readouterr().out)["findings"]
     assert told["kind"] == "other_trace"
-    assert f"{other} is no file like one of these" in told["message"]
+    assert f"{other} has other contents than each of these" in told["message"]
     scenario.write_text(SCENARIO.replace("sigma: 0", "sigma: 0.3"))
     assert main(["run", str(scenario), "--seeds", "2", "--quiet", "--out", str(out)]) == 0
     capsys.readouterr()

@@ -315,9 +315,8 @@ def trained_side(
 def _groups(jobs: Jobs, ledger: JobLedger) -> Groups:
     """Jobs by user and by pool, where the log names several."""
     kinds = {"user": (jobs.users if jobs.users_known else (), jobs.user), "pool": (jobs.pools, jobs.pool)}
-    work = jobs.gpus * (jobs.gpu_milli / 1000.0) * jobs.duration_s
     return {
-        kind: assess_groups(ledger, names, code, work) if len(names) > 1 else ()
+        kind: assess_groups(ledger, names, code, jobs.work_gpu_s) if len(names) > 1 else ()
         for kind, (names, code) in kinds.items()
     }
 

@@ -269,8 +269,7 @@ def _users(jobs: Jobs, ledger: JobLedger) -> dict[str, Any]:
 
 def _work_hours(jobs: Jobs, code: Ints, groups: int) -> Floats:
     """GPU-hours that the jobs of each group take without interruption."""
-    work = jobs.gpus * (jobs.gpu_milli / 1000.0) * jobs.duration_s / SECONDS_PER_HOUR
-    return np.bincount(code, weights=work, minlength=groups).astype(np.float64)
+    return np.bincount(code, weights=jobs.work_gpu_s / SECONDS_PER_HOUR, minlength=groups).astype(np.float64)
 
 
 def _recorded(jobs: Jobs) -> dict[str, float | None] | None:

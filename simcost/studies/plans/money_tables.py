@@ -67,5 +67,5 @@ def energy_notes(document: Document) -> list[str]:
     lines = [line for energy in said if energy for line in energy["assumptions"]]
     missing = [line for energy in said if energy for line in energy["unknown"]]
     if any(said) and without:
-        missing.append(f"that of {', '.join(without)}, some of whose nodes are no machines of the catalog")
+        missing.append(f"that of {', '.join(without)}, some of whose nodes the catalog has no machine of")
     return [*dict.fromkeys(lines), *(f"Energy or CO2e unknown: {line}" for line in dict.fromkeys(missing))]

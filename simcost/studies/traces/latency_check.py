@@ -170,7 +170,7 @@ def _other_trace(folder: Path, trace: Path) -> list[FindingDocument]:
     if sha256_of(trace) in inputs.values():
         return []
     message = (
-        f"the result was made of {', '.join(inputs)}, and {trace} is no file like one of these: unless it holds the "
-        "same requests, the latencies are of different ones"
+        f"the result was made of {', '.join(inputs)}, and {trace} has other contents than each of these: unless it "
+        "holds the same requests, the latencies are of different ones"
     )
     return [{"kind": "other_trace", "count": 1, "message": message}]

@@ -47,7 +47,7 @@ def move_to_spot(jobs: Jobs, price: GpuPrice, case: SpotCase | None) -> list[Act
     marked = bool(jobs.spot_ok.any())
     fit = jobs.spot_ok if marked or case.trace is None else jobs.preemptible
     fit = fit if jobs.running is None else fit & ~jobs.running  # how long they would be on spot is unknown
-    work: Floats = (jobs.gpus * jobs.gpu_milli / 1000.0 * jobs.duration_s)[fit]
+    work: Floats = jobs.work_gpu_s[fit]
     if spot_usd is None or not work.sum() > 0 or spot_usd >= price.usd_per_h:
         return []
     hours = float(work.sum()) / SECONDS_PER_HOUR
@@ -219,7 +219,7 @@ class GpuTimeByOutcome:
 
 def outcomes(jobs: Jobs) -> GpuTimeByOutcome:
     """Add up GPUs x duration by outcome; failed and killed jobs held their GPUs all the same."""
-    work: Floats = jobs.gpus * jobs.gpu_milli / 1000.0 * jobs.duration_s
+    work = jobs.work_gpu_s
     by_status = np.bincount(jobs.status, work, len(STATUS))
     failed = jobs.status == STATUS.index("failed")
     order = np.lexsort((jobs.submit_s, jobs.gpus, jobs.user, jobs.pool))

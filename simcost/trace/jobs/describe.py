@@ -35,7 +35,7 @@ def description(jobs: Jobs) -> dict[str, Any]:
         GPU-hours and their share of all; the ten with the most GPU-hours. Failed and killed jobs count: they
         occupied their GPUs.
     """
-    work = jobs.gpus * (jobs.gpu_milli / 1000.0) * jobs.duration_s / _HOUR_S
+    work = jobs.work_gpu_s / _HOUR_S
     span = span_s(jobs)
     hours = np.bincount(jobs.submit_s // _HOUR_S)[: span // _HOUR_S]
     waits = jobs.recorded_wait_s

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 NONE = -1
 """Stands for a deadline that is not set."""
@@ -121,9 +122,21 @@ class Jobs:
         return replace(self, **chosen)
 
     @property
+    def whole_gpus(self) -> Floats:
+        """GPUs of each job, parts of a GPU counted as such."""
+        held: Floats = self.gpus * self.gpu_milli / 1000.0
+        return held
+
+    @property
+    def work_gpu_s(self) -> Floats:
+        """GPU-seconds that each job takes without interruption."""
+        work: Floats = self.whole_gpus * self.duration_s
+        return work
+
+    @property
     def gpu_seconds(self) -> float:
-        """Work of all jobs: GPUs x duration, fractions of GPUs counted as such."""
-        return float(np.dot(self.gpus * self.gpu_milli / 1000.0, self.duration_s))
+        """Work of all jobs."""
+        return float(np.dot(self.whole_gpus, self.duration_s))
 
 
 CHECKPOINTS = ("ckpt_interval_s", "ckpt_write_s", "restart_s")

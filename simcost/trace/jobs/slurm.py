@@ -157,7 +157,7 @@ def _runs(columns: Mapping[str, pa.Array]) -> _Runs:
 
 
 def _findings(steps: int, runs: _Runs) -> list[dict[str, Any]]:
-    """Findings on rows that are no jobs, or not jobs of their own."""
+    """Findings on rows that do not count as jobs, or stand for a further run of one."""
     again = how_many(runs.requeued, "row is a further run of a job", "rows are further runs of jobs")
     open_ = how_many(runs.ended_later, "row is of a job", "rows are of jobs")
     found = [

@@ -238,15 +238,16 @@ def _labels(info: TraceInfo) -> dict[str, dict[str, Any]]:
     """
     found: dict[str, dict[str, Any]] = {}
     for name in (name for name in ("tenant", "adapter", "session") if name in info.columns):
-        counts, distinct, known = Counter[str](), DistinctNumbers(), 0
+        counts, sessions, known = Counter[str](), DistinctNumbers(), 0
         for table in read_tables(info.path, [name]):
             labels = table[name].drop_null()
             known += len(labels)
             if name == "session":
-                distinct.add(np.fromiter(map(hash, labels.unique().to_pylist()), np.int64))
+                sessions.add(np.fromiter(map(hash, labels.unique().to_pylist()), np.int64))
             else:
                 counts.update({item["values"]: item["counts"] for item in labels.value_counts().to_pylist()})
-        if known:
-            shown = {} if name == "session" else {"requests": dict(counts.most_common(_LABELS))}
-            found[name] = {"known": known, "distinct": distinct.count() or len(counts), **shown}
+        if known and name == "session":
+            found[name] = {"known": known, "distinct": sessions.count()}
+        elif known:
+            found[name] = {"known": known, "distinct": len(counts), "requests": dict(counts.most_common(_LABELS))}
     return found

@@ -63,7 +63,7 @@ def job_series(
 
 def _weights(jobs: Jobs, counted: str) -> Floats:
     """Weight of each job."""
-    gpus = jobs.gpus * (jobs.gpu_milli / 1000.0)
+    gpus = jobs.whole_gpus
     return {"jobs": np.ones(len(jobs)), "gpus": gpus, "gpu_hours": gpus * jobs.duration_s / 3600.0}[counted]
 
 

@@ -52,7 +52,7 @@ def samples_of_jobs(
     Raises:
         InputError: no job held a GPU; fewer GPUs than jobs held at once; a pool without a number of GPUs.
     """
-    held = jobs.gpus * jobs.gpu_milli / 1000.0
+    held = jobs.whole_gpus
     some = np.flatnonzero(held > 0)
     if not len(some):
         raise InputError("no job of the log held a GPU; give a log with GPUs")

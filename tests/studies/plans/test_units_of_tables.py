@@ -75,6 +75,6 @@ def test_plans_whose_energy_is_not_known_are_named_beside_others() -> None:
     plans = [{"name": "rented", "energy": known}, {"name": "workers", "energy": None}]
     assert energy_notes({"plans": plans}) == [
         "l4: 72 W",
-        "Energy or CO2e unknown: that of workers, some of whose nodes are no machines of the catalog",
+        "Energy or CO2e unknown: that of workers, some of whose nodes the catalog has no machine of",
     ]
     assert energy_notes({"plans": plans[1:]}) == []
