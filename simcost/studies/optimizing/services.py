@@ -26,7 +26,7 @@ from simcost.studies.optimizing.joint_front import ScarceSupply, joint_front
 from simcost.studies.optimizing.search import PlanSearch
 from simcost.studies.optimizing.services_together import fit_together
 from simcost.studies.optimizing.settings import Document, Progress, SearchSettings, slower_steps
-from simcost.studies.optimizing.verdict import even_if_slower, over_budget
+from simcost.studies.optimizing.verdict import even_if_slower, left_by_confidence, over_budget, sure
 from simcost.units import format_usd
 
 _POINT = ("name", "usd_per_month", "attainment", "met")
@@ -171,7 +171,7 @@ def _verdict(document: Mapping[str, Any]) -> str:
         f"{service['name']}: {service['best']['name']}, {format_usd(service['best']['cost_usd']['per_month'])}"
         for service in services
     )
-    total, bound = best["cost_usd"]["per_month"], document["bound_usd_per_month"]
+    total = best["cost_usd"]["per_month"]
     within = " within the limits" if any("within_others" in service for service in services) else ""
     text = (
         f"{len(services)} services cost least together{within} at {format_usd(total)} a month, each billed alone and "
@@ -181,9 +181,22 @@ def _verdict(document: Mapping[str, Any]) -> str:
     return (
         text
         + "".join(_told_over(document.get("commitments_over", ())))
-        + ("" if bound is None else f" No plan that may meet them costs less than {format_usd(bound)}.")
+        + _bound(document)
         + (f" {kept_spot(kept)}" if kept else "")
     )
+
+
+def _bound(document: Mapping[str, Any]) -> str:
+    """A sentence: the least that plans of all services may cost; nothing where that is not known."""
+    bound = document["bound_usd_per_month"]
+    if bound is None:
+        return ""
+    if left_by_confidence(document):
+        return (
+            f" They cost least with {sure(document['confidence'])} confidence; even if all runs left out cost the "
+            f"least possible, no plans that may meet the SLOs cost less than {format_usd(bound)}."
+        )
+    return f" No plan that may meet them costs less than {format_usd(bound)}."
 
 
 def _told_over(over: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Any
 
+from simcost.compare.racing import PROBABLY_MORE
 from simcost.compare.significance import negligible_usd
 from simcost.compare.verdict import missed, name_of, on_futures, percent
 from simcost.gates import above
@@ -114,12 +115,32 @@ def _commitment(one: Mapping[str, Any]) -> str:
 
 
 def _bound(document: Mapping[str, Any]) -> str:
-    bound, confidence = document["bound_usd_per_month"], document["confidence"]
+    bound, confidence = format_usd(document["bound_usd_per_month"]), document["confidence"]
+    if left := left_by_confidence(document):
+        were = "was" if left == 1 else "were"
+        other = f"{plural(left, 'other plan')} that may meet it {were} not simulated to the end"
+        return (
+            f"It is the cheapest with {sure(confidence)} confidence: {other}, since the runs made cost more. Even if "
+            f"all runs left out cost the least possible, no plan that may meet it costs less than {bound}."
+        )
     fits = "fits there and " if document.get("within_others") else ""
-    text = f"No plan of the space that {fits}may meet it costs less than {format_usd(bound)}"
-    if confidence is None:
-        return f"{text}."
-    return f"{text}; cheapest with {100 * min(confidence, 0.9999):.4g} % confidence."
+    text = f"No plan of the space that {fits}may meet it costs less than {bound}"
+    return f"{text}." if confidence is None else f"{text}; cheapest with {sure(confidence)} confidence."
+
+
+def left_by_confidence(document: Mapping[str, Any]) -> int:
+    """Plans whose bound is below the cost of the best, and whose runs so far tell that they cost more; 0 where the
+    bound is of something else: fleets of several kinds of replicas, or the rest of limits.
+    """
+    mixes = document.get("mixes")
+    if document["confidence"] is None or document.get("within_others") or (mixes and not mixes["proved"]):
+        return 0
+    return sum(row["count"] for row in document["excluded"] if row["reason"] == PROBABLY_MORE)
+
+
+def sure(confidence: float) -> str:
+    """A confidence as a verdict states it, never as certainty."""
+    return f"{100 * min(confidence, 0.9999):.4g} %"
 
 
 def _mixes(document: Mapping[str, Any]) -> list[str]:

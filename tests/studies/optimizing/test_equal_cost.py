@@ -152,6 +152,7 @@ def document(second_attains: float, others: int = 0, target: str = "attainment")
         "replications": 3,
         "bound_usd_per_month": 100.0,
         "confidence": 0.99,
+        "excluded": [],
     }
 
 
