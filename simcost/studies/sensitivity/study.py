@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import isfinite
 from typing import Any
 
 from simcost.compare.sensitivity import Ends, Flip, Swing, flips, tornado
 from simcost.compare.verdict import cautions, none_eligible
-from simcost.errors import InputError
+from simcost.errors import FaultsError, InputError
 from simcost.present.format import amount
 from simcost.scenario.inputs.changes import (
     base_value,
@@ -109,8 +109,17 @@ def _bases(loaded: AnyScenario, ranges: Sequence[VariedRange]) -> dict[str, floa
         if reason:
             raise InputError(f"--vary {varied.path}={varied.lo:g}..{varied.hi:g}: {reason}")
         for end in (varied.lo, varied.hi):
-            with_value(loaded, varied.path, end)
+            _check_end(loaded, varied.path, end)
     return bases
+
+
+def _check_end(loaded: AnyScenario, path: str, end: float) -> None:
+    """Raises FaultsError where the scenario cannot have an end of a range, which each fault names."""
+    try:
+        with_value(loaded, path, end)
+    except FaultsError as error:
+        told = f" (with {path} = {end:g}, an end of --vary)"
+        raise FaultsError([replace(fault, message=f"{fault.message}{told}") for fault in error.faults]) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

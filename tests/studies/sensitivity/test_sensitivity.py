@@ -147,7 +147,10 @@ def test_it_is_shown_and_drawn(file: Path) -> None:
             "plans.0.scaling.replicas=0.5..3",
             "counts something, in whole numbers; write e.g. plans.0.scaling",
         ),
-        ("plans.0.replica.memory_utilisation=0.5..3", "must be at most 1"),
+        (
+            "plans.0.replica.memory_utilisation=0.5..3",
+            "3.0% (with plans.0.replica.memory_utilisation = 3, an end of --vary)",
+        ),
         ("demand=0..2", "--vary demand=0..2: a factor is above 0; write e.g. demand=0.01..2"),
         ("engine=-1..2", "--vary engine=-1..2: a factor is above 0"),
         ("price.aws/g6.xlarge=-1..2", "--vary price.aws/g6.xlarge=-1..2: a price is not below 0"),
