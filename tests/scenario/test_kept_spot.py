@@ -1,5 +1,6 @@
 """The verdict of a plan on spot says where none of its nodes is ever taken back."""
 
+from math import exp
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,18 @@ def test_a_search_says_it_too(tmp_path: Path) -> None:
     changes = (("{offer: aws/g6.xlarge}", "{kind: spot, offer: aws/g6.xlarge, price: $0.1/h}"), ("95%", "1%"))
     said = call("optimize", scenario(tmp_path, *changes, text=vary), "--out", tmp_path / "r", "--quiet", "--json")
     assert "None of its spot nodes is taken back" in said.document()["verdict"]
+    assert "At the stated rate" not in said.document()["verdict"]
+
+
+def test_a_search_says_how_many_runs_have_an_interruption(tmp_path: Path) -> None:
+    """It only said that interruptions are not in the SLO, whether one run in a million has one or every tenth."""
+    rate = "\n    interruptions: {spot: {kind: hazard, per_node_h: 0.01}}"
+    vary = SMALL.replace(ON_DEMAND, SPOT + rate) + "vary: [{path: scaling.replicas, values: [2]}]\n"
+    changes = (("attainment: 95%", "attainment: 1%"),)
+    said = call("optimize", scenario(tmp_path, *changes, text=vary), "--out", tmp_path / "r", "--quiet", "--json")
+    document = said.document()
+    share = 100 * (1 - exp(-0.01 * 2 / 6))
+    assert f"At the stated rate {share:.3g} % of runs as long as these have an interruption" in document["verdict"]
 
 
 @pytest.mark.parametrize("per_node_h", [None, 1e-9, 20])

@@ -15,7 +15,6 @@ from simcost.compare.document import plan_document
 from simcost.compare.racing import Race, RunScore, holds, lower_bounds
 from simcost.compare.results import RunResult
 from simcost.compare.slo_risk import least_of_futures
-from simcost.compare.verdict import cautions
 from simcost.errors import InputError
 from simcost.execution.workers import Workers
 from simcost.rng import confirmation_seed
@@ -40,7 +39,7 @@ from simcost.studies.optimizing.settings import (
     note_on_steps,
     slower_steps,
 )
-from simcost.studies.optimizing.verdict import verdict
+from simcost.studies.optimizing.verdict import cautions_of, verdict
 
 
 def search_whole_plans(loaded: AnyScenario, runs: Path, settings: SearchSettings, progress: Progress) -> Document:
@@ -170,8 +169,15 @@ class JointSearch:
         document = within_budget(document, self._settings.budget_usd, inside)
         seeds = {"search_seed": searched.seed, "confirmation_seed": self.confirmed.seed}
         lines = [*lines, *note_on_steps(self._settings.step_factor)]
-        text = verdict(document, [] if best is None else cautions(self.confirmed.summary(best)))
+        text = verdict(document, [] if best is None else self._cautions(best))
         return {"verdict": text, **document, "assumptions": lines, "provenance": origin | seeds}
+
+    def _cautions(self, name: str) -> list[str]:
+        """What is not in the SLO that a plan meets."""
+        loaded = self._plans[name].loaded
+        each = loaded.services.values() if isinstance(loaded, LoadedServices) else [loaded]
+        parts = [plan for one in each for plan in one.scenario.plans]
+        return cautions_of(self.confirmed.summary(name), parts, self.confirmed.level)
 
     def _plan(self, name: str) -> Document:
         """A plan as it did on fresh seeds, with each of its services."""

@@ -15,7 +15,6 @@ from simcost.compare.limited_choice import LimitedOption
 from simcost.compare.racing import Race, RunScore, holds, lower_bounds
 from simcost.compare.results import PlanSummary
 from simcost.compare.slo_risk import least_of_futures
-from simcost.compare.verdict import cautions
 from simcost.errors import InputError
 from simcost.execution.workers import Workers
 from simcost.rng import confirmation_seed
@@ -46,7 +45,7 @@ from simcost.studies.optimizing.settings import (
     note_on_steps,
     slower_steps,
 )
-from simcost.studies.optimizing.verdict import verdict
+from simcost.studies.optimizing.verdict import cautions_of, verdict
 from simcost.tables.digests import sha256_of
 from simcost.tables.object_stores import source_name
 
@@ -261,7 +260,7 @@ class PlanSearch:
         if (file := self._settings.options) is not None:
             origin |= {"inputs": origin["inputs"] | {source_name(file): sha256_of(file)}}
         return {
-            "verdict": verdict(document, [] if summary is None else cautions(summary)),
+            "verdict": verdict(document, self._cautions(best)),
             **document,
             "assumptions": [
                 *note_on_dimensions(self.question.loaded),
@@ -270,6 +269,12 @@ class PlanSearch:
             ],
             "provenance": origin,
         }
+
+    def _cautions(self, best: str | None) -> list[str]:
+        """What is not in the SLO that the best plan meets."""
+        if best is None:
+            return []
+        return cautions_of(self.confirmed.summary(best), [self._found[best].plan], self.confirmed.level)
 
     def _commitments(self, best: str | None) -> Document:
         """Commitments on offer, those that the best plan holds, and those that cover nodes of no plan."""

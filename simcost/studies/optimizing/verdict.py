@@ -1,26 +1,48 @@
 """Verdict of a search in a few sentences."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import inf
 from typing import Any
 
 from simcost.compare.racing import PROBABLY_MORE
+from simcost.compare.results import PlanSummary
 from simcost.compare.significance import negligible_usd
-from simcost.compare.verdict import missed, name_of, on_futures, percent
+from simcost.compare.slo_risk import unseen_interruptions
+from simcost.compare.verdict import cautions, missed, name_of, on_futures, percent
 from simcost.gates import above
+from simcost.scenario.inputs.control import spot_rates
+from simcost.scenario.schema.scenario import Plan
 from simcost.slo import Check, is_to_reach
 from simcost.studies.optimizing.levels import least_attainment
 from simcost.units import format_seconds, format_share, format_usd, format_usd_range, plural
 
 
-def verdict(document: Mapping[str, Any], cautions: Sequence[str] = ()) -> str:
+def verdict(document: Mapping[str, Any], told_of_best: Sequence[str] = ()) -> str:
     """The plan to take, its confirmation, what that does not show, what else could cost less, and the runner-up."""
     best = document["best"]
     if best is None:
         return _none(document)
     bought = _commitments(document, best)
-    told = [_best(document, best), *cautions, *bought, *_left(document, best), _bound(document)]
+    told = [_best(document, best), *told_of_best, *bought, *_left(document, best), _bound(document)]
     return " ".join([*told, *_mixes(document), _second(document, best), *_untried(document)])
+
+
+def cautions_of(plan: PlanSummary, parts: Iterable[Plan], level: float) -> list[str]:
+    """Sentences on what is not in the SLO that the best plan meets.
+
+    Args:
+        plan: as it did on fresh seeds.
+        parts: the plan itself, or that of each service.
+        level: of confidence.
+    """
+    told, rates = cautions(plan), [rate for rate in spot_rates(parts) if rate]
+    unseen = unseen_interruptions(plan.results, max(rates), level) if rates else None
+    if unseen is not None:
+        told.append(
+            f"At the stated rate {percent(unseen.runs_with_one)} of runs as long as these have an interruption: a "
+            "longer horizon or more --seeds show what it does."
+        )
+    return told
 
 
 def _best(document: Mapping[str, Any], best: Mapping[str, Any]) -> str:
