@@ -123,6 +123,16 @@ def test_a_plan_is_feasible_by_its_lower_bound_and_not_by_its_mean() -> None:
     assert not holds(slow, 0.95)
 
 
+def test_no_share_is_below_0_at_its_bound() -> None:
+    """Two runs of 1 and 30 % had a bound of -76 %, and missed a target of 0 %."""
+    for target in (0.0, 0.5):
+        scores = [RunScore(usd=1.0, checks=(Check.of("attainment", share, target),)) for share in (0.01, 0.3)]
+        [bound] = lower_bounds(scores, 0.95)
+        assert bound.measured == 0.0
+        assert holds(scores, 0.95) is (target == 0.0)
+        assert target or not bound_lost(scores, 2, 0.95)
+
+
 def test_futures_are_counted() -> None:
     """A future meets the SLO or misses it: as many must meet it as the risk asks for, as in `simcost run`."""
     futures = [RunScore(usd=1, checks=(Check.of("futures", met, 0.8),)) for met in (0.0, 1.0, 1.0, 1.0, 1.0)]

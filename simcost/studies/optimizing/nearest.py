@@ -31,12 +31,8 @@ def most_of(names: Iterable[str], value: Callable[[str], Any], complete: Callabl
 
 
 def failed(scores: Sequence[RunScore], level: float) -> list[Document]:
-    """Targets that a plan misses at their confidence bounds, with these: no share is below 0."""
-    return [
-        asdict(check) | ({"measured": max(check.measured, 0.0)} if check.measured is not None else {})
-        for check in lower_bounds(scores, level)
-        if not check.met
-    ]
+    """Targets that a plan misses at their confidence bounds, with these."""
+    return [asdict(check) for check in lower_bounds(scores, level) if not check.met]
 
 
 def nearest_by_bound(too_small: Sequence[PlanCandidate]) -> Document | None:
