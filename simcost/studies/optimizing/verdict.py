@@ -76,9 +76,10 @@ def within_others(document: Mapping[str, Any]) -> str:
 
 
 def even_if_slower(document: Mapping[str, Any]) -> str:
-    """The factor on step times, where one was asked for."""
+    """The factor on step times, where one was asked for: a condition where it makes them faster."""
     factor = document.get("step_factor", 1.0)
-    return "" if factor == 1.0 else f" even if each step takes {factor:g} times as long"
+    even = " even" if factor > 1 else ""
+    return "" if factor == 1.0 else f"{even} if each step takes {factor:g} times as long"
 
 
 def _left(document: Mapping[str, Any], best: Mapping[str, Any]) -> list[str]:

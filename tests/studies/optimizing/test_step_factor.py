@@ -15,6 +15,7 @@ from simcost.scenario.runs.candidates import Candidates
 from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.simulations import Simulations
+from simcost.studies.optimizing.verdict import even_if_slower
 
 pytestmark = pytest.mark.slow
 
@@ -66,3 +67,11 @@ def test_whole_plans_take_it_too(tmp_path: Path) -> None:
 def test_a_factor_that_no_engine_has_is_refused(tmp_path: Path, factor: str) -> None:
     said = refused("optimize", scenario(tmp_path, text=SPACE + SIZES), f"--step-factor={factor}")
     assert "is not a factor from 0.1 to 10" in said
+
+
+@pytest.mark.parametrize(
+    ("factor", "told"),
+    [(1.0, ""), (2.0, " even if each step takes 2 times as long"), (0.8, " if each step takes 0.8 times as long")],
+)
+def test_faster_steps_are_a_condition_and_no_concession(factor: float, told: str) -> None:
+    assert even_if_slower({"step_factor": factor}) == told
