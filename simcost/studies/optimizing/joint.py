@@ -173,7 +173,7 @@ class JointSearch:
         return {"verdict": text, **document, "assumptions": lines, "provenance": origin | seeds}
 
     def _cautions(self, name: str) -> list[str]:
-        """What is not in the SLO that a plan meets."""
+        """Sentences on what is not in the SLO that a plan meets."""
         loaded = self._plans[name].loaded
         each = loaded.services.values() if isinstance(loaded, LoadedServices) else [loaded]
         parts = [plan for one in each for plan in one.scenario.plans]

@@ -271,7 +271,7 @@ class PlanSearch:
         }
 
     def _cautions(self, best: str | None) -> list[str]:
-        """What is not in the SLO that the best plan meets."""
+        """Sentences on what is not in the SLO that the best plan meets."""
         if best is None:
             return []
         return cautions_of(self.confirmed.summary(best), [self._found[best].plan], self.confirmed.level)
