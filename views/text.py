@@ -9,7 +9,8 @@ NO_FIELDS: Mapping[str, str] = {}
 RENAME = r"call the column \g<ours> in the file"
 """Words of a page without a field for names of columns in the place of `--map`."""
 _MAP = re.compile(
-    r"(?:(?:pass|write|did you mean) )?'?--map (?P<quoted>')?(?P<ours>\w+)=(?P<theirs>(?(quoted)[^']+|[^\s;,?']+))'?\??"
+    r"(?:(?:pass|write|did you mean) )?'?--map (?P<quoted>')?(?P<ours>\w+)="
+    r"(?P<theirs>(?(quoted)[^']+|[^\s;,?')]+))'?\??"
 )
 _METRIC = re.compile(r"(?:pass )?--metric (\w+=\w+)")
 _OPTION = re.compile(r"(?:\bargument )?(pass )?(--[a-z][a-z-]+)( [.,;](?=\s|$))?")
@@ -56,6 +57,8 @@ def on_page(message: str, columns: str = RENAME, fields: Mapping[str, str] = NO_
     'no time; call the column timestamp in the file, or --by (on the command line) A as in `simcost forecast --by A`'
     >>> on_page("pass --map 'status=HTTP Status'", r"write \g<ours>=\g<theirs> below")
     'write status=HTTP Status below'
+    >>> on_page("pass --map gpus=COLUMN (or --map idle_gpus=COLUMN)", r"write \g<ours>=\g<theirs> below")
+    'write gpus=COLUMN below (or write idle_gpus=COLUMN below)'
     >>> on_page("pass --thousands and --decimal, e.g. --decimal , --thousands .")
     "set Thousands mark and Decimal mark, e.g. Decimal mark ',' Thousands mark '.'"
     """

@@ -265,3 +265,33 @@ def test_any_table_is_read_or_refused_in_words(tmp_path_factory: pytest.TempPath
         assert (samples.allocated + samples.down <= samples.gpus).all()
         assert ((samples.duty >= 0) & (samples.duty <= 1) | np.isnan(samples.duty)).all()
     assert str(path) in said
+
+
+def _both_metrics(as_rows: bool) -> str:
+    """GPU a says DCGM_FI_DEV_GPU_UTIL and the other metric, GPU b, as one with MIG, the other alone."""
+    cells = [(minute, gpu, share) for minute in (0, 5) for gpu, share in (("a", 0.25), ("b", 0.75))]
+    if not as_rows:
+        lines = [f"{60 * minute},{gpu},{25 if gpu == 'a' else ''},{share}" for minute, gpu, share in cells]
+        return "\n".join(["t_s,uuid,DCGM_FI_DEV_GPU_UTIL,DCGM_FI_PROF_GR_ENGINE_ACTIVE", *lines])
+    lines = [f"DCGM_FI_PROF_GR_ENGINE_ACTIVE,{60 * minute},{gpu},{share}" for minute, gpu, share in cells]
+    lines += [f"DCGM_FI_DEV_GPU_UTIL,{60 * minute},a,25" for minute in (0, 5)]
+    return "\n".join(["__name__,t_s,uuid,value", *lines])
+
+
+@pytest.mark.parametrize("as_rows", [False, True])
+def test_gpus_that_have_only_the_other_metric_of_duty_are_read_by_it(tmp_path: Path, as_rows: bool) -> None:
+    file = tmp_path / "dcgm.csv"
+    file.write_text(_both_metrics(as_rows) + "\n")
+    samples, findings = read_utilisation(file)
+    assert samples.units == ("a", "b")
+    assert samples.duty.tolist() == [0.25, 0.25, 0.75, 0.75]
+    [told] = [one["message"] for one in findings if one["kind"] == "engine_active"]
+    expected = "2 samples have no DCGM_FI_DEV_GPU_UTIL; DCGM_FI_PROF_GR_ENGINE_ACTIVE was read in its place"
+    assert told == expected
+
+
+def test_the_other_metric_of_duty_is_a_share(tmp_path: Path) -> None:
+    file = tmp_path / "dcgm.csv"
+    file.write_text(_both_metrics(as_rows=False).replace("0.75", "75") + "\n")
+    with pytest.raises(FaultsError, match="ENGINE_ACTIVE: duty 75 exceeds 1"):
+        read_utilisation(file)

@@ -74,6 +74,10 @@ def read(
 
 
 _NONE: Mapping[str, str] = {}
+MEASURED_BY_SLURM = (
+    "of job logs only an export of sacct may say it: with steps (without -X) and the fields TRESUsageInTot, AllocTRES "
+    "and ElapsedRaw, where Slurm records gres/gpuutil"
+)
 PLACES = 40
 """Places in charts, those with the most idle GPU-hours first."""
 
@@ -142,7 +146,7 @@ def waste(
         price,
         file=str(path),
         span_s=samples.span_s,
-        findings=[*findings, *about_jobs(jobs_said), *_said(account)],
+        findings=[*findings, *about_jobs(jobs_said), *_said(account, of_jobs=own is not None)],
         fragmentation=None if account.queue is None else account.queue.in_pool_share,
         queues=account.queue is not None,
         blocked=_blocked(account.queue),
@@ -331,14 +335,12 @@ def _hours(account: Waste, places: Places, timezone: str) -> tuple[HourUse, ...]
     )
 
 
-def _said(account: Waste) -> list[FindingDocument]:
+def _said(account: Waste, *, of_jobs: bool) -> list[FindingDocument]:
     totals, found = account.totals, list[FindingDocument]()
     if totals["unmeasured"]:
         share = totals["unmeasured"] / fsum(totals.values())
-        text = (
-            f"{100 * share:.1f} % of the GPU-time was allocated, but how busy was not measured; export duty "
-            "(DCGM_FI_DEV_GPU_UTIL) to see what of it was idle"
-        )
+        remedy = MEASURED_BY_SLURM if of_jobs else "export duty (DCGM_FI_DEV_GPU_UTIL) to see what of it was idle"
+        text = f"{100 * share:.1f} % of the GPU-time was allocated, but how busy was not measured; {remedy}"
         found.append(finding("unmeasured", "", 1, text))
     if totals["free_idle"] and account.queue is None:
         text = (

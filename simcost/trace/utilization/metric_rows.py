@@ -7,12 +7,13 @@ import numpy as np
 
 from simcost.tables.cells import Flags
 from simcost.tables.typed import TypedTable
-from simcost.trace.utilization.samples import DUTY, METRIC, NUMBERS, TIME, Floats, Ints, called
+from simcost.trace.utilization.samples import DUTY, ENGINE, METRIC, NUMBERS, TIME, Floats, Ints, called
 
 
 def used_metrics(metrics: Iterable[str]) -> list[str | None]:
     """Our column of each metric; None where it is not used."""
-    return [name if name in NUMBERS else None for name in map(called, metrics)]
+    found = [name if name in NUMBERS else None for name in map(called, metrics)]
+    return found if DUTY in found else [DUTY if name == ENGINE else name for name in found]
 
 
 def pivoted(table: TypedTable) -> TypedTable:

@@ -13,6 +13,7 @@ from simcost.tables.typed import TypedTable
 from simcost.trace.utilization.samples import (
     ALLOCATED,
     DUTY,
+    ENGINE,
     FREE,
     GPUS,
     POD,
@@ -27,7 +28,7 @@ from simcost.trace.utilization.samples import (
     Ints,
 )
 
-_SUMS = (DUTY, USED, FREE, TOTAL)
+_SUMS = (DUTY, ENGINE, USED, FREE, TOTAL)
 _PROFILE = re.compile(r"([1-7])g\.\d+gb")
 
 
@@ -57,7 +58,7 @@ def whole_gpus(table: TypedTable, unit: Ints, path: Path) -> tuple[TypedTable, I
     numbers = {name: values[first] for name, values in table.numbers.items()}
     for name in _SUMS:
         if name in numbers:
-            of_gpu = table.numbers[name][order] * (part[order] if name == DUTY else 1.0)
+            of_gpu = table.numbers[name][order] * (part[order] if name in (DUTY, ENGINE) else 1.0)
             numbers[name] = np.round(np.add.reduceat(of_gpu, begin), 12)
     if ALLOCATED in numbers:
         numbers[ALLOCATED] = np.fmax.reduceat(table.numbers[ALLOCATED][order], begin)

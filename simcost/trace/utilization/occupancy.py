@@ -15,6 +15,7 @@ from simcost.trace.utilization.samples import (
     ALLOCATED,
     DOWN,
     DUTY,
+    ENGINE,
     FREE,
     GPUS,
     IDLE,
@@ -22,6 +23,7 @@ from simcost.trace.utilization.samples import (
     TOTAL,
     UNIT,
     USED,
+    WIDE_SAID,
     Floats,
     bytes_per,
     counts_idle,
@@ -48,6 +50,8 @@ class Occupancy:
     """Samples whose duty is between 0 and 1."""
     _working: int = 0
     """Samples whose duty is above 0."""
+    _by_engine: int = 0
+    """Samples whose duty another metric says."""
     _faults: dict[str, Faults] = field(default_factory=dict)
 
     def see(self, table: TypedTable) -> None:
@@ -57,6 +61,8 @@ class Occupancy:
             self._most = max(self._most, float(np.nanmax(duty, initial=0.0)))
             self._fractions += int(((duty > 0) & (duty < 1)).sum())
             self._working += int((duty > 0).sum())
+            if ENGINE in table.numbers:
+                self._by_engine += int((np.isnan(duty) & ~np.isnan(table.numbers[ENGINE])).sum())
 
     def of(self, table: TypedTable) -> tuple[Floats, Floats, Floats, Floats]:
         """Duty (0 to 1, NaN = not measured), allocated, gpus and down of some rows; contradictions are faults."""
@@ -89,6 +95,10 @@ class Occupancy:
     def findings(self, table: TypedTable) -> Findings:
         """Findings on what was assumed, once all parts were read; `table` is any of them."""
         found = self._of_scale(table)
+        if self._by_engine:
+            have = how_many(self._by_engine, "sample has", "samples have")
+            text = f"{have} no {table.theirs[DUTY]}; {table.theirs[ENGINE]} was read in its place"
+            found.append(finding("engine_active", "", self._by_engine, text))
         if counts_idle(table.numbers):
             found.append(finding("gpus", "", 1, "the GPUs of a pool were taken as allocated + idle + down"))
         elif GPUS not in table.numbers and UNIT not in table.codes:
@@ -115,6 +125,7 @@ class Occupancy:
         stated = stated_scale(name)
         words = "per cent" if self._scale(table) == 100 else "a share from 0 to 1"
         why = "" if stated else ", by its largest value"
+        was = "were" if name == WIDE_SAID else "was"
         remedy = "call it duty_ratio, and say --map duty=duty_ratio"
         if stated == 100 and self._fractions and self._most <= 1:
             why = f", as its name says, but no value is above 1: if they are shares, {remedy}"
@@ -122,7 +133,7 @@ class Occupancy:
             by = "as its name says" if stated else f"by its largest value, {self._most:g}"
             few = f"{self._fractions:,} of the {self._working:,} above 0 are below 1"
             why = f", {by}, but {few}: if those are shares, bring the others to shares too and {remedy}"
-        return [finding("duty_unit", "", 1, f"{name} was read as {words}{why}")] if why else []
+        return [finding("duty_unit", "", 1, f"{name} {was} read as {words}{why}")] if why else []
 
     def _duty(self, table: TypedTable) -> Floats:
         """As a share."""
@@ -130,7 +141,12 @@ class Occupancy:
             return _everywhere(table, np.nan)
         name, duty, scale = table.theirs[DUTY], table.numbers[DUTY], self._scale(table)
         self._wrong(table, duty > scale, lambda i: f"{name}: duty {duty[i]:g} exceeds {scale:g}{_SUMMED}", "duty")
-        return duty / scale
+        if ENGINE not in table.numbers:
+            return duty / scale
+        active = table.numbers[ENGINE]
+        said = f"{table.theirs[ENGINE]}: duty"
+        self._wrong(table, active > 1, lambda i: f"{said} {active[i]:g} exceeds 1{_SUMMED}", "duty")
+        return np.where(np.isnan(duty), active, duty / scale)
 
     def _allocated(self, table: TypedTable, gpus: Floats, duty: Floats) -> Floats:
         """Given; or where a pod is named on a GPU; else all. A working GPU is allocated, whatever the file says."""

@@ -21,6 +21,7 @@ from simcost.trace.utilization.occupancy import Findings, Occupancy, column, mem
 from simcost.trace.utilization.samples import (
     ALLOCATED,
     DUTY,
+    ENGINE,
     MODEL,
     OWNER,
     PENDING,
@@ -233,7 +234,7 @@ def _order(table: TypedTable, unit: Ints) -> tuple[Ints, int]:
 def _measured(table: TypedTable, order: Ints) -> tuple[Ints, int]:
     """The rows that say how many GPUs are allocated, or how busy they are; and how many say neither."""
     said = np.zeros(len(order), np.bool_)
-    for name in (DUTY, ALLOCATED):
+    for name in (DUTY, ENGINE, ALLOCATED):
         if name in table.numbers:
             said |= ~np.isnan(table.numbers[name][order])
     return order[said], int((~said).sum())

@@ -155,12 +155,16 @@ class UtilizationSamples:
 TIME, UNIT, NODE, POD, POOL, OWNER = "time", "unit", "node", "pod", "pool", "owner"
 SLICE, PROFILE = "mig_instance", "mig_profile"
 METRIC, DUTY = "metric", "duty"
+ENGINE = "engine_active"
+"""Duty where the first has none: DCGM gives GPUs with MIG no other."""
 MODEL = "gpu_model"
 USED, FREE, TOTAL = "memory_used_bytes", "memory_free_bytes", "memory_total_bytes"
 GPUS, ALLOCATED, IDLE, DOWN = "gpus", "allocated", "idle_gpus", "down_gpus"
 PENDING, WAITING = "pending_gpus", "waiting_jobs"
 WIDE = "wide:"
 """Before the name of a column that is the duty of one GPU."""
+WIDE_SAID = "its columns"
+"""All of them, in messages."""
 WHAT = "file of monitored utilisation, as CSV or Parquet"
 MIB = float(2**20)
 
@@ -221,7 +225,6 @@ UTILISATION = DeclaredTable(
         _measure(
             DUTY,
             "dcgm_fi_dev_gpu_util",
-            "dcgm_fi_prof_gr_engine_active",
             "nvidia_smi_utilization_gpu_ratio",
             "utilization.gpu [%]",
             "duty_cycle",
@@ -232,6 +235,7 @@ UTILISATION = DeclaredTable(
             "utilisation",
             "value",
         ),
+        _measure(ENGINE, "dcgm_fi_prof_gr_engine_active"),
         _measure(USED, "dcgm_fi_dev_fb_used", "memory.used [mib]", "memory_used_mib"),
         _measure(FREE, "dcgm_fi_dev_fb_free", "memory.free [mib]", "memory_free_mib"),
         _measure(TOTAL, "dcgm_fi_dev_fb_total", "memory.total [mib]", "memory_total_mib"),
@@ -275,6 +279,8 @@ def find_columns(head: Head, mapping: Mapping[str, str], path: Path) -> dict[str
     """
     result, faults = UTILISATION.match(head.names, mapping)
     faults += UTILISATION.lacking(result)
+    if DUTY not in result and ENGINE in result:
+        result[DUTY] = result.pop(ENGINE)
     if DUTY not in result and not counts_pools(result):
         result = _wide(head, result) or result
         if not any(name.startswith(WIDE) for name in result):

@@ -26,6 +26,7 @@ from simcost.trace.utilization.samples import (
     UNIT,
     UTILISATION,
     WIDE,
+    WIDE_SAID,
     Ints,
     counts_pools,
     whole_units,
@@ -139,7 +140,7 @@ class StoredTable:
     @property
     def _theirs(self) -> Mapping[str, str]:
         wide = any(name.startswith(WIDE) for name in self._last.numbers)
-        return {DUTY: "its columns"} if wide else self._last.theirs
+        return {DUTY: WIDE_SAID} if wide else self._last.theirs
 
     def _unfolded(self, table: TypedTable, before: int, wide: list[str]) -> Columns:
         duty = np.concatenate([table.numbers[name] for name in wide])
