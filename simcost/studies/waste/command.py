@@ -31,7 +31,7 @@ def add(verbs: Any) -> None:
     waste.add_argument(
         "file",
         type=Path,
-        help="DCGM, Prometheus or pool samples (CSV or Parquet), a job log (sacct -P), or results of `simcost run`",
+        help="DCGM, Prometheus or pool samples (CSV, Parquet), a job log (sacct, kubectl), or results of `simcost run`",
     )
     columns(waste)
     sample_rows(waste)

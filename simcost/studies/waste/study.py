@@ -39,6 +39,7 @@ from simcost.studies.waste.workload_actions import (
 from simcost.tables.calendar import find_zone
 from simcost.tables.row_filter import Conditions
 from simcost.trace.jobs.jobs import Jobs
+from simcost.trace.jobs.kubernetes import is_listing
 from simcost.trace.jobs.reader import read_jobs
 from simcost.trace.jobs.store import is_jobs
 from simcost.trace.series.resample import finding
@@ -57,12 +58,14 @@ def read(
 ) -> tuple[MonitoredUnits, Sequence[FindingDocument], Jobs | None]:
     """The samples, the findings, and the jobs where the file is their log.
 
-    A stored trace of jobs and an export of sacct are job logs, and so is a file for which the number of GPUs is given.
+    A stored trace of jobs, an export of sacct and a listing of kubectl are job logs, and so is a file for which the
+    number of GPUs is given.
 
     Raises: as the readers; InputError for conditions on the rows of a job log.
     """
-    slurm, stored = is_sacct(path), is_jobs(path)
-    if not (slurm or stored or gpus is not None):
+    listed = ".json" in path.suffixes and path.is_file() and is_listing(path)
+    slurm, stored = not listed and is_sacct(path), is_jobs(path)
+    if not (listed or slurm or stored or gpus is not None):
         file = UtilizationFile(path, mapping=mapping, where=where)
         return file, file.findings, None
     if where:

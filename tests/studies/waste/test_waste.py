@@ -1,8 +1,10 @@
 """Waste: published clusters to the GPU-minute, the laws of its ledger, and each measure on a case by hand."""
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -663,3 +665,29 @@ def test_jobs_are_replayed_on_spot(tmp_path: Path) -> None:
     assert less.saves_usd.expected < move.saves_usd.expected
     with pytest.raises(InputError, match="needs its price"):
         waste(path, price_usd_per_h=2.0, gpus=8, spot=SpotCase(trace=steady))
+
+
+def test_a_listing_of_kubectl_is_a_job_log_without_a_number_of_gpus(tmp_path: Path) -> None:
+    """4 GPUs for 4 h of the 5 h in which two pods held 4 and 2."""
+    pods = [_pod("a", 4, 1, 5), _pod("b", 2, 0, 5)]
+    path = tmp_path / "pods.json"
+    path.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": pods}))
+    document = waste(path, price_usd_per_h=2.0)
+    assert document.capacity_gpu_hours == 6 * 5
+    assert document.buckets["unmeasured"].gpu_hours == 4 * 4 + 2 * 5
+    assert any("the 6 that jobs held at once were taken" in one["message"] for one in document.findings)
+
+
+def _pod(name: str, gpus: int, start_h: int, end_h: int) -> dict[str, Any]:
+    started, ended = (f"2026-03-02T0{hour}:00:00Z" for hour in (start_h, end_h))
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": "ml", "uid": name, "creationTimestamp": started},
+        "spec": {"containers": [{"name": "main", "resources": {"limits": {"nvidia.com/gpu": str(gpus)}}}]},
+        "status": {
+            "phase": "Succeeded",
+            "startTime": started,
+            "containerStatuses": [{"state": {"terminated": {"finishedAt": ended}}}],
+        },
+    }
