@@ -150,6 +150,12 @@ def attach(name: str, key: str) -> bool:
     return work is not None
 
 
+def goes_on(key: str) -> bool:
+    """True while work for the key goes on, in any session."""
+    work = _running().get(key)
+    return work is not None and not work.done.is_set()
+
+
 def leave(name: str) -> None:
     """Give up the work of this session; it is cancelled, unless another session that is open asked for it too."""
     work = works().get(name)

@@ -22,7 +22,7 @@ from simcost.studies.differences.sides import CostSide, cost_side
 from simcost.studies.differences.study import difference
 from simcost.studies.plans.key_figures import outcome, shown_plan
 from simcost.units import plural
-from views import drafts, runs
+from views import background, drafts, runs
 from views.changes import Change, changes, told
 from views.result import body
 from views.table import table
@@ -37,8 +37,8 @@ def show(scenarios: Path, results: Path, plans: Any) -> None:
     """The page, from top to bottom."""
     st.title("History")
     st.caption(
-        "Finished results on this machine. Select one to open it, two to compare the older one with the newer "
-        "(by keyboard: go to a row with the arrows, then Shift+Space)."
+        "Finished results on this machine. Select one to open it, two to compare the older one with the newer, or any "
+        "number to delete (by keyboard: go to a row with the arrows, then Shift+Space)."
     )
     found = runs.finished(results)
     listed = {name: _row(folder, scenarios) for name, folder in list(found.items())[:MOST]}
@@ -52,7 +52,8 @@ def show(scenarios: Path, results: Path, plans: Any) -> None:
         return
     asked = [name for name in st.query_params.get("runs", "").split(",") if name]
     linked = [name for name in asked if name in found]
-    chosen = table(rows, key="history", selection="multi-row", on_select=_forget_address).selection.rows
+    key = f"history {st.session_state.get('deletions', 0)}"  # of other rows none is selected
+    chosen = table(rows, key=key, selection="multi-row", on_select=_forget_address).selection.rows
     if not chosen and linked != asked:
         missing = ", ".join(name for name in asked if name not in found)
         st.warning(plain(f"Not on this machine: {missing}. Choose its scenario on the page Plans and run it."))
@@ -66,7 +67,34 @@ def show(scenarios: Path, results: Path, plans: Any) -> None:
             st.query_params["runs"] = ",".join(names)
         _compare(scenarios, *(found[name] for name in names))
     elif names:
-        st.info("Select one or two.")
+        st.info("Select one or two, or several to delete.")
+    if chosen:
+        _deletion([found[name] for name in names])
+
+
+def _deletion(folders: list[Path]) -> None:
+    """Asks before the selected results are deleted."""
+    names = ", ".join(f"{folder.parent.name}/{folder.name}" for folder in folders)
+    with st.popover("Delete"):
+        st.markdown(plain(f"Delete {names} for good? Simulations that results share stay."))
+        if st.button(f"Delete {plural(len(folders), 'result')}", type="primary"):
+            _delete(folders)
+
+
+def _delete(folders: list[Path]) -> None:
+    """Delete results and show the others; what cannot be deleted, or is being written, stays and is named."""
+    for folder in folders:
+        if background.goes_on(str(folder)):
+            st.error(plain(f"{folder.name} is being run; cancel the run first."))
+            return
+        try:
+            runs.remove(folder)
+        except OSError as error:
+            st.error(plain(f"{folder.name} could not be deleted: {error.strerror}."))
+            return
+    _forget_address()
+    st.session_state["deletions"] = st.session_state.get("deletions", 0) + 1
+    st.rerun()
 
 
 def _forget_address() -> None:

@@ -183,6 +183,14 @@ def finished(results: Path) -> dict[str, Path]:
     return {folder.name: folder for folder in found}
 
 
+def remove(folder: Path) -> None:
+    """Delete a result; simulations that it shares with others stay. Raises OSError."""
+    if folder.is_symlink():
+        folder.unlink()
+    else:
+        shutil.rmtree(folder)  # follows no link to the shared simulations
+
+
 def given(folder: Path) -> dict[str, Any]:
     """File, text and replications of a result as the page had them; of a result of the command line nothing."""
     try:

@@ -14,7 +14,7 @@ from simcost.scenario.checks.load import load_text
 from simcost.scenario.runs.run import run
 from views import history
 from views.history import UNREADABLE
-from views.runs import GIVEN
+from views.runs import GIVEN, remove
 from views.text import plain
 
 
@@ -116,3 +116,22 @@ def test_the_list_says_that_there_are_more_results(home: Path, monkeypatch: pyte
     page = opened(home).run()
     assert len(page.dataframe[0].value) < 3
     assert any(caption.value == "The latest 2 of 3 results." for caption in page.caption)
+
+
+def test_a_deleted_result_is_gone_and_the_simulations_that_it_shared_stay(home: Path, tmp_path: Path) -> None:
+    results = tmp_path / "home" / "results"
+    shutil.copytree(home, tmp_path / "home")
+    (results / ".runs" / "one").mkdir(parents=True)
+    (results / "cheap" / "shared").symlink_to("../.runs", target_is_directory=True)
+    remove(results / "cheap")
+    assert not (results / "cheap").exists()
+    assert (results / ".runs" / "one").is_dir()
+    assert list(opened(tmp_path / "home").run().dataframe[0].value["Result"]) == ["dear"]
+
+
+def test_a_result_that_is_a_link_is_unlinked(home: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(home / "results" / "dear", target_is_directory=True)
+    remove(link)
+    assert not link.is_symlink()
+    assert (home / "results" / "dear" / "result.json").is_file()
