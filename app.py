@@ -63,7 +63,7 @@ def main() -> None:
         pages.append(st.Page(drawn, title=search.title, url_path=search.command))
     pages.append(st.Page(demand, title="Forecast", url_path="forecast"))
     pages += [st.Page(partial(questions, title), title=title, url_path=title.lower()) for title in QUESTIONS]
-    pages.append(st.Page(catalog.show, title="Catalog", url_path="catalog"))
+    pages.append(st.Page(known, title="Catalog", url_path="catalog"))
     pages.append(st.Page(lambda: history.show(SCENARIOS, RESULTS, plans), title="History", url_path="history"))
     page = st.navigation(pages, position="top")
     if st.session_state.get("page") != page.title:
@@ -77,6 +77,11 @@ def main() -> None:
 def demand() -> None:
     """The page of forecasts."""
     forecast.show(SCENARIOS, one_at_a_time())
+
+
+def known() -> None:
+    """The page of the catalog."""
+    catalog.show(SCENARIOS, RESULTS, one_at_a_time())
 
 
 def questions(title: str) -> None:

@@ -3,6 +3,7 @@
 import json
 import shlex
 import threading
+from argparse import Namespace
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -35,6 +36,8 @@ class Question:
     """Markdown: the input it takes, shown until there is an answer."""
     fields: Mapping[str, str] = field(default_factory=dict)
     """Its fields that other pages do not have, by their options."""
+    button: str = "Answer"
+    """Label of the button that asks it."""
 
 
 def show(
@@ -54,12 +57,17 @@ def show(
         key=f"{title} question",
         label_visibility="collapsed",
     )
+    ask(asked, questions[asked], scenarios, results, lock)
+
+
+def ask(asked: str, question: Question, scenarios: Path, results: Path, lock: threading.Lock) -> None:
+    """Fields of a question in the sidebar, and its answer."""
     with st.sidebar:
-        words = questions[asked].ask(scenarios, results)
+        words = question.ask(scenarios, results)
         ready = all(word for word in words if isinstance(word, Chosen))
         finished = background.taken(asked)
         busy = asked in background.works()
-        pressed = st.button("Answer", type="primary", width="stretch", disabled=busy or not ready)
+        pressed = st.button(question.button, type="primary", width="stretch", disabled=busy or not ready)
     answers: dict[str, Any] = st.session_state.setdefault("answers", {})
     if pressed:
         answers.pop(asked, None)
@@ -67,14 +75,14 @@ def show(
     if finished is not None:
         answers[asked] = finished.result
         for line in finished.error.splitlines():
-            st.error(plain(on_page(line, COLUMNS, questions[asked].fields)))
+            st.error(plain(on_page(line, COLUMNS, question.fields)))
     if asked in background.works():
         background.watch(asked)
     elif answers.get(asked):
         answer(answers[asked], outdated=answers[asked]["of"] != told_apart(words))
     elif finished is None or finished.cancelled.is_set():
         then = "Then press" if ready else "Choose on the left what is missing, then press"
-        st.info(f"{questions[asked].needs} {then} Answer.")
+        st.info(f"{question.needs} {then} {question.button}.")
 
 
 def shown(words: Words) -> list[str]:
@@ -118,34 +126,45 @@ def _placeless(value: Any, places: list[str]) -> Any:
 
 def _answered(words: Words, places: list[str]) -> dict[str, Any]:
     arguments = parsed([*places, "--quiet"])
-    result = arguments.answer(arguments)
+    result, view = _result(arguments)
     if isinstance(result, dict):
         result = _placeless(result, places)
     document = _placeless(to_document(result), places)
     if "provenance" in document:
         inputs = document["provenance"]["inputs"]
         document["provenance"]["inputs"] = {Path(name).name: digest for name, digest in inputs.items()}
-    parts = import_module(f"simcost.studies.{arguments.view}").parts(result)
+    parts = import_module(f"simcost.studies.{view}").parts(result)
     return {
         "document": document,
         "parts": drawn_once(parts),
         "of": told_apart(words),
         "command": shlex.join(["simcost", *shown(words)]),
-        "html": page(arguments.title, document, parts),
+        "html": page(arguments.title, document, parts) if "verdict" in document else "",
         "written": {word.title: word.text for word in words if isinstance(word, Written)},
     }
+
+
+def _result(arguments: Namespace) -> tuple[Any, str]:
+    """The result of a command, and the module that lays it out; of a command that writes files too."""
+    if "answer" in arguments:
+        return arguments.answer(arguments), arguments.view
+    shown: list[tuple[Any, str]] = []
+    arguments.shown = lambda result, view: shown.append((result, view))
+    arguments.verb(arguments)
+    return shown[-1]
 
 
 def answer(found: dict[str, Any], *, outdated: bool) -> None:
     """Verdict, tables, charts, files, command."""
     if outdated:
         st.warning("This answers an earlier question; press Answer for what is asked now.")
-    headline(found["document"]["verdict"])
+    if verdict := found["document"].get("verdict"):
+        headline(verdict)
     body(found["parts"], COLUMNS)
     same_command(found["command"])
     files = {
         "answer.json": (json.dumps(found["document"], allow_nan=False, indent=1), "application/json"),
-        "answer.html": (found["html"], "text/html"),
+        **({"answer.html": (found["html"], "text/html")} if found["html"] else {}),
         **{name: (text, "application/yaml") for name, text in found["written"].items()},
     }
     with st.container(horizontal=True):

@@ -1,19 +1,26 @@
 """The page of the catalog: models, hardware and prices that simcost knows, with their sources."""
 
 import shlex
+import threading
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from simcost.catalog import Catalog, load_catalog
 from simcost.catalog.documents import KINDS, catalog_list, catalog_show
-from simcost.errors import InputError
+from simcost.errors import InputError, SimcostError
+from simcost.scenario.storage.folders import stamp_of
 from simcost.studies.argument_types import condition
 from simcost.studies.catalog.view import parts
+from views import ask
+from views.own_facts import ADD, FOLDER
 from views.result import body
 from views.table import table
 from views.text import plain, same_command
 
+KNOWN, ADDED = "Known facts", "Add your own"
+OWN = ("--catalog", FOLDER)
 FIRST = "offers"
 EXAMPLE = "e.g. h100 us-east-1, or accelerator=l4 region=us-*"
 HELP = (
@@ -24,17 +31,34 @@ _NAMED = ("accelerators", "models", "offers", "token-prices")
 """Kinds whose rows have a name that can be looked up."""
 
 
-def show() -> None:
+def show(scenarios: Path, results: Path, lock: threading.Lock) -> None:
     """The page, from top to bottom."""
     st.title("Catalog")
     st.caption(
         "Facts that answers rest on, with source, date and quality. "
-        "Your own stand in a folder that a scenario names: `catalog: FOLDER`."
+        f"Your own are taken by a scenario that says `catalog: {FOLDER}`."
     )
+    part = st.segmented_control(
+        "Part", [KNOWN, ADDED], default=KNOWN, required=True, key="catalog part", label_visibility="collapsed"
+    )
+    if part == ADDED:
+        ask.ask(ADDED, ADD, scenarios, results, lock)
+    else:
+        _known(scenarios / FOLDER)
+
+
+def _known(folder: Path) -> None:
+    """Facts of a kind, and all about one name."""
+    own = folder.is_dir() and st.checkbox(f"With your own, of the folder {FOLDER}", value=True)
+    try:
+        catalog = _catalog(folder, stamp_of(folder)) if own else _catalog(None, None)
+    except SimcostError as error:
+        st.error(plain(str(error).replace(f"{folder.parent}/", "")))
+        return
     left, right = st.columns([1, 2])
     kind = left.selectbox("Kind", list(KINDS), index=list(KINDS).index(FIRST), key="catalog kind", bind="query-params")
     wanted = right.text_input("Rows with", placeholder=EXAMPLE, help=HELP, key="catalog words")
-    catalog, (where, words) = _catalog(), _asked(wanted)
+    where, words = _asked(wanted)
     try:
         document = catalog_list(catalog, kind, where)
     except InputError as error:
@@ -55,16 +79,19 @@ def show() -> None:
     for line in listed.said:
         st.caption(plain(line))
     if chosen and chosen[0] < len(rows):
-        _facts(catalog, next(iter(rows[chosen[0]].values())))
+        _facts(catalog, next(iter(rows[chosen[0]].values())), own=own)
     elif kind in _NAMED:
         st.info("Select a row (by keyboard with Shift+Space) for all that is known of it.")
     if not words:  # the command has no search of words
-        same_command(shlex.join(["simcost", "catalog", "list", kind, *(f"--where={at}={one}" for at, one in where)]))
+        conditions = [f"--where={at}={one}" for at, one in where]
+        same_command(shlex.join(["simcost", "catalog", "list", kind, *conditions, *(OWN if own else ())]))
 
 
-@st.cache_resource(show_spinner=False)
-def _catalog() -> Catalog:
-    return load_catalog()
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _catalog(folder: Path | None, stamp: object) -> Catalog:
+    """The catalog with the facts of a folder, read again where a file of it has changed. Raises SimcostError."""
+    del stamp
+    return load_catalog(folder)
 
 
 def _asked(wanted: str) -> tuple[list[tuple[str, str]], list[str]]:
@@ -85,7 +112,7 @@ def _having(document: dict[str, Any], words: list[str]) -> dict[str, Any]:
     return document | {"rows": kept}
 
 
-def _facts(catalog: Catalog, name: str) -> None:
+def _facts(catalog: Catalog, name: str, *, own: bool) -> None:
     """Everything about one name."""
     try:
         found = catalog_show(catalog, name)
@@ -94,4 +121,4 @@ def _facts(catalog: Catalog, name: str) -> None:
         return
     st.subheader(plain(name), anchor=False)
     body(parts(found))
-    same_command(f"simcost catalog show {name}")
+    same_command(shlex.join(["simcost", "catalog", "show", name, *(OWN if own else ())]))

@@ -69,7 +69,7 @@ def test_without_a_folder_nothing_is_written(tmp_path: Path, listed: Path) -> No
     before = contents(tmp_path)
     said = call(*sky(listed))
     told = " ".join(said.out.split())
-    assert told.startswith(f"{listed}: 1 offer of unknown; 1 kept out")
+    assert told.startswith(f"{listed}: 1 offer of unknown date; 1 kept out")
     assert "placeholder-price" in told
     assert "give `--as-of`" in told
     assert told.endswith("nothing written; give -o FOLDER")

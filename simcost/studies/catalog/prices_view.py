@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from simcost.catalog.dates import UNKNOWN
 from simcost.present.format import count, exact, share_change
 from simcost.present.parts import Part, Table
 from simcost.units import how_many, plural
@@ -21,7 +22,8 @@ def _imported(document: Document) -> list[Part]:
     counts = [plural(document[key], name) for key, name in _NAMES.items() if document[key]]
     left = f", {count(document['not_asked_for'])} not asked for" if document["not_asked_for"] else ""
     out = f"{count(document['kept_out'])} kept out{left}"
-    told = f"{document['file']}: {' and '.join(counts)} of {document['as_of']}; {out}"
+    day = "unknown date" if document["as_of"] == UNKNOWN else document["as_of"]
+    told = f"{document['file']}: {' and '.join(counts)} of {day}; {out}"
     unwritten = [] if document["files"] else ["nothing written; give -o FOLDER"]
     return [
         Part(title="Imported", titled=False, said=[told]),

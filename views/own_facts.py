@@ -1,0 +1,64 @@
+"""The question of the page of the catalog that adds facts, of price lists and models, to a folder of the scenarios."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from views.ask import Question
+from views.files import Chosen, Words
+
+FOLDER = "facts"
+"""Beside the scenarios: `catalog: facts` in one of them."""
+LISTS = {
+    "Your quotes": "own",
+    "AWS Price List": "aws",
+    "Azure Retail Prices": "azure",
+    "Google Cloud SKUs": "gcp",
+    "SkyPilot, vms.csv": "skypilot",
+    "gpuhunt": "gpuhunt",
+    "Prices per token, genai-prices": "genai-prices",
+}
+"""Kinds of price lists with their formats."""
+MODEL = "A model, its config.json"
+OF_ONE_PROVIDER = ("skypilot", "gpuhunt")
+KINDS = ("csv", "json", "jsonl", "gz", "zst", "bz2")
+_ONLY = "Instance types after commas; `p5.*` for all that begin so. Empty: all of the list."
+_DAY = "Day on which you fetched the list. Empty: the one that the list states."
+
+
+def ask(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the other questions
+    """`simcost prices import`, or `simcost catalog import`."""
+    kind = st.selectbox("What it is", [*LISTS, MODEL])
+    file = Chosen(None, st.file_uploader("File", type=list(KINDS), key="own facts"))
+    into: Words = ["-o", Chosen(scenarios / FOLDER)]
+    if kind == MODEL:
+        name = st.text_input("Name of the model", placeholder="as scenarios call it").strip()
+        parameters = st.text_input("Parameters", placeholder="e.g. 8.03e9; as counted").strip()
+        words: Words = ["catalog", "import", file, *into, f"--name={name}"]
+        words += [f"--parameters={parameters}"] if parameters else []
+        return words if name else [*words, Chosen(None)]
+    form = LISTS[kind]
+    words = ["prices", "import", file, f"--format={form}"]
+    if form in OF_ONE_PROVIDER:
+        words += [f"--provider={st.text_input('Provider', placeholder='e.g. gcp').strip()}"]
+    day = st.text_input("Day of the list", placeholder="e.g. 2026-07-20", help=_DAY).strip()
+    words += [f"--as-of={day}"] if day else []
+    only = st.text_input("Only these", placeholder="p5.*, g6e.xlarge", help=_ONLY)
+    types = [word.strip() for word in only.split(",") if word.strip()]
+    return [*words, *(["--only", *types] if types else []), *into]
+
+
+ADD = Question(
+    ask=ask,
+    needs="A price list of a provider, your own quotes (a row a price), or the `config.json` of a model. What is read "
+    f"is written to the folder `{FOLDER}` beside the scenarios, and what is not believed is kept out and told.",
+    fields={
+        "--as-of": "Day of the list",
+        "--format": "What it is",
+        "--name": "Name of the model",
+        "--only": "Only these",
+        "--parameters": "Parameters",
+        "--provider": "Provider",
+    },
+    button="Import",
+)
