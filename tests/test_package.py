@@ -104,6 +104,17 @@ def test_the_job_is_a_command_and_its_scenario_has_no_fault(tmp_path: Path) -> N
     assert main(["check", str(file)]) == 0
 
 
+@pytest.mark.slow
+def test_the_job_as_it_is_written_passes_its_gate(tmp_path: Path) -> None:
+    """A gate that its own plans break would end it with 1, and `kubectl wait` would wait for an hour."""
+    scenario, _, job = yaml.safe_load_all((ROOT / "examples/kubernetes-job.yaml").read_text())
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    (name,) = scenario["data"]
+    (tmp_path / name).write_text(scenario["data"][name])
+    places = {f"/scenario/{name}": str(tmp_path / name), "/work/results/chat": str(tmp_path / "chat")}
+    assert main([places.get(word, word) for word in container["args"]]) == 0
+
+
 def test_the_image_starts_the_explorer_where_compose_looks_for_its_health() -> None:
     image = (ROOT / "Dockerfile").read_text()
     (words,) = re.findall(r"^CMD (.*)$", image, flags=re.MULTILINE)

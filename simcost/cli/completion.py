@@ -50,6 +50,8 @@ function __simcost_words
   end
 end
 complete -c simcost -a "(__simcost_words)"
+# as in bash, files only where no verb, action or choice begins so
+complete -c simcost -f -n "__simcost_words | string match -v -- '-*' | string match -q -- (commandline -ct)'*'"
 """
 SHELLS = ("bash", "zsh", "fish")
 

@@ -58,6 +58,27 @@ def test_fish_completes_every_option_and_choice(tmp_path: Path) -> None:
     assert missing == []
 
 
+@pytest.mark.skipif(FISH is None, reason="no fish on this machine")
+def test_fish_names_files_where_no_verb_or_choice_begins_so(tmp_path: Path) -> None:
+    (tmp_path / "scenario.yaml").touch()
+    loaded = tmp_path / "simcost.fish"
+    loaded.write_text(call("completion", "fish").out)
+    typed = (
+        "simcost ",
+        "simcost train ",
+        "simcost run --color ",
+        "simcost run ",
+        "simcost forecast sc",
+        "simcost run sc",
+    )
+    lines = [f"source {loaded}", *(f"echo (complete -C {line!r} | string split -f1 \\t)" for line in typed)]
+    done = subprocess.run(
+        [str(FISH)], input="\n".join(lines), capture_output=True, text=True, check=True, timeout=60, cwd=tmp_path
+    )
+    with_files = ["scenario.yaml" in answer.split() for answer in done.stdout.splitlines()]
+    assert with_files == [False, False, False, True, False, True]
+
+
 @pytest.mark.skipif(ZSH is None, reason="no zsh on this machine")
 def test_zsh_takes_the_script_of_bash(tmp_path: Path) -> None:
     loaded = tmp_path / "simcost.zsh"
