@@ -30,6 +30,13 @@ def test_every_page_is_in_the_navigation_once() -> None:
     assert sorted(nav) == sorted(SOURCES)
 
 
+def test_no_download_is_kept_out_of_the_site() -> None:
+    """Patterns of `exclude_docs` without a slash hold in every folder, also below `files/`."""
+    excluded = yaml.safe_load((ROOT / ".mkdocs.yml").read_text(encoding="utf-8"))["exclude_docs"].split()
+    anywhere = [pattern for pattern in excluded if not pattern.startswith("/")]
+    assert [name for name in downloads() for one in anywhere if PurePosixPath(name).match(one)] == []
+
+
 def test_every_link_of_the_site_leads_to_a_page_a_file_or_a_download() -> None:
     there = {*SOURCES, *(f"files/{name}" for name in downloads())}
     there |= {str(path.relative_to(DOCS)) for path in DOCS.rglob("*") if path.suffix in {".png", ".svg"}}
