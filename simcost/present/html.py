@@ -37,6 +37,7 @@ figure svg text[fill="#222222"] { fill: #222; }
 figure svg text[fill="#B00020"] { fill: light-dark(#b00020, #ff7a8a); }
 figure svg [stroke="#333333"] { stroke: var(--ink); }
 figure svg [stroke="#B00020"] { stroke: light-dark(#b00020, #ff7a8a); }
+@media screen and (max-width: 42rem) { figure { overflow-x: auto; } figure svg { min-width: 42rem; } }
 figure + .wide { margin-top: 1.5rem; }
 details { margin: 1.2rem 0; }
 li { margin: .2rem 0; }
