@@ -19,7 +19,7 @@ from simcost.documents import to_document
 from simcost.errors import InputError, SimcostError
 from simcost.present.parts import page
 from simcost.progress import heard_by
-from views import background
+from views import background, fields
 from views.charts import drawn_once
 from views.files import COLUMNS, Chosen, Words, Written
 from views.result import body
@@ -62,6 +62,7 @@ def show(
 
 def ask(asked: str, question: Question, scenarios: Path, results: Path, lock: threading.Lock) -> None:
     """Fields of a question in the sidebar, and its answer."""
+    fields.begin(asked)
     with st.sidebar:
         words = question.ask(scenarios, results)
         ready = all(word for word in words if isinstance(word, Chosen))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from views import fields
 from views.ask import Question
 from views.files import MANIFESTS, Words, beside, choose, manifests, renamed
 
@@ -16,17 +17,17 @@ def replay(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the o
         choose("Manifest", manifests(scenarios), "manifest", MANIFESTS),
         choose("Recorded metrics", beside(scenarios, "metrics.csv.gz"), "metrics"),
     ]
-    if st.checkbox("Replicas follow what it asks for, not the recording"):
+    if fields.check("Replicas follow what it asks for, not the recording"):
         words += ["--closed-loop"]
-    start = st.number_input("Replicas at the start", 0, 10_000, None, placeholder="where none are recorded")
+    start = fields.number("Replicas at the start", 0, 10_000, None, placeholder="where none are recorded")
     words += [f"--start={start}"] if start is not None else []
     with st.expander("Names"):
-        name = st.text_input("Object of the manifest", placeholder="where it holds several").strip()
+        name = fields.text("Object of the manifest", placeholder="where it holds several").strip()
         words += [f"--name={name}"] if name else []
-        others = st.text_input("Metrics recorded under other names", placeholder="queue=vllm:num_requests_waiting")
+        others = fields.text("Metrics recorded under other names", placeholder="queue=vllm:num_requests_waiting")
         words += [f"--metric={pair.strip()}" for pair in others.split(",") if pair.strip()]
         words += renamed("value=VALUE, time=TS", "metrics")
-        zone = st.text_input("Time zone of times without one", placeholder="UTC").strip()
+        zone = fields.text("Time zone of times without one", placeholder="UTC").strip()
         words += [f"--timezone={zone}"] if zone else []
     return words
 

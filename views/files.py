@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import streamlit as st
+from views import fields
 
 EXAMPLES = "synthetic"
 """Folder of the scenarios with synthetic files."""
@@ -83,7 +83,7 @@ COLUMNS = r"write \g<ours>=\g<theirs> under Columns of other names"
 
 def choose(label: str, listed: Sequence[Path], key: str, kinds: Sequence[str] = KINDS) -> Chosen:
     """One of the files listed, or an upload of one of the kinds."""
-    path = st.selectbox(
+    path = fields.choice(
         label,
         listed,
         index=None,
@@ -91,7 +91,7 @@ def choose(label: str, listed: Sequence[Path], key: str, kinds: Sequence[str] = 
         key=f"{key} file",
         placeholder="choose one" if listed else "no files in scenarios",
     )
-    upload = st.file_uploader(f"Or your own {key}", type=list(kinds), key=f"{key} upload")
+    upload = fields.upload(f"Or your own {key}", kinds, f"{key} upload")
     return Chosen(path, upload)
 
 
@@ -102,7 +102,7 @@ def titled(path: Path) -> str:
 
 def renamed(example: str, key: str) -> Words:
     """Columns of the file whose names are not those that the command knows, as its words."""
-    text = st.text_input("Columns of other names", placeholder=example, key=f"{key} columns")
+    text = fields.text("Columns of other names", placeholder=example, key=f"{key} columns")
     return [f"--map={pair.strip()}" for pair in text.split(",") if pair.strip()]
 
 

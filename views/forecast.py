@@ -19,7 +19,7 @@ from simcost.errors import InputError, SimcostError
 from simcost.forecast.names import GrowthMode, ModelName
 from simcost.present.parts import page
 from simcost.studies.forecasting import view
-from views import background
+from views import background, fields
 from views.files import COLUMNS, beside, renamed, titled
 from views.result import body
 from views.text import headline, on_page, plain, same_command
@@ -44,14 +44,15 @@ def show(scenarios: Path, lock: threading.Lock) -> None:
     """The page, from top to bottom."""
     st.title("Forecast")
     st.caption("What demand may come, from what was recorded and what you know of the future.")
+    fields.begin("Forecast")
     with st.sidebar:
         file = choose(scenarios)
-        upload = st.file_uploader("Or your own", type=list(KINDS), key="series")
+        upload = fields.upload("Or your own", KINDS, "series")
         asked = ask()
         finished, busy = background.taken(WORK), WORK in background.works()
         pressed = st.button("Forecast", type="primary", width="stretch", disabled=busy or not (file or upload))
     with st.expander("What you know of the future"):
-        events = st.text_area("Events as YAML", key="events", height=220, max_chars=LONGEST, placeholder=EXAMPLE)
+        events = fields.area("Events as YAML", key="events", height=220, max_chars=LONGEST, placeholder=EXAMPLE)
     named = upload.name if upload else str(file)
     stated = {**asked, "series": named, "upload": upload and upload.file_id, "events": events}
     if pressed:
@@ -77,7 +78,7 @@ def show(scenarios: Path, lock: threading.Lock) -> None:
 def choose(scenarios: Path) -> Path | None:
     """A series or trace beside the scenarios."""
     files = beside(scenarios, "requests-hourly.csv")
-    file: Path | None = st.selectbox(
+    file: Path | None = fields.choice(
         "Series or trace",
         files,
         index=None,
@@ -90,26 +91,26 @@ def choose(scenarios: Path) -> Path | None:
 def ask() -> dict[str, Any]:
     """Options of the forecast, as words of its command; those that are left open are not among them."""
     asked: dict[str, str | None] = {
-        "--horizon": st.text_input("Horizon", placeholder="by the history, e.g. 28d or 3mo"),
-        "--freq": st.text_input("Step", placeholder="that of the file, e.g. 1h"),
+        "--horizon": fields.text("Horizon", placeholder="by the history, e.g. 28d or 3mo"),
+        "--freq": fields.text("Step", placeholder="that of the file, e.g. 1h"),
     }
     columns = renamed("value=requests", "series")
     asked |= {
-        "--by": st.text_input(FIELDS["--by"], placeholder="none, e.g. model"),
-        "--quantity": st.text_input("Quantity", placeholder="of a trace, e.g. output_tokens"),
-        "--time-format": st.text_input("Time format", placeholder="found, e.g. %d/%m/%Y %H:%M"),
-        "--timezone": st.selectbox(
+        "--by": fields.text(FIELDS["--by"], placeholder="none, e.g. model"),
+        "--quantity": fields.text("Quantity", placeholder="of a trace, e.g. output_tokens"),
+        "--time-format": fields.text("Time format", placeholder="found, e.g. %d/%m/%Y %H:%M"),
+        "--timezone": fields.choice(
             "Time zone", sorted(available_timezones()), index=None, placeholder="UTC, or that of what you know"
         ),
-        "--model": st.selectbox("Model", get_args(ModelName)),
-        "--growth": st.selectbox(
+        "--model": fields.choice("Model", get_args(ModelName)),
+        "--growth": fields.choice(
             "Growth",
             get_args(GrowthMode),
             index=None,
             placeholder="measured, unless stated",
             help="From weeks ahead on: as measured on the history and damped, none, or as events state it in its place",
         ),
-        "--unit-cost": st.text_input("Price of one", placeholder="none, e.g. $0.002"),
+        "--unit-cost": fields.text("Price of one", placeholder="none, e.g. $0.002"),
     }
     given = {name: (value or "").strip() for name, value in asked.items()}
     return {"options": [*(f"{name}={value}" for name, value in given.items() if value), *columns]}

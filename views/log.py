@@ -1,10 +1,10 @@
 """The page of a log: upload one, see what is in it, get a scenario whose plans serve it."""
 
+import dataclasses
 import re
 import shlex
 from argparse import ArgumentTypeError
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -24,7 +24,7 @@ from simcost.trace.requests.formats import FORMATS, format_by_columns
 from simcost.trace.requests.likely_columns import LogHead, likely_columns, read_head
 from simcost.trace.requests.log_files import format_of_name
 from simcost.trace.requests.readers import Notation
-from views import background, drafts, runs
+from views import background, drafts, fields, runs
 from views.files import COLUMNS as OTHERS
 from views.files import Chosen
 from views.result import body
@@ -70,18 +70,19 @@ def show(scenarios: Path, plans: Any) -> None:
     st.title("Your own log")
     st.caption(_ABOUT)
     ended = background.taken(WORK)
+    fields.begin("Your log")
     with st.sidebar:
-        upload = st.file_uploader("Log of requests", type=list(KINDS), key="own log")
+        upload = fields.upload("Log of requests", KINDS, "own log")
         guess = _format_of(upload) if upload else "csv"
         formats = sorted(FORMATS)
-        fmt = st.selectbox("Format", formats, index=formats.index(guess), key=f"format of {guess}")
+        fmt = fields.choice("Format", formats, index=formats.index(guess), key=f"format of {guess}")
         head = _head(upload, fmt)
         needed = _columns(upload, fmt, head)
         others, refused = ({}, []) if fmt in NESTED else _other_columns()
         where, unknown = _conditions()
         refused += unknown
         notation = _notation()
-        skip = st.checkbox("Leave rows out that cannot be read")
+        skip = fields.check("Leave rows out that cannot be read")
         lacking = [] if head is None or fmt in NESTED else [COLUMNS[ours] for ours in COLUMNS if ours not in needed]
         busy = WORK in background.works()
         why = f"Choose the column of: {', '.join(lacking)}." if lacking else None
@@ -150,7 +151,7 @@ def _columns(upload: Any, fmt: str, head: LogHead | None) -> dict[str, str]:
     likely = likely_columns(FORMATS[fmt], head.names)
     st.caption("Columns")
     chosen = {
-        ours: st.selectbox(
+        ours: fields.choice(
             label,
             head.names,
             index=head.names.index(likely[ours]) if ours in likely else None,
@@ -164,7 +165,7 @@ def _columns(upload: Any, fmt: str, head: LogHead | None) -> dict[str, str]:
 
 def _other_columns() -> tuple[dict[str, str], list[str]]:
     """Ours -> the log's, of optional columns, and what is wrong with the field."""
-    text = st.text_input(
+    text = fields.text(
         "Columns of other names", placeholder="e.g. status=http_code, tenant=team", help=OPTIONAL, max_chars=1_000
     )
     try:
@@ -175,7 +176,7 @@ def _other_columns() -> tuple[dict[str, str], list[str]]:
 
 def _conditions() -> tuple[tuple[tuple[str, str], ...], list[str]]:
     """Columns and values of the rows to take, and what is wrong with the field."""
-    text = st.text_input("Rows with", placeholder="e.g. model=llama-3.1-8b", help=ROWS, max_chars=1_000)
+    text = fields.text("Rows with", placeholder="e.g. model=llama-3.1-8b", help=ROWS, max_chars=1_000)
     try:
         return tuple(condition(part.strip()) for part in text.split(",") if part.strip()), []
     except ArgumentTypeError as error:
@@ -185,16 +186,16 @@ def _conditions() -> tuple[tuple[tuple[str, str], ...], list[str]]:
 def _notation() -> Notation:
     """Notation of the cells, where it is not certain."""
     with st.expander("How cells are written"):
-        mark = st.selectbox("Delimiter", DELIMITERS, index=None, placeholder="found in the header")
+        mark = fields.choice("Delimiter", DELIMITERS, index=None, placeholder="found in the header")
         said = {
             "delimiter": DELIMITERS[mark] if mark else "",
-            "decimal": st.text_input("Decimal mark", placeholder="."),
-            "thousands": st.text_input("Thousands mark", placeholder="none"),
-            "time_format": st.text_input("Time format", placeholder="found, e.g. %d/%m/%Y %H:%M:%S"),
-            "time_unit": st.selectbox("Time unit", UNITS, index=None, placeholder="of numbers; found by their size"),
-            "timezone": st.text_input("Time zone", placeholder="UTC, or e.g. Europe/Berlin").strip(),
+            "decimal": fields.text("Decimal mark", placeholder="."),
+            "thousands": fields.text("Thousands mark", placeholder="none"),
+            "time_format": fields.text("Time format", placeholder="found, e.g. %d/%m/%Y %H:%M:%S"),
+            "time_unit": fields.choice("Time unit", UNITS, index=None, placeholder="of numbers; found by their size"),
+            "timezone": fields.text("Time zone", placeholder="UTC, or e.g. Europe/Berlin").strip(),
         }
-    return Notation(**{name: text for name, text in said.items() if text})  # type: ignore[arg-type]
+    return Notation(**{name: text for name, text in said.items() if text})
 
 
 def _preview(head: LogHead, lacking: Sequence[str], *, asked: bool) -> None:
@@ -264,7 +265,7 @@ def _command(name: str, fmt: str, options: Mapping[str, Any], out: str) -> str:
     words = ["simcost", "trace", "import", name, "--format", fmt]
     words += [word for ours, theirs in options["mapping"].items() for word in ("--map", f"{ours}={theirs}")]
     words += [word for column, value in options["where"] for word in ("--where", f"{column}={value}")]
-    written = {field.name: getattr(options["notation"], field.name) for field in fields(Notation)}
+    written = {field.name: getattr(options["notation"], field.name) for field in dataclasses.fields(Notation)}
     words += [f"--{key.replace('_', '-')}={value}" for key, value in written.items() if value]
     words += ["--on-error", "skip"] if options["on_error"] == "skip" else []
     return shlex.join([*words, "-o", out])
@@ -278,14 +279,17 @@ def _found(log: dict[str, Any], scenarios: Path, plans: Any) -> None:
         models = [one.name for one in catalog.facts.models]
         cards = [accelerator.name for accelerator in catalog.facts.accelerators if catalog.offers_for(accelerator.name)]
         left, middle, right = st.columns(3)
-        model = left.selectbox("Model", models, index=models.index("llama-3.1-8b"))
-        on = left.multiselect("Accelerators", cards, ["l40s", "h100-sxm"], max_selections=4)
-        provider = middle.selectbox("Provider", ["aws", "azure", "gcp", "any"])
-        limits = {
-            "attainment": middle.text_input(TARGETS["attainment"], "99%").strip(),
-            "ttft": right.text_input(TARGETS["ttft"], "1s").strip(),
-            "tpot": right.text_input(TARGETS["tpot"], "60ms").strip(),
-        }
+        with left:
+            model = fields.choice("Model", models, index=models.index("llama-3.1-8b"))
+            on = fields.choices("Accelerators", cards, ["l40s", "h100-sxm"], max_selections=4)
+        with middle:
+            provider = fields.choice("Provider", ["aws", "azure", "gcp", "any"])
+            limits = {"attainment": fields.text(TARGETS["attainment"], "99%").strip()}
+        with right:
+            limits |= {
+                "ttft": fields.text(TARGETS["ttft"], "1s").strip(),
+                "tpot": fields.text(TARGETS["tpot"], "60ms").strip(),
+            }
         if st.button("Compare plans", type="primary", disabled=not on):
             answers = {"model": model, "accelerators": tuple(on), "provider": provider}
             file = _written(log, scenarios, answers | limits)

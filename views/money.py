@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-import streamlit as st
-
 from simcost.catalog import load_catalog
 from simcost.errors import InputError
 from simcost.scenario.files.edit import put
+from views import fields
 from views.ask import Question
 from views.files import Chosen, Words, Written, beside, choose, finished, renamed
 
@@ -48,7 +47,7 @@ def bill(scenarios: Path, results: Path) -> Words:
         choose("Usage, or a finished result", [*beside(scenarios), *finished(results)], "usage"),
     ]
     words += renamed("sku=instance, quantity=count", "usage")
-    plan = st.text_area("Purchasing plan", _PLAN, height=230, max_chars=50_000)
+    plan = fields.area("Purchasing plan", _PLAN, height=230, max_chars=50_000)
     words += ["--plan", Written(text=on_demand(plan), title="on-demand.yaml")]
     return [*words, "--plan", Written(text=plan, title="plan.yaml")]
 
@@ -68,10 +67,10 @@ def commit(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the o
     """`simcost commit`."""
     words: Words = ["commit", choose("Usage", beside(scenarios), "weeks of usage")]
     words += renamed("sku=instance, quantity=count", "weeks of usage")
-    options = st.text_area("What may be bought, each up to its amount", OPTIONS, height=310, max_chars=50_000)
+    options = fields.area("What may be bought, each up to its amount", OPTIONS, height=310, max_chars=50_000)
     words += ["--options", Written(text=options, title="options.yaml")]
-    words += ["--risk", str(st.slider("Weight of the worst futures", 0.0, 1.0, 0.0, 0.1, help=_RISK))]
-    budget = st.text_input("Budget to commit", placeholder="e.g. $100/h").strip()
+    words += ["--risk", str(fields.slider("Weight of the worst futures", 0.0, 1.0, 0.0, 0.1, help=_RISK))]
+    budget = fields.text("Budget to commit", placeholder="e.g. $100/h").strip()
     return [*words, f"--budget={budget}"] if budget else words
 
 
@@ -79,23 +78,23 @@ def own_fleet(scenarios: Path, results: Path) -> Words:
     """`simcost api`."""
     traces = [path for path in beside(scenarios) if path.suffix == ".parquet"]
     listed = [*sorted(scenarios.glob("*.yaml")), *finished(results), *traces]
-    path = st.selectbox(
+    path = fields.choice(
         "Scenario, finished result or trace", listed, None, lambda path: path.name, placeholder="choose one"
     )
     words: Words = ["api", Chosen(path)]
     names = [f"{price.provider}/{price.model}" for price in load_catalog().facts.token_prices]
-    apis = st.multiselect("APIs", list(dict.fromkeys(names)), placeholder="one or more")
-    hits = st.slider(
+    apis = fields.choices("APIs", list(dict.fromkeys(names)), placeholder="one or more")
+    hits = fields.slider(
         "Prompt tokens from the API's cache, %", 0, 100, 0, help="0: found in the requests, where they tell"
     )
-    more = st.text_input("More of each API", placeholder="ttl=1h,units=3,unit_price=$1/h,unit_tokens=2500", help=_MORE)
+    more = fields.text("More of each API", placeholder="ttl=1h,units=3,unit_price=$1/h,unit_tokens=2500", help=_MORE)
     with_more = ",".join(["", *([f"hit={hits}%"] if hits else []), *([more.replace(" ", "")] if more.strip() else [])])
     words += [word for api in apis for word in ("--api", f"{api}{with_more}")]
     if not apis:
         return [*words, Chosen(None)]
     if path in traces:
         return words
-    scale = st.text_input("Demands, times the scenario's", "0.1, 1, 10")
+    scale = fields.text("Demands, times the scenario's", "0.1, 1, 10")
     return [*words, f"--scale={scale.replace(' ', '')}", "--out", Chosen(results)]
 
 
@@ -104,7 +103,7 @@ def changed_bill(scenarios: Path, results: Path) -> Words:
     listed = [*finished(results), *beside(scenarios)]
     words: Words = ["diff"]
     words += [choose(label, listed, label.lower()) for label in ("Before", "After")]
-    return [*words, "--per-month"] if st.checkbox("Scale both to a month of 730 h") else words
+    return [*words, "--per-month"] if fields.check("Scale both to a month of 730 h") else words
 
 
 QUESTIONS: dict[str, Question] = {

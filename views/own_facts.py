@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-import streamlit as st
-
+from views import fields
 from views.ask import Question
 from views.files import Chosen, Words
 
@@ -28,22 +27,22 @@ _DAY = "Day on which you fetched the list. Empty: the one that the list states."
 
 def ask(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the other questions
     """`simcost prices import`, or `simcost catalog import`."""
-    kind = st.selectbox("What it is", [*LISTS, MODEL])
-    file = Chosen(None, st.file_uploader("File", type=list(KINDS), key="own facts"))
+    kind = fields.choice("What it is", [*LISTS, MODEL])
+    file = Chosen(None, fields.upload("File", KINDS, "own facts"))
     into: Words = ["-o", Chosen(scenarios / FOLDER)]
     if kind == MODEL:
-        name = st.text_input("Name of the model", placeholder="as scenarios call it").strip()
-        parameters = st.text_input("Parameters", placeholder="e.g. 8.03e9; as counted").strip()
+        name = fields.text("Name of the model", placeholder="as scenarios call it").strip()
+        parameters = fields.text("Parameters", placeholder="e.g. 8.03e9; as counted").strip()
         words: Words = ["catalog", "import", file, *into, f"--name={name}"]
         words += [f"--parameters={parameters}"] if parameters else []
         return words if name else [*words, Chosen(None)]
     form = LISTS[kind]
     words = ["prices", "import", file, f"--format={form}"]
     if form in OF_ONE_PROVIDER:
-        words += [f"--provider={st.text_input('Provider', placeholder='e.g. gcp').strip()}"]
-    day = st.text_input("Day of the list", placeholder="e.g. 2026-07-20", help=_DAY).strip()
+        words += [f"--provider={fields.text('Provider', placeholder='e.g. gcp').strip()}"]
+    day = fields.text("Day of the list", placeholder="e.g. 2026-07-20", help=_DAY).strip()
     words += [f"--as-of={day}"] if day else []
-    only = st.text_input("Only these", placeholder="p5.*, g6e.xlarge", help=_ONLY)
+    only = fields.text("Only these", placeholder="p5.*, g6e.xlarge", help=_ONLY)
     types = [word.strip() for word in only.split(",") if word.strip()]
     return [*words, *(["--only", *types] if types else []), *into]
 

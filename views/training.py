@@ -8,6 +8,7 @@ import streamlit as st
 from simcost.catalog import load_catalog
 from simcost.plan.scheduling import Quotas, Scheduler
 from simcost.studies.training_cost.inputs import OPTIONS
+from views import fields
 from views.ask import Question
 from views.files import Words, beside, choose, finished, renamed
 
@@ -19,58 +20,58 @@ def run_cost(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the
     catalog = load_catalog()
     models = [model.name for model in catalog.facts.models]
     cards = [card.name for card in catalog.facts.accelerators]
-    words: Words = ["train", "estimate", st.selectbox("Model", models)]
-    words += _given({"--tokens": st.text_input("Tokens trained on", "2e9")})
-    words += _given({"--on": st.selectbox("Accelerator", cards, index=cards.index("h100-sxm"))})
-    compared = st.checkbox("Compare training methods")
+    words: Words = ["train", "estimate", fields.choice("Model", models)]
+    words += _given({"--tokens": fields.text("Tokens trained on", "2e9")})
+    words += _given({"--on": fields.choice("Accelerator", cards, index=cards.index("h100-sxm"))})
+    compared = fields.check("Compare training methods")
     if compared:
         words += ["--compare"]
-        student = st.selectbox("Distil into", models, index=None, placeholder="no student")
-        words += _given({"--student": student, "--serve-tokens": st.text_input("Output tokens served later")})
+        student = fields.choice("Distil into", models, index=None, placeholder="no student")
+        words += _given({"--student": student, "--serve-tokens": fields.text("Output tokens served later")})
     else:
         words += _method(models)
     words += _given(
         {
-            "--gpus": st.text_input("GPUs (empty: their number is searched)", "64"),
-            "--price": st.text_input("Price of a GPU-hour (empty: the catalog's)"),
+            "--gpus": fields.text("GPUs (empty: their number is searched)", "64"),
+            "--price": fields.text("Price of a GPU-hour (empty: the catalog's)"),
         }
     )
     if not compared:
         words += _given(
             {
-                "--deadline": st.text_input("Deadline", placeholder="e.g. 14d"),
-                "--budget": st.text_input("Budget", placeholder="e.g. $50000"),
+                "--deadline": fields.text("Deadline", placeholder="e.g. 14d"),
+                "--budget": fields.text("Budget", placeholder="e.g. $50000"),
             }
         )
     with st.expander("Layout, failures, other prices"):
         words += _given(
             {
-                "--precision": st.selectbox("Precision", ("bf16", "fp8")),
-                "--tp": st.text_input("Tensor parallelism"),
-                "--pp": st.text_input("Pipeline stages"),
-                "--sequence": st.text_input("Tokens of a sequence", placeholder="4096"),
-                "--mfu": st.text_input("Measured MFU"),
-                "--failure-rate": st.text_input("Failures per node and day", placeholder="as published"),
-                "--job-failures": st.text_input("And per day whatever the size"),
-                "--failure-model": st.text_input("Failure model", placeholder="weibull=0.7"),
-                "--correlated": st.text_input("Nodes lost at once", placeholder="200/0.01/6h"),
-                "--spot": st.text_input("Spot price of a GPU-hour"),
-                "--interruptions": st.text_input("Spot interruptions per node and day"),
-                "--owned": st.text_input("Your own hardware, per GPU-hour"),
+                "--precision": fields.choice("Precision", ("bf16", "fp8")),
+                "--tp": fields.text("Tensor parallelism"),
+                "--pp": fields.text("Pipeline stages"),
+                "--sequence": fields.text("Tokens of a sequence", placeholder="4096"),
+                "--mfu": fields.text("Measured MFU"),
+                "--failure-rate": fields.text("Failures per node and day", placeholder="as published"),
+                "--job-failures": fields.text("And per day whatever the size"),
+                "--failure-model": fields.text("Failure model", placeholder="weibull=0.7"),
+                "--correlated": fields.text("Nodes lost at once", placeholder="200/0.01/6h"),
+                "--spot": fields.text("Spot price of a GPU-hour"),
+                "--interruptions": fields.text("Spot interruptions per node and day"),
+                "--owned": fields.text("Your own hardware, per GPU-hour"),
             }
         )
     return words
 
 
 def _method(models: list[str]) -> Words:
-    method = st.selectbox("Method", list(OPTIONS), index=1)
+    method = fields.choice("Method", list(OPTIONS), index=1)
     words = _given({"--method": method})
     if method == "distill":
-        words += _given({"--teacher": st.selectbox("Teacher", models, index=1)})
+        words += _given({"--teacher": fields.choice("Teacher", models, index=1)})
     if method == "pruned":
-        words += _given({"--kept-share": st.text_input("Share of the weights kept", "0.5")})
+        words += _given({"--kept-share": fields.text("Share of the weights kept", "0.5")})
     if method == "transfer":
-        words += _given({"--trained-share": st.text_input("Share of the weights trained", "0.25")})
+        words += _given({"--trained-share": fields.text("Share of the weights trained", "0.25")})
     return words
 
 
@@ -79,32 +80,32 @@ def queue(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the ot
     words: Words = ["train", "size", choose("Job log", beside(scenarios, "jobs.csv.gz"), "job log")]
     words += renamed("gpus=NGPUS", "job log")
     kinds = [policy().kind for policy in get_args(Scheduler) if policy is not Quotas]
-    policies = st.multiselect("Policies", kinds, ["fifo-skip", "easy-backfill"])
+    policies = fields.choices("Policies", kinds, ["fifo-skip", "easy-backfill"])
     words += [f"--policy={policy}" for policy in policies]
     words += _given(
         {
-            "--wait": st.text_input("Longest wait", "1h"),
+            "--wait": fields.text("Longest wait", "1h"),
             "--percentile": _count("Percentile of the wait", 99, 95),
             "--node": _count("GPUs of a node", 1000, 8),
-            "--gpus": st.text_input("A size to look at besides", placeholder="e.g. 64"),
-            "--price": st.text_input("Price of a GPU-hour", "2.50"),
+            "--gpus": fields.text("A size to look at besides", placeholder="e.g. 64"),
+            "--price": fields.text("Price of a GPU-hour", "2.50"),
         }
     )
     with st.expander("Part of the log"):
         words += _given(
             {
-                "--pool": st.text_input("Only this pool (queue, partition)"),
-                "--since": st.text_input("Submitted from then on", placeholder="2026-09-05"),
-                "--window": st.text_input("Within this time of the first", placeholder="14d"),
-                "--timezone": st.text_input("Time zone of times without one", placeholder="UTC", key="job timezone"),
+                "--pool": fields.text("Only this pool (queue, partition)"),
+                "--since": fields.text("Submitted from then on", placeholder="2026-09-05"),
+                "--window": fields.text("Within this time of the first", placeholder="14d"),
+                "--timezone": fields.text("Time zone of times without one", placeholder="UTC", key="job timezone"),
             }
         )
     with st.expander("Spot beside reserved GPUs"):
         zone = choose("Availability of spot", [], "spot zone")
         more = _given(
             {
-                "--trace": st.text_input("Trace of the file", key="zone trace"),
-                "--spot": st.text_input("Spot price of a GPU-hour", key="zone price"),
+                "--trace": fields.text("Trace of the file", key="zone trace"),
+                "--spot": fields.text("Spot price of a GPU-hour", key="zone price"),
             }
         )
     return [*words, "--spot-trace", zone, *more] if zone else words
@@ -119,20 +120,20 @@ def spot(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the oth
     ]
     words += _given(
         {
-            "--trace": st.text_input("Traces of the file (* matches)"),
-            "--work": st.text_input("Time of the run without interruptions", "48h"),
-            "--deadline": st.text_input("Deadline", "60h"),
-            "--changeover": st.text_input("Time to move to other nodes", "12min"),
+            "--trace": fields.text("Traces of the file (* matches)"),
+            "--work": fields.text("Time of the run without interruptions", "48h"),
+            "--deadline": fields.text("Deadline", "60h"),
+            "--changeover": fields.text("Time to move to other nodes", "12min"),
             "--gang": _count("Nodes that run together", 100_000, 1),
-            "--on-demand": st.text_input("Price of a node on demand", "3.06"),
-            "--spot": st.text_input("On spot (empty: that of the traces)", "0.92"),
+            "--on-demand": fields.text("Price of a node on demand", "3.06"),
+            "--spot": fields.text("On spot (empty: that of the traces)", "0.92"),
         }
     )
-    words += [f"--policy={policy}" for policy in st.multiselect("Policies", SPOT, ["greedy", "uniform-progress"])]
-    more = st.text_input("More policies", placeholder="mixed=2, spot-below=$1.20")
+    words += [f"--policy={policy}" for policy in fields.choices("Policies", SPOT, ["greedy", "uniform-progress"])]
+    more = fields.text("More policies", placeholder="mixed=2, spot-below=$1.20")
     words += [f"--policy={policy.strip()}" for policy in more.split(",") if policy.strip()]
     words += _given({"--starts": _count("Starts on each trace", 10_000, 300)})
-    if st.checkbox("The traces are zones: the job may move"):
+    if fields.check("The traces are zones: the job may move"):
         words += ["--any-zone"]
     return words
 
@@ -146,23 +147,23 @@ def waste(scenarios: Path, results: Path) -> Words:
     if simulated:
         return words + _given(
             {
-                "--plan": st.text_input("Plan (empty: the best)"),
-                "--price": st.text_input("Price of a GPU-hour (empty: the bill's)"),
+                "--plan": fields.text("Plan (empty: the best)"),
+                "--price": fields.text("Price of a GPU-hour (empty: the bill's)"),
             }
         )
-    prices = st.text_input("Price of a GPU-hour", "2.50", help="Of GPUs of several models: H100=2.50, L4=0.80")
+    prices = fields.text("Price of a GPU-hour", "2.50", help="Of GPUs of several models: H100=2.50, L4=0.80")
     words += [f"--price={part.strip()}" for part in prices.split(",") if part.strip()]
-    words += _given({"--timezone": st.text_input("Time zone", "UTC")})
+    words += _given({"--timezone": fields.text("Time zone", "UTC")})
     words += renamed("duty=gpu_util", "utilisation")
-    rows = st.text_input("Rows with", placeholder="gpu_model=H100")
+    rows = fields.text("Rows with", placeholder="gpu_model=H100")
     words += [f"--where={part.strip()}" for part in rows.split(",") if part.strip()]
-    gpus = st.text_input("GPUs, of a job log", placeholder="64, or long=48, short=16")
+    gpus = fields.text("GPUs, of a job log", placeholder="64, or long=48, short=16")
     return words + [f"--gpus={part.strip()}" for part in gpus.split(",") if part.strip()]
 
 
 def _count(label: str, most: int, usual: int) -> str:
     """A whole number from 1 up; the usual one where the field is empty, of which a browser would say the least."""
-    asked = st.number_input(label, 1, most, None, placeholder=str(usual))
+    asked = fields.number(label, 1, most, None, placeholder=str(usual))
     return str(usual if asked is None else asked)
 
 

@@ -181,3 +181,19 @@ def test_an_answer_tells_how_far_it_is_and_can_be_cancelled(home: Path) -> None:
     with pytest.raises(background.CancelledError):
         ask.run(["commit", Chosen(home / "scenarios" / "usage.csv"), "--options", options], cancelled)
     assert told == ["Works", "optimising"]
+
+
+def test_another_question_loses_nothing_that_was_written_or_uploaded(page: AppTest) -> None:
+    page.text_area[0].set_value("purchasing: mine\n").run()
+    page.text_input[0].set_value("sku=type").run()
+    page.file_uploader[0].set_value(("mine.csv", b"sku,hour,quantity\n", "text/csv")).run()
+    question = page.segmented_control[0]
+    question.set_value("What should we commit to?").run()
+    assert page.text_input[0].value == ""
+    page.segmented_control[0].set_value("What would it cost?").run()
+    assert page.text_area[0].value == "purchasing: mine\n"
+    assert page.text_input[0].value == "sku=type"
+    assert page.caption[0].value == "mine.csv is still chosen."
+    assert not page.button[-1].disabled
+    next(one for one in page.button if one.label == "Leave it out").click().run()
+    assert not any("still chosen" in one.value for one in page.caption)
