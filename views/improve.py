@@ -14,7 +14,7 @@ from simcost.documents import to_document
 from simcost.errors import InputError
 from simcost.present.parts import Part, page
 from simcost.scenario.files.edit import number_text
-from views import adding, background, drafts, runs, search_inputs
+from views import adding, background, drafts, fields, runs, search_inputs
 from views.charts import drawn_once
 from views.result import body
 from views.text import headline, on_page, plain, same_command
@@ -167,27 +167,26 @@ def _ranges(draft: drafts.Draft) -> Settings:
         "`demand` and `engine` (step times) are factors, `discount.OFFER` is a share, `price.OFFER` USD an hour; "
         "any number of the scenario may vary, such as `plans.0.scaling.replicas`."
     )
-    edited = st.data_editor(
-        [{"value": path, "low": low, "high": high} for path, low, high in probable],
-        num_rows="dynamic",
-        hide_index=True,
-        column_config={"value": "Value", "low": "Low", "high": "High"},
-        key=f"ranges of {draft.file.name}",
-    )
+    edited = _edited_ranges(f"ranges of {draft.file.name}", probable)
     rows = [(row.get("value"), row.get("low"), row.get("high")) for row in edited]
     ranges = tuple(row for row in rows if all(map(_given, row)))
     refused = [_incomplete(*row) for row in rows if any(map(_given, row)) and not all(map(_given, row))]
     map_of, all_at_once = st.columns([2, 1], vertical_alignment="bottom")
-    pair = map_of.multiselect(
-        "Map of two values at once",
-        [str(path) for path, _, _ in ranges],
-        max_selections=2,
-        placeholder="Two of the values",
-        help="The best plan at 9 x 9 combinations of them.",
-    )
-    sobol = all_at_once.checkbox(
-        "Shares of the variance", help="All values at once: how much of the variance of the cost each causes (Sobol)."
-    )
+    with map_of:
+        pair = fields.choices(
+            "Map of two values at once",
+            [str(path) for path, _, _ in ranges],
+            key=f"map of {draft.file.name}",
+            max_selections=2,
+            placeholder="Two of the values",
+            help="The best plan at 9 x 9 combinations of them.",
+        )
+    with all_at_once:
+        sobol = fields.check(
+            "Shares of the variance",
+            key="shares of the variance",
+            help="All values at once: how much of the variance of the cost each causes (Sobol).",
+        )
     if len(pair) == 1:
         refused.append(f"Map of two values at once: {pair[0]} alone is chosen; choose two, or none")
     return {
@@ -196,6 +195,29 @@ def _ranges(draft: drafts.Draft) -> Settings:
         "sobol": sobol,
         "refused": tuple(refused),
     }
+
+
+def _edited_ranges(key: str, probable: Sequence[tuple[str, float, float]]) -> list[dict[str, Any]]:
+    """The table of ranges; edits stay while other pages are looked at, until the scenario has others that are probable.
+
+    Streamlit keeps edits of a table that is shown, and forgets them with the page: the table begins with them then.
+    """
+    kept = st.session_state.get(f"{key}: kept")
+    if kept is None or kept["probable"] != probable:
+        first = [{"value": path, "low": low, "high": high} for path, low, high in probable]
+        kept = {"probable": probable, "first": first, "edited": first}
+    elif key not in st.session_state:
+        kept["first"] = kept["edited"]
+    kept["edited"] = st.data_editor(
+        kept["first"],
+        num_rows="dynamic",
+        hide_index=True,
+        column_config={"value": "Value", "low": "Low", "high": "High"},
+        key=key,
+    )
+    st.session_state[f"{key}: kept"] = kept
+    found: list[dict[str, Any]] = kept["edited"]
+    return found
 
 
 def _probable_ranges(found: Mapping[str, Any]) -> list[tuple[str, float, float]]:
