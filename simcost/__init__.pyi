@@ -16,5 +16,13 @@ from simcost.api import results as results
 from simcost.api import run as run
 from simcost.api import sensitivity as sensitivity
 from simcost.api import sweep as sweep
+from simcost.errors import CatalogError as CatalogError
+from simcost.errors import DoesNotFitError as DoesNotFitError
+from simcost.errors import FaultsError as FaultsError
+from simcost.errors import GateError as GateError
+from simcost.errors import InputError as InputError
+from simcost.errors import RunError as RunError
+from simcost.errors import SimcostError as SimcostError
+from simcost.errors import TraceError as TraceError
 
 __version__: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
@@ -128,7 +129,8 @@ class CheckedScenario:
             progress: called with the share done and what is done.
 
         Raises:
-            InputError: a folder that is not a results folder, a trace that cannot be read, counts that cannot be.
+            InputError: a folder that is not a results folder, or that another run writes to at the same time; a trace
+                that cannot be read, counts that cannot be.
             RunError: a simulation that could not go on.
         """
         from simcost.scenario.runs.run import run
@@ -140,12 +142,14 @@ class CheckedScenario:
         options["engine"] = engine_options(engine, address, time_limit)
         uri = "" if out is None else uri_of(Path(out))
         folder = self._folder(None if uri else out)
-        run(self.loaded, folder, fresh=fresh, progress=progress or _silent, **options)
+        document = run(self.loaded, folder, fresh=fresh, progress=progress or _silent, **options)
         report = write_html(folder)
         if uri:
             upload(folder, uri, SUMS)
         result = read(folder)
-        files = [*result.document["files"], os.path.relpath(report)]
+        if result.document != json.loads(json.dumps(document)):
+            raise InputError(f"{folder}: another run wrote there meanwhile; give each a folder of its own, as `out`")
+        files = [*document["files"], os.path.relpath(report)]
         return replace(result, document={**result.document, "files": files})
 
     @in_python()

@@ -1,6 +1,7 @@
 """The Python API gives what the command line gives: one result, one number."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import simcost as sc
+from simcost import errors
 from simcost.cli.main import main
 from simcost.errors import FaultsError, InputError, TraceError
 
@@ -54,6 +56,28 @@ def test_a_mapping_its_file_and_the_command_give_one_number(
     assert printed["verdict"] == result.verdict
     costs = result.to_arrow().column("cost_usd.total").to_pylist()
     assert costs == [plan["cost_usd"]["total"] for plan in printed["plans"]]
+
+
+def test_a_folder_that_another_run_wrote_to_meanwhile_is_an_error(
+    result: sc.Result, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It gave the numbers of the other run, without a word."""
+
+    def overwritten(place: Path) -> Path:
+        shutil.copytree(folder / "mapping", place, dirs_exist_ok=True)
+        return place / "report.html"
+
+    monkeypatch.setattr("simcost.studies.plans.sections.write_html", overwritten)
+    with pytest.raises(sc.InputError, match="another run wrote there meanwhile"):
+        sc.load(SCENARIO).with_changes({"seed": 5, "seeds": 1}).run(folder / "both")
+
+
+def test_errors_are_names_of_the_package() -> None:
+    with pytest.raises(sc.FaultsError) as raised:
+        sc.load({**SCENARIO, "horizon": "soon"})
+    assert [fault.path for fault in raised.value.faults] == ["horizon"]
+    assert issubclass(sc.FaultsError, sc.SimcostError)
+    assert {name for name in vars(errors) if name.endswith("Error")} <= set(dir(sc))
 
 
 def test_tables_of_a_result_are_those_of_its_folder(result: sc.Result) -> None:

@@ -61,7 +61,6 @@ def _combined(node: YamlNode, plan: Plan, file: str) -> Iterator[Fault]:
     """Parts of a plan that do not know adapters."""
     keys = {
         "prefix_cache": bool(plan.prefix_cache),
-        "pools": bool(plan.pools),
         "disaggregation": plan.disaggregation is not None,
     }
     for key, there in keys.items():

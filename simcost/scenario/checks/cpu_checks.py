@@ -27,10 +27,9 @@ def cpu_faults(node: YamlNode, buy: YamlNode, plan: Plan, file: str) -> Iterator
     if isinstance(plan.training, OnShared):
         message = "of kind shared has a fleet of GPUs, and the replica runs on CPUs; give jobs nodes of their own"
         yield fault_at(node.get("training") or node, message, file)
-    for key, there in (("disaggregation", plan.disaggregation is not None), ("pools", bool(plan.pools))):
-        if there:
-            message = "cannot be combined with a replica on CPUs; leave it out, or write a service for each"
-            yield fault_at(node.get(key) or node, message, file)
+    if plan.disaggregation is not None:
+        message = "cannot be combined with a replica on CPUs; leave it out, or write a service for each"
+        yield fault_at(node.get("disaggregation") or node, message, file)
     if isinstance(plan.nodes, NodePool) and plan.nodes.max_accelerators is not None:
         message = "limits accelerators, and the replica takes none; limit vCPUs instead"
         yield fault_at(node.get("nodes") or node, message, file)

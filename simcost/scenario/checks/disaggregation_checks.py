@@ -60,7 +60,7 @@ def combination_faults(root: YamlNode, node: YamlNode, plan: Plan | None, file: 
         kind = workload.get("kind")
         if kind is not None and kind.value == "closed":
             yield _refused(apart, "a closed workload; write one of kind synthetic or trace", file)
-    places = [(node.get(name), name) for name in ("retries", "interruptions", "or_buy", "pools", "overflow")]
+    places = [(node.get(name), name) for name in ("retries", "interruptions", "or_buy", "overflow")]
     parents = ((node, "admission", _ADMISSION), (node, "drain", ("grace",)))
     of_either = ((side, parent, names) for side in (node, apart) for parent, names in _OF_EITHER)
     for owner, parent, names in (*parents, *of_either):

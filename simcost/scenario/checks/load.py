@@ -191,7 +191,7 @@ def _read_pool(
     faults += [*wrong, *missing, *scenario_faults(root, file, folder, apart=apart)]
     if catalog is not None:
         whole = scenario.plans if scenario else _sound_plans(root, file)
-        faults += pool_faults(items(root.get("plans")), whole, catalog, file)
+        faults += pool_faults(root, whole, catalog, file)
         by_pool, plans = pools_alone(root, whole)
         without = _without_prefixes(scenario, folder)
         faults += plan_faults(by_pool, plans, catalog, without, file)

@@ -12,11 +12,11 @@ from simcost.scenario.files.nodes import YamlNode, is_given, items
 from simcost.scenario.schema.scenario import Plan
 
 
-def pool_faults(
-    nodes: Sequence[YamlNode], plans: Sequence[Plan | None], catalog: Catalog, file: str
-) -> Iterator[Fault]:
-    """Pools, routers and weights that contradict each other; a plan that is None has other faults already."""
-    for node, plan in zip(nodes, plans, strict=True):
+def pool_faults(root: YamlNode, plans: Sequence[Plan | None], catalog: Catalog, file: str) -> Iterator[Fault]:
+    """Pools, routers and weights that contradict each other, and what one pool alone may have; a plan that is None has
+    other faults already.
+    """
+    for node, plan in zip(items(root.get("plans")), plans, strict=True):
         yield from _overflow_faults(node.get("overflow"), catalog, file)
         if plan is None:
             continue
@@ -29,6 +29,7 @@ def pool_faults(
                 yield fault_at(router, message, file)
             continue
         yield from _of_pools(node, plan, file)
+        yield from _of_one_pool(root, node, plan, file)
 
 
 def _of_pools(node: YamlNode, plan: Plan, file: str) -> Iterator[Fault]:
@@ -57,6 +58,27 @@ def _of_pools(node: YamlNode, plan: Plan, file: str) -> Iterator[Fault]:
         yield fault_at(node.get("pools") or node, message, file)
     if (training := node.get("training")) is not None and is_given(training):
         yield fault_at(training, "cannot be combined with pools; write the jobs in a scenario of their own", file)
+
+
+def _of_one_pool(root: YamlNode, node: YamlNode, plan: Plan, file: str) -> Iterator[Fault]:
+    """Parts of a plan of several pools that are simulated in one pool alone."""
+    place = node.get("pools") or node
+    if any(is_given(workload.get("adapters")) for workload in items(root.get("workload"))):
+        message = "cannot be combined with adapters that requests ask for; give the plan one pool, or remove `adapters`"
+        yield fault_at(place, f"{message} of the workload", file)
+    if plan.disaggregation is not None:
+        message = "cannot be combined with disaggregation; remove pools, or compare it in a plan without"
+        yield fault_at(place, message, file)
+    for pool, alone in zip(items(node.get("pools")), plan.by_pool(), strict=True):
+        replica = pool.get("replica") or pool
+        if alone.replica is None:
+            continue
+        if alone.replica.on_cpu:
+            message = "cannot be combined with pools, as it runs on CPUs; write a service for each"
+            yield fault_at(replica, message, file)
+        if alone.replica.slice is not None:
+            message = "cannot be combined with pools; take whole accelerators, or a plan of one pool"
+            yield fault_at(replica.get("slice") or replica, message, file)
 
 
 def _overflow_faults(node: YamlNode | None, catalog: Catalog, file: str) -> Iterator[Fault]:

@@ -26,8 +26,8 @@ def slice_faults(
         return
     if isinstance(plan.training, OnShared):
         yield fault_at(node, "cannot be combined with training of kind shared, whose jobs take whole GPUs", file)
-    if plan.disaggregation is not None or plan.pools:
-        what = "disaggregation" if plan.disaggregation is not None else "pools"
-        yield fault_at(node, f"cannot be combined with {what}; take whole accelerators, or a plan of one pool", file)
+    if plan.disaggregation is not None:
+        message = "cannot be combined with disaggregation; take whole accelerators, or a plan of one pool"
+        yield fault_at(node, message, file)
     if plan.buy.kind in _WORKERS:
         yield fault_at(node, f"cannot be bought as {plan.buy.kind}, whose workers have whole accelerators", file)

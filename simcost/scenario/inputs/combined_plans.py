@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 
 from simcost.errors import Fault
 from simcost.scenario.checks.calibrations import MeasuredReplicas
 from simcost.scenario.checks.manifest_references import manifest_faults, plan_in_full, undated_fault, written_in_full
 from simcost.scenario.checks.owned_checks import owned_faults
 from simcost.scenario.checks.plan_checks import plan_faults
+from simcost.scenario.checks.pool_checks import pool_faults
 from simcost.scenario.files.by_kind import adapter
 from simcost.scenario.files.conform import Conform, merge
 from simcost.scenario.files.faults import validate
@@ -69,9 +71,10 @@ class PlanChecks:
         key = plan_key(node, "scaling")
         if key not in self._known:
             root = with_only(self._loaded.root, node)
-            alone, plans = pools_alone(with_pools(root), [plan])
-            faults = plan_faults(alone, plans, self._loaded.catalog, "", self._file)
-            first = next(iter(faults), None)
+            whole, catalog = with_pools(root), self._loaded.catalog
+            alone, plans = pools_alone(whole, [plan])
+            of_pools = pool_faults(whole, [plan], catalog, self._file)
+            first = next(chain(of_pools, plan_faults(alone, plans, catalog, "", self._file)), None)
             self._known[key] = "" if first is None else first.message.partition(": per device")[0]
         return self._known[key] or self._too_many(node, plan)
 

@@ -59,7 +59,8 @@ def _assumptions_of_forwarding(services: ResolvedServices) -> list[str]:
         lines.append(
             "Services that send requests on are judged by the final answers: TTFT and E2E count from the first "
             "arrival, TPOT is that of the final answer, which replaces the first one; where it fails, the request is a "
-            "miss. A further answer is as long as the recorded one."
+            "miss. A further answer is as long as the recorded one; the service that gives it knows no priority, "
+            "conversation, prefix or adapter of the request."
         )
     if any(forwarding.cascade is not None and forwarding.cascade.escalate for forwarding in each):
         lines.append(
