@@ -9,6 +9,10 @@ NOTE = (
     "each output token reads; idle time, starts and steps without tokens in the same proportion."
 )
 _OF_API = " What an API is paid for an overflow is shared by the prices of the tokens that it answered."
+_OF_JOBS = (
+    " Beside jobs the bill is of requests and jobs together, so that tenants have shares and no costs (cost_share in "
+    "result.json); a scenario of the requests alone has them."
+)
 _CACHED = " Tokens of prompts that a prefix cache served count as if they were computed."
 _MET = {True: "met", False: "missed", None: NONE}
 
@@ -21,10 +25,11 @@ def table(document: Document) -> Table:
 
 
 def notes(document: Document) -> str:
-    """Note on how costs are shared, with what the plans have of an API and of prefix caches."""
+    """Note on how costs are shared, with what the plans have of an API, of jobs and of prefix caches."""
     plans = [plan for plan in document["plans"] if plan.get("by_tenant")]
     of_api = _OF_API if any("overflow" in plan for plan in plans) else ""
-    return NOTE + of_api + (_CACHED if any("prefix_cache" in plan for plan in plans) else "")
+    of_jobs = _OF_JOBS if any("jobs" in plan for plan in plans) else ""
+    return NOTE + of_api + of_jobs + (_CACHED if any("prefix_cache" in plan for plan in plans) else "")
 
 
 def _row(plan: Document, one: Document, *, limited: bool) -> dict[str, str]:
