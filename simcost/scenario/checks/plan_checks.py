@@ -34,6 +34,7 @@ from simcost.scenario.schema.jobs import OnShared
 from simcost.scenario.schema.scenario import Plan
 from simcost.tables.calendar import find_zone, parse_freq
 from simcost.tables.paths import inside
+from simcost.units import plural
 
 _MOST_POWER, _HOST_KW = 5.0, 2.0
 """A node draws no more than this many times its accelerators at full load, and so much more; of 8 H100 it is 1.8."""
@@ -188,7 +189,8 @@ def _purchase_faults(
         message = f"{offer.name} has {has}, the replica wants {accelerator.name}; change one{others}"
         yield fault_at(place, message, file)
     elif plan is not None and plan.replica is not None and offer.accelerators % plan.replica.accelerators:
-        message = f"{offer.name} has {offer.accelerators} accelerators, no multiple of {_layout(plan.replica)}"
+        has = plural(offer.accelerators, "accelerator")
+        message = f"{offer.name} has {has}, no multiple of {_layout(plan.replica)}"
         yield fault_at(place, f"{message}; choose another offer or tp", file)
 
 

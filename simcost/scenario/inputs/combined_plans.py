@@ -100,7 +100,8 @@ class PlanNames:
 
 def not_a_plan(faults: Sequence[Fault]) -> str:
     """Reason why a combination is none, by its first fault."""
-    return f"not a plan: {faults[0].path.rpartition('.')[2]} {faults[0].message}"
+    key = faults[0].path.rpartition(".")[2]
+    return " ".join(filter(None, ("not a plan:", key, faults[0].message)))
 
 
 def renamed(node: YamlNode, name: str) -> YamlNode:
