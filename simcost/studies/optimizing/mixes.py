@@ -18,8 +18,10 @@ from simcost.billing.commitment.offered import Offered
 from simcost.compare.bounds import mix_bounds
 from simcost.compare.fleet_program import Counts, least_fleet
 from simcost.compare.fleets import DemandPoints, FleetAim, FleetLimit, FleetPurchase, FleetShape, Floats
+from simcost.errors import FaultsError
 from simcost.ledger.request_mix import RequestMix
 from simcost.plan import Fixed
+from simcost.scenario.inputs.combined_plans import not_a_plan
 from simcost.scenario.inputs.variations import Variation
 from simcost.scenario.runs.arrivals import Arrivals
 from simcost.scenario.runs.candidates import Candidates, PlanCandidate
@@ -27,7 +29,7 @@ from simcost.scenario.runs.commitment_choice import CommitmentChoice, with_commi
 from simcost.scenario.runs.resolve import ResolvedScenario, resolved_plan
 from simcost.scenario.runs.supply_limits import Taken
 from simcost.scenario.schema.scenario import OF_A_POOL
-from simcost.studies.optimizing.written_plans import written_plan
+from simcost.studies.optimizing.written_plans import sound_plan
 from simcost.units import HOURS_PER_MONTH, NS_PER_S, SECONDS_PER_HOUR
 
 SHAPES, TRIES = 12, 16
@@ -54,6 +56,8 @@ class MixOutcome:
     """No fixed fleet of these kinds that may hold costs less a month, by the program and its cuts."""
     proved: bool
     """True if no fleet is left that could cost less than the best."""
+    refused: str
+    """Reason why the checks refuse the last fleet that they refuse; empty where they refuse none."""
 
     def document(self) -> Document:
         """Of the search."""
@@ -64,6 +68,7 @@ class MixOutcome:
             "points": self.points,
             "bound_usd_per_month": self.bound_usd,
             "proved": self.proved,
+            "refused": self.refused,
         }
 
 
@@ -120,7 +125,7 @@ class MixSearch:
             holds: simulates a plan; its cost a month where it holds on fresh seeds, else None.
         """
         best: Variation | None = None
-        proved, holding = False, list[Counts]()
+        proved, refused, holding = False, "", list[Counts]()
         for scale in (*SCALES, *[1.0] * TRIES) if len(self._shapes) > 1 else ():
             if self._tried >= TRIES:
                 break
@@ -136,7 +141,12 @@ class MixSearch:
                 if scale == 1.0:  # the cheapest by the bound for the demand as it is: no smaller fleet can hold
                     self._small.append(found[0])
                 continue
-            plan = self._plan(found[0])
+            try:
+                plan = self._plan(found[0])
+            except FaultsError as error:
+                refused = not_a_plan(error.faults)
+                self._small.append(found[0])
+                continue
             if plan is not None and self._found.limits.over(self._found.taken_by(plan.plan)):
                 continue  # its nodes are more than its replicas need, by the rules of their provisioning
             self._tried += 1
@@ -155,6 +165,7 @@ class MixSearch:
             points=len(self._demand.rates),
             bound_usd=self._bound,
             proved=proved,
+            refused=refused,
         )
 
     def _cheapest(self, shapes: Sequence[FleetShape]) -> list[FleetShape]:
@@ -215,7 +226,7 @@ class MixSearch:
         return self._choice.of_fleet([(kind.candidate.variation.plan, n) for kind, n in zip(kinds, nodes, strict=True)])
 
     def _plan(self, counts: Counts) -> Variation | None:
-        """The plan of a fleet: a pool for each kind; None where the checks refuse it."""
+        """The plan of a fleet: a pool for each kind. Raises FaultsError where the checks refuse it."""
         used = {name: count for (name, _), count in counts.items() if count}
         pools: list[Document] = []
         shared: Document = {}
@@ -226,7 +237,7 @@ class MixSearch:
             own = {key: one for key, one in bought.items() if key in OF_A_POOL}
             pools.append({**own, "name": _short(name), "scaling": {"kind": "fixed", "replicas": count}})
         title = " + ".join(f"{count} x {_short(name)}" for name, count in used.items())
-        return written_plan(self._question.loaded, {**shared, "name": title, "pools": pools})
+        return sound_plan(self._question.loaded, {**shared, "name": title, "pools": pools})
 
 
 def _short(name: str) -> str:

@@ -171,6 +171,8 @@ def _mixes(document: Mapping[str, Any]) -> list[str]:
     mixes = document.get("mixes")
     if mixes is None or mixes["shapes"] < 2:
         return []
+    if mixes["refused"] and not mixes["tried"]:
+        return [f"No fleet that mixes kinds of replicas was simulated: {mixes['refused']}."]
     tried = f"{mixes['tried']} fixed fleets that mix {mixes['shapes']} kinds of replicas were simulated"
     other = "no other costs less" if document["best"] or (document["nearest"] or {}).get("met") else "none meets it"
     if mixes["proved"]:

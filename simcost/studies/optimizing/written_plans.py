@@ -14,12 +14,17 @@ from simcost.studies.optimizing.settings import Document
 
 def written_plan(loaded: LoadedScenario, plan: Document) -> Variation | None:
     """A plan of plain data; None where the checks refuse it."""
-    root: Any = loaded.root.plain()
-    text = json.dumps({**{key: one for key, one in root.items() if key not in ("vary", "baseline")}, "plans": [plan]})
     try:
-        alone = load_text(text, loaded.path, loaded.folder)
+        return sound_plan(loaded, plan)
     except FaultsError:
         return None
+
+
+def sound_plan(loaded: LoadedScenario, plan: Document) -> Variation | None:
+    """A plan of plain data; None where the scenario has services. Raises FaultsError where the checks refuse it."""
+    root: Any = loaded.root.plain()
+    text = json.dumps({**{key: one for key, one in root.items() if key not in ("vary", "baseline")}, "plans": [plan]})
+    alone = load_text(text, loaded.path, loaded.folder)
     if not isinstance(alone, LoadedScenario):
         return None
     [made] = alone.scenario.plans

@@ -187,3 +187,13 @@ def test_a_fleet_that_holds_but_costs_too_much_cuts_off_no_smaller_one(monkeypat
     outcome = search.run(42.0, lambda plan: search._cost(plan.counts) + 5.0)
     assert outcome.best is not None
     assert outcome.best.counts == small
+
+
+def test_mixes_that_the_checks_refuse_are_not_called_simulated(tmp_path: Path) -> None:
+    """A prefix cache is of replicas that are alike; the verdict spoke of 16 fleets that were simulated."""
+    file = tmp_path / "cached.yaml"
+    cached = SPACE.replace("    scaling: {kind: fixed", "    prefix_cache: {hit_share: 1%}\n    scaling: {kind: fixed")
+    file.write_text(cached, encoding="utf-8")
+    found = call("optimize", file, "--mixes", "--json", "--quiet", "--out", tmp_path / "out").document()
+    assert found["mixes"]["tried"] == 0
+    assert "No fleet that mixes kinds of replicas was simulated: not a plan: pools cannot be" in found["verdict"]
