@@ -16,6 +16,8 @@ from simcost.plan import Batching
 from simcost.sim.serving.engine.layout import RATE_BITS
 
 _LARGEST = 2**62
+NOT_IN_A_RUN = 2**61
+"""Ticks beyond every horizon that a clock spans; added to a time in a run they are still a number of 64 bits."""
 _TICKS_PER_NS = (1000, 100, 10, 1)  # 1 ps to 1 ns
 _ROUNDING = 1e-3
 _MOST_TOKENS = 2**24  # of a step
@@ -61,8 +63,22 @@ class Clock:
         return 1e-9 / self.ticks_per_ns
 
     def ticks(self, seconds: float) -> int:
-        """A time in whole nanoseconds, in ticks."""
-        return round(seconds * 1e9) * self.ticks_per_ns
+        """A time in whole nanoseconds, in ticks; one that no run lasts is `NOT_IN_A_RUN`."""
+        return min(round(seconds * 1e9) * self.ticks_per_ns, NOT_IN_A_RUN)
+
+    def ticks_of_each(self, seconds: float, most: int) -> int:
+        """Ticks of one of as many times as may follow each other.
+
+        Raises:
+            InputError: together they are more than can be counted.
+        """
+        ticks = self.ticks(seconds)
+        if ticks * most >= NOT_IN_A_RUN:
+            raise InputError(
+                f"{seconds:.3g} s to load or send one, and up to {most:,} in a row, are longer than any run; are rates "
+                "of links, disks and memory in bytes per second? Write their unit, such as 1GB/s"
+            )
+        return ticks
 
 
 def clock_for(
@@ -85,6 +101,7 @@ def clock_for(
             "or as max_num_batched_tokens with chunked prefill"
         )
     base_s = step.base_seconds(np.arange(most + 1, dtype=np.float64))
+    _check_length(step, base_s, batching.max_num_seqs)
     for ticks_per_ns in (ticks for ticks in _TICKS_PER_NS if ticks <= finest):
         clock = _clock(step, base_s, ticks_per_ns, batching.max_num_seqs)
         # A run of k steps over n sequences has n*k <= capacity, hence k <= capacity.
@@ -116,6 +133,13 @@ def _clock(step: StepTime, base_s: npt.NDArray[np.float64], ticks_per_ns: int, s
         e_shift=shift,
         drafts=_drafts(step, ticks_per_s, sequences),
     )
+
+
+def _check_length(step: StepTime, base_s: npt.NDArray[np.float64], sequences: int) -> None:
+    drafting = np.zeros(1) if step.draft is None else step.draft.seconds(np.arange(sequences + 1, dtype=np.float64))
+    longest_s = float(base_s.max() + drafting.max())
+    if longest_s * _TICKS_PER_NS[0] * 1e9 >= _LARGEST:
+        raise InputError(f"a step of {longest_s:.3g} s is longer than any engine takes; are its times in seconds?")
 
 
 def _drafts(step: StepTime, ticks_per_s: float, sequences: int) -> DraftTicks | None:

@@ -78,6 +78,21 @@ def test_adapters_of_a_trace_that_its_workload_does_not_take_are_told(tmp_path: 
     assert [note.partition(",")[0] for note in told] == ["log.parquet: its requests name adapters"]
 
 
+def test_names_of_adapters_that_were_not_meant_are_told(tmp_path: Path) -> None:
+    """A name in `without` that no request has did nothing; the model itself took a slot as an adapter does."""
+    rows = f"arrival,prompt_tokens,output_tokens,model\n0,9,5,ours\n9,9,5,org/{MODEL}-Instruct\n"
+    (tmp_path / "log.csv").write_text(rows)
+    import_trace(tmp_path / "log.csv", "csv", tmp_path / "log.parquet")
+    first = SMALL.index("workload:")
+    asked = "{kind: column, column: model, without: [our]}"
+    workload = f"workload: {{kind: trace, path: log.parquet, adapters: {asked}}}\n"
+    file = write(tmp_path, HELD, text=SMALL[:first] + workload + SMALL[SMALL.index("slo:", first) :])
+    notes = check(file)["notes"]
+    assert any("no request asks for 'our'" in note and "did you mean 'ours'?" in note for note in notes)
+    assert any(f"'org/{MODEL}-Instruct' is taken for an adapter" in note for note in notes)
+    assert not any("'ours' is taken" in note for note in notes)
+
+
 def test_adapters_follow_their_law_and_conversations_keep_theirs() -> None:
     count, batches = 200_000, 4
     session = np.where(np.arange(count) % 2, np.arange(count) // 8, -1)

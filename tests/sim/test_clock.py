@@ -8,7 +8,7 @@ from support.pools import step
 
 from simcost.errors import InputError
 from simcost.plan import Batching
-from simcost.sim.clock import clock_for
+from simcost.sim.clock import NOT_IN_A_RUN, clock_for
 
 
 def test_a_day_runs_on_picoseconds_and_a_year_on_coarser_ticks() -> None:
@@ -68,3 +68,18 @@ def test_a_table_with_a_step_without_time_is_refused() -> None:
     falling = replace(step(0.0), base=((0, 1e-3), (100, 0.0)))
     with pytest.raises(InputError, match="must take time"):
         clock_for(falling, horizon_s=60, capacity=900, batching=Batching())
+
+
+def test_times_longer_than_any_run_are_one_that_no_run_lasts() -> None:
+    """A timeout of a year, in picoseconds, is no number of 64 bits."""
+    clock = clock_for(step(6e-3), horizon_s=86400, capacity=400_000, batching=Batching())
+    assert clock.ticks(365 * 86400.0) == clock.ticks(1e9) == NOT_IN_A_RUN
+    assert clock.ticks(1.5) == 1_500_000_000_000
+    assert clock.ticks_of_each(2.0, 1000) == clock.ticks(2.0)
+    with pytest.raises(InputError, match="in bytes per second"):
+        clock.ticks_of_each(8e7, 8)
+
+
+def test_a_step_that_no_engine_takes_is_refused() -> None:
+    with pytest.raises(InputError, match="are its times in seconds"):
+        clock_for(step(1e9), horizon_s=600, capacity=1000, batching=Batching())

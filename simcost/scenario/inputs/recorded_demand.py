@@ -13,7 +13,7 @@ from simcost.errors import InputError
 from simcost.scenario.checks.prefix_cache_checks import reads_prefixes
 from simcost.scenario.checks.routing_checks import may_read_prefixes, prefix_block_tokens
 from simcost.scenario.inputs.file_hashes import hashed, hashes
-from simcost.scenario.inputs.trace_models import other_models, unused_adapters
+from simcost.scenario.inputs.trace_models import adapter_notes, other_models
 from simcost.scenario.inputs.trace_starts import shifted_starts
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Scenario
@@ -64,7 +64,7 @@ class RecordedDemand:
             inputs=hashes(
                 loaded.folder, [name for workload in scenario.open_workloads() for name in workload_traces(workload)]
             ),
-            label_notes=(*other_models(scenario, loaded.folder), *unused_adapters(scenario, loaded.folder)),
+            label_notes=(*other_models(scenario, loaded.folder), *adapter_notes(scenario, loaded.folder)),
             prefix_block_tokens=_block_tokens(scenario, loaded.folder),
         )
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from simcost.errors import did_you_mean
 from simcost.tables.paths import inside
 from simcost.trace.workload.spec import AdapterColumn, RecordedWorkload
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from simcost.scenario.schema.scenario import Scenario
 
 _SHOWN = 3
+_TUNED = {"meta", "instruct", "it", "chat", "hf"}
 _PARTS = re.compile(r"\d+(?:\.\d+)?b?|[a-z]+")
 
 
@@ -34,12 +37,38 @@ def other_models(scenario: Scenario, folder: Path) -> list[str]:
     return [note for note in notes if note]
 
 
-def unused_adapters(scenario: Scenario, folder: Path) -> list[str]:
-    """One sentence for each trace whose requests name adapters that its workload does not take.
+def adapter_notes(scenario: Scenario, folder: Path) -> list[str]:
+    """Sentences on traces whose requests name adapters that their workloads do not take, or probably did not mean.
 
     Raises:
         TraceError: a trace that cannot be read.
     """
+    return [*_unused_adapters(scenario, folder), *_mistaken_adapters(scenario, folder)]
+
+
+def _mistaken_adapters(scenario: Scenario, folder: Path) -> Iterator[str]:
+    """One sentence for names in `without` that no request has, and for models that are taken for adapters."""
+    served = dict.fromkeys(name for plan in scenario.plans if (name := scenario.model_of(plan)))
+    for workload in scenario.workload:
+        asked = workload.adapters if isinstance(workload, RecordedWorkload) else None
+        if not isinstance(workload, RecordedWorkload) or not isinstance(asked, AdapterColumn):
+            continue
+        from simcost.trace.workload.columns import column_values
+
+        names = [name for name in column_values(inside(folder, workload.path), asked.column) if name is not None]
+        for unknown in (name for name in asked.without if name not in names):
+            near = did_you_mean(unknown, names)
+            yield f"{workload.path}: no request asks for {unknown!r}, which `without` of its adapters names{near}"
+        for name in names:
+            if name not in asked.without and any(_is_base(model, name) for model in served):
+                yield (
+                    f"{workload.path}: {name!r} is taken for an adapter; if it is the model itself, write it in "
+                    "`without` of its adapters."
+                )
+
+
+def _unused_adapters(scenario: Scenario, folder: Path) -> list[str]:
+    """One sentence for each trace whose requests name adapters that its workload does not take."""
     recorded = [one for one in scenario.workload if isinstance(one, RecordedWorkload)]
     paths = dict.fromkeys(one.path for one in recorded if one.adapters is None)
     if not paths:
@@ -57,6 +86,11 @@ def unused_adapters(scenario: Scenario, folder: Path) -> list[str]:
 def is_same_model(model: str, name: str) -> bool:
     """True if a log's name for a model has all parts of the catalog's: openai/Llama-3.1-8B-Instruct of llama-3.1-8b."""
     return set(_PARTS.findall(model.lower())) <= set(_PARTS.findall(name.lower()))
+
+
+def _is_base(model: str, name: str) -> bool:
+    """True if a log's name for a model is no more than the catalog's, but for its provider and its tuning."""
+    return set(_PARTS.findall(name.rpartition("/")[2].lower())) - _TUNED == set(_PARTS.findall(model.lower()))
 
 
 def _are_adapters(workload: RecordedWorkload) -> bool:

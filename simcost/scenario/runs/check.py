@@ -13,7 +13,7 @@ from simcost.scenario.inputs.gateway_notes import gateway_notes
 from simcost.scenario.inputs.other_calibrations import other_calibrations
 from simcost.scenario.inputs.shared_measurements import shared_measurements
 from simcost.scenario.inputs.tokens_in_batches import tokens_in_batches
-from simcost.scenario.inputs.trace_models import other_models, unused_adapters
+from simcost.scenario.inputs.trace_models import adapter_notes, other_models
 from simcost.scenario.inputs.unmissable_targets import unmissable_targets
 from simcost.scenario.inputs.unusual_measurements import unusual_measurements
 from simcost.scenario.inputs.unusual_prices import paid_beyond_scaling, repeated_commitments, unusual_prices
@@ -47,7 +47,7 @@ def check(path: Path, data_folder: Path | None = None) -> dict[str, Any]:
     notes = list(dict.fromkeys(note for pool in pools for note in _unusual(pool)))
     with suppress(TraceError):  # of a trace that cannot be read only the run speaks
         notes += [note for pool in pools for note in other_models(pool.scenario, pool.folder)]
-        notes += [note for pool in pools for note in unused_adapters(pool.scenario, pool.folder)]
+        notes += [note for pool in pools for note in adapter_notes(pool.scenario, pool.folder)]
         notes += [note for pool in pools for note in tokens_in_batches(pool.scenario, pool.folder)]
     return {"faults": [], "notes": notes}
 

@@ -31,6 +31,7 @@ def with_blocks(state: State, pool: Pool, clock: Clock, *, sessions: bool) -> Bl
     """The state with KV blocks; `sessions` = requests carry conversations.
 
     Raises:
+        InputError: loading of adapters or blocks takes longer than can be counted.
         RunError: the engine speculates; blocks and speculation exclude each other.
     """
     if clock.drafts is not None:
@@ -38,8 +39,8 @@ def with_blocks(state: State, pool: Pool, clock: Clock, *, sessions: bool) -> Bl
     rules, slots = _rules(pool, sessions=sessions), len(state.load)
     if pool.adapters is not None:
         rules[blk.MAX_LORAS : blk.MAX_CPU_LORAS + 1] = pool.adapters.slots, pool.adapters.cpu_slots
-        times_s = (pool.adapters.disk_s, pool.adapters.link_s, pool.adapters.step_s)
-        rules[blk.DISK_TICKS : blk.LORA_TICKS + 1] = [clock.ticks(time_s) for time_s in times_s]
+        times_s, most = (pool.adapters.disk_s, pool.adapters.link_s, pool.adapters.step_s), pool.adapters.slots
+        rules[blk.DISK_TICKS : blk.LORA_TICKS + 1] = [clock.ticks_of_each(time_s, most) for time_s in times_s]
     lists = _tiers(pool, rules, clock, slots)
     blocks, size = int(rules[blk.BLOCKS]), int(rules[blk.BLOCK_TOKENS])
     state.parameters[col.CAPACITY] = blocks * size + 1  # the last token of an answer has no slot
@@ -97,7 +98,8 @@ def _tiers(pool: Pool, rules: Ints, clock: Clock, slots: int) -> dict[str, Ints]
     for row, tier in zip(tiers, found, strict=True):
         row[blk.MOST_CHUNKS] = max(tier.capacity_tokens // chunk_tokens, 1)
         row[blk.LATENCY] = clock.ticks(tier.latency_s)
-        row[blk.TICKS_PER_BLOCK] = clock.ticks(tier.s_per_token * int(rules[blk.BLOCK_TOKENS]))
+        per_block_s = tier.s_per_token * int(rules[blk.BLOCK_TOKENS])
+        row[blk.TICKS_PER_BLOCK] = clock.ticks_of_each(per_block_s, int(rules[blk.BLOCKS]))
     most, lists = int(tiers[:, blk.MOST_CHUNKS].max(initial=1)), slots * len(found)
     return {
         "tiers": tiers,

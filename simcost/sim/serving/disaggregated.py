@@ -10,7 +10,7 @@ import numpy as np
 
 from simcost.ledger.requests import LatencyLimits, TransferUse
 from simcost.plan import Admission
-from simcost.sim.clock import Clock
+from simcost.sim.clock import NOT_IN_A_RUN, Clock
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine import transfer_state as own
 from simcost.sim.serving.engine.layout import NIL, Ints
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from simcost.sim.serving.pool import Pool, PrefillSide
 
 _SHIFT = 16
+_LONGEST_PROMPT = 1 << 20
+"""Tokens of a prompt whose transfer can be counted."""
 """Fractional bits of the ticks of a token on the link."""
 
 
@@ -168,11 +170,14 @@ def _grown(array: Ints, count: int) -> Ints:
 
 def _parameters(side: PrefillSide, clock: Clock) -> Ints:
     rules, ticks_per_s = side.hand_over, clock.ticks_per_ns * 1e9
+    token_s = side.transfer_s_per_token
+    clock.ticks_of_each(token_s, _LONGEST_PROMPT)
+    shift = _SHIFT if token_s * ticks_per_s * (_LONGEST_PROMPT << _SHIFT) < NOT_IN_A_RUN else 0
     return np.array(
         [
             clock.ticks(rules.link.base),
-            round(side.transfer_s_per_token * ticks_per_s * 2**_SHIFT),
-            _SHIFT,
+            round(token_s * ticks_per_s * 2**shift),
+            shift,
             rules.link.sharing == "fifo",
             rules.first_output == "prefill",
             side.layers if rules.overlap == "layers" else 0,
