@@ -24,8 +24,6 @@ from simcost.trace.synthesis.time_rescaling import clock_grain_ns
 from simcost.trace.workload.spec import Sessions
 from simcost.units import NS_PER_S
 
-_LONGEST_GAP_S = 1e8
-"""Three years: longer gaps could not be added up."""
 _MOST_ROWS = 131_072
 _TABLE_ROWS = 32_768
 _SHARED = 0.5
@@ -234,8 +232,7 @@ def _invented(
         prompt, output = pairs(total)
         new = np.rint(rng.lognormal(np.log(sessions.new_tokens_median), sessions.new_tokens_sigma, total))
         new = np.minimum(new, MAX_TOKENS).astype(np.int64)
-        gap_s = np.minimum(rng.lognormal(np.log(sessions.think_median), sessions.think_sigma, total), _LONGEST_GAP_S)
-        gap_ns = (gap_s * NS_PER_S).astype(np.int64)
+        gap_ns = (rng.lognormal(np.log(sessions.think_median), sessions.think_sigma, total) * NS_PER_S).astype(np.int64)
         new[first] = np.maximum(prompt[first], sessions.system_tokens + 1)
         gap_ns[first] = 0
         return SessionTurns(count, gap_ns, new, output.astype(np.int64))
