@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from simcost.sim.serving.pool import Pool, PrefillSide
 
 _SHIFT = 16
+"""Fractional bits of the ticks of a token on the link."""
 _LONGEST_PROMPT = 1 << 20
 """Tokens of a prompt whose transfer can be counted."""
-"""Fractional bits of the ticks of a token on the link."""
 
 
 class SidePlane(DataPlane):
