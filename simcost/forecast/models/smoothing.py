@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from simcost.forecast.models.base import CleanedHistory, Fitting, Transformed
+from simcost.forecast.models.base import CleanedHistory, Fitting, Transformed, lasting_share
 from simcost.forecast.models.members import FittedAutoregression
 from simcost.forecast.season import Season
 from simcost.trace.series.series import Floats
@@ -17,8 +17,6 @@ LEVEL, DAY, WEEK = 0.03, 0.15, 0.1
 """Shares of an error by which level, profile of the day and profile of the week move."""
 MOST_WEEKS = 8
 """Older weeks are forgotten anyway."""
-LONGEST = 0.98
-"""Most of an error that is still there a step later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,7 @@ class SeasonalSmoothing(Fitting):
         first = _repeated(transformed.z[:week], season)
         errors = _errors(transformed.z[week:] - np.resize(first, len(known) - week), season)
         ahead = np.arange(len(errors), len(errors) + horizon)
-        phi = _lasting(errors[len(errors) // 2 :])
+        phi = lasting_share(errors[len(errors) // 2 :])
         lasting = phi ** np.arange(float(horizon))
         response = lasting + np.convolve(_moves(season, horizon), lasting)[:horizon]
         noise = errors[1:] - phi * errors[:-1]
@@ -103,10 +101,3 @@ def _response(size: int, season: Season) -> npt.NDArray[np.complex128]:
         found = np.fft.irfft(known * np.fft.rfft(rest, 2 * terms), 2 * terms)[:terms]
     transform: npt.NDArray[np.complex128] = np.fft.rfft(found, size)
     return transform
-
-
-def _lasting(errors: Floats) -> float:
-    """Share of an error that is still there a step later, by least squares."""
-    before, after = errors[:-1], errors[1:]
-    squares = float(before @ before)
-    return min(max(float(before @ after) / squares, 0.0), LONGEST) if squares > 0 else 0.0
