@@ -6,7 +6,14 @@ import pytest
 from simcost.forecast.models import base, ridge
 from simcost.forecast.models.base import CleanedHistory, ForecastModel
 from simcost.forecast.models.combination import LINEAR, NAIVE, RECENT, Combination, Picked
-from simcost.forecast.models.members import Autoregression, Flat, SeasonalNaive, SeasonalProfile
+from simcost.forecast.models.members import (
+    Autoregression,
+    Flat,
+    SeasonalNaive,
+    SeasonalProfile,
+    _shape,
+    _shape_beside_lasting_noise,
+)
 from simcost.forecast.models.smoothing import DAY, LEVEL, WEEK, SeasonalSmoothing
 from simcost.forecast.season import Season
 from simcost.trace.series.series import Floats
@@ -55,6 +62,44 @@ def test_naive_members_repeat() -> None:
     assert SeasonalNaive(week=True).point(seen(y), 3).tolist() == [232, 233, 234]
     assert SeasonalNaive(week=True).point(seen(y[:168]), 1).tolist() == [0]
     assert SeasonalNaive(week=True, least_days=8).point(seen(y[:191]), 1).tolist() == [167]
+
+
+def lasting_noise(seed: int, share: float, steps: int) -> tuple[Floats, np.random.Generator]:
+    rng = np.random.default_rng(seed)
+    x = np.zeros(steps)
+    for t in range(1, steps):
+        x[t] = share * x[t - 1] + rng.normal()
+    return x, rng
+
+
+def test_odd_hours_pull_an_autoregression_less() -> None:
+    lags, found = np.array([1, 2, 24]), []
+    for seed in range(20):
+        x, rng = lasting_noise(seed, 0.8, 400)
+        odd = x + 8 * (rng.random(400) < 0.03)
+        truth = ridge.fit(x, lags, 1e-4).coefficients
+        fits = [ridge.fit(odd, lags, 1e-4, halved=halved).coefficients for halved in (None, 336)]
+        found.append([np.abs(fit - truth)[:3].sum() for fit in fits])
+    plain, robust = np.mean(found, axis=0)
+    assert robust < 0.9 * plain
+
+
+def test_old_hours_pull_an_autoregression_less() -> None:
+    x = np.concatenate((lasting_noise(1, 0.0, 500)[0], lasting_noise(2, 0.9, 500)[0]))
+    alike, recent = (ridge.fit(x, np.array([1]), 1e-4, halved=halved).coefficients[0] for halved in (None, 100))
+    assert abs(recent - 0.9) < abs(alike - 0.9)
+
+
+def test_a_profile_beside_lasting_noise_is_nearer_to_the_truth() -> None:
+    truth, found = rhythm(168) / 10, []
+    for seed in range(20):
+        x, rng = lasting_noise(seed, 0.9, 672)
+        z = np.tile(truth, 4) + 0.1 * x + (rng.random(672) < 0.01)
+        first = _shape(z, HOURLY)
+        shapes = first, _shape_beside_lasting_noise(z, HOURLY, first)
+        found.append([np.abs(np.diff(shape - truth)).mean() for shape in shapes])
+    means, beside = np.mean(found, axis=0)
+    assert beside < 0.95 * means
 
 
 def test_lags_drop_with_the_history() -> None:

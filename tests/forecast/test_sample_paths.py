@@ -52,16 +52,16 @@ def test_the_pool_covers_what_came(m4: list[tuple[Floats, Floats]]) -> None:
         shuffled.append(inside(rng.permuted(paths, axis=0), actual))
     steps, totals, peaks = np.mean(joint, axis=0)
     assert steps == pytest.approx(0.823, abs=0.02)
-    assert (totals, peaks) == pytest.approx((0.797, 0.734), abs=0.03)
+    assert (totals, peaks) == pytest.approx((0.797, 0.75), abs=0.04)
     alone, sums, tops = np.mean(shuffled, axis=0)
     assert alone == pytest.approx(steps)
     assert (sums < 0.5, tops < peaks - 0.1) == (True, True)
 
 
 def test_the_level_error_covers_day_totals_and_peaks(m4: list[tuple[Floats, Floats]]) -> None:
-    """Inside the training data, every sixth series: by days, and the peak of both."""
+    """Inside the training data, every third series: by days, and the peak of both."""
     found = []
-    for raw, _ in m4[1::6]:
+    for raw, _ in m4[1::3]:
         known, came = raw[:-120], raw[-120:-72]
         paths = forecast(hourly(known), 48, rules=("outage",), paths=200).paths
         days = accuracy.coverage(by_day(came, 24), *levels_of(by_day(paths, 24), (80,))[80])
