@@ -12,6 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command line does
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 VERSIONS = ("simcost", "numba", "numpy", "pyarrow", "simpy")
 

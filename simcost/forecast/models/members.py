@@ -230,8 +230,9 @@ def profile(x: Floats, period: int, *, shrunk: bool, robust: bool = False) -> Fl
         errors = x - means[phase]
     if not shrunk:
         return means
-    within = float(np.mean(ridge.limited(errors, most) ** 2))
-    between = max(float(means.var()) - within / float(count.mean()), 1e-12)
+    noise, apart = ridge.limited(errors, most), means - means.sum() / period
+    within = float(noise @ noise) / len(x)
+    between = max(float(apart @ apart) / period - within * period / len(x), 1e-12)
     return means * between / (between + within / count)
 
 

@@ -28,6 +28,8 @@ DEVIATION = 1.4826
 """Standard deviation of normal errors whose median distance from 0 is 1."""
 LIMITED = 2
 """Times that errors are limited; chosen, as `FAR`, on windows inside the training data of M4."""
+FORGOTTEN = 8
+"""Times that a weight halves until its row is left out."""
 FEW = 24
 """Steps up to which a recursion in plain numbers is faster than one in arrays."""
 
@@ -98,6 +100,7 @@ def fit(x: Floats, lags: npt.NDArray[np.intp], penalty: float, *, halved: int | 
     `halved` the weight W of a row halves in so many steps, and errors beyond `FAR` count as if they were that far: a
     few odd hours say little of the others. Without it all rows count alike, as they are.
     """
+    x = x[-FORGOTTEN * halved :] if halved else x
     mean = float(x.mean())
     sd = float(x.std()) + 1e-9
     u = (x - mean) / sd
