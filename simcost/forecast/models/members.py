@@ -181,17 +181,13 @@ class SeasonalProfile(Fitting):
         return _linear(transformed, z - past, future, season, remainder=True, recent=self.recent)
 
 
-def _shape(x: Floats, season: Season, *, robust: bool = False) -> Floats:
-    """Profile of the day and, shrunk, of the week, over one period; 0 where none was seen twice.
-
-    A robust one is so in the longest period: what is left beside a profile of the day may be the week, not noise.
-    """
+def _shape(x: Floats, season: Season) -> Floats:
+    """Profile of the day and, shrunk, of the week, over one period; 0 where none was seen twice."""
     found = np.zeros(1)
-    seen = [period for period in (season.short, season.long or 1) if 1 < period <= len(x) // 2]
-    for period in seen:
-        days = found[np.arange(period) % len(found)]
-        rest, last = _rest(x, found), period == seen[-1]
-        found = days + profile(rest, period, shrunk=period == season.long, robust=robust and last)
+    for period, shrunk in ((season.short, False), (season.long or 1, True)):
+        if 1 < period <= len(x) // 2:
+            days = found[np.arange(period) % len(found)]
+            found = days + profile(_rest(x, found), period, shrunk=shrunk)
     return found
 
 
@@ -204,36 +200,53 @@ def _shape_beside_lasting_noise(z: Floats, season: Season, first: Floats) -> Flo
     """Profile of z where a share of the noise is kept from step to step: generalised least squares.
 
     What each step adds beyond that share of the one before has noise that does not last. Its profile passes through
-    the recursion, which is a product of Fourier transforms as both are periodic. The share is that of the noise
-    beside a first profile.
+    the recursion, which is a product of Fourier transforms as both are periodic; what of it is of the week is shrunk.
+    The share is that of the noise beside a first profile.
     """
     kept, period = lasting_share(_rest(z, first)), len(first)
     before = np.concatenate((z[period - 1 : period], z[:-1]))
-    added = np.fft.rfft(_shape(z - kept * before, season, robust=True))
-    turns = np.arange(len(added)) / period
-    found: Floats = np.fft.irfft(added / (1 - kept * np.exp(-2j * np.pi * turns)), period)
-    return found
+    added, variance, count = _robust_means(z - kept * before, period)
+    passed = np.fft.rfft(added)
+    turns = np.arange(len(passed)) / period
+    found: Floats = np.fft.irfft(passed / (1 - kept * np.exp(-2j * np.pi * turns)), period)
+    if period == season.short:
+        return found
+    days = found.reshape(-1, season.short).mean(axis=0)[np.arange(period) % season.short]
+    of_week: Floats = days + _shrunk(found - days, variance / (1 - kept**2), count)
+    return of_week
 
 
-def profile(x: Floats, period: int, *, shrunk: bool, robust: bool = False) -> Floats:
-    """The mean of x by phase; shrunk towards 0 by as much as noise makes up of it (empirical Bayes).
-
-    A `robust` mean counts what is far from it as less far.
-    """
+def _robust_means(x: Floats, period: int) -> tuple[Floats, float, Floats]:
+    """The mean of x by phase, where what is far from it counts as less far; the variance around it, and the counts."""
     phase = np.arange(len(x)) % period
-    count = np.bincount(phase, minlength=period)
+    count = np.bincount(phase, minlength=period).astype(np.float64)
     means: Floats = np.bincount(phase, weights=x, minlength=period) / count
     errors = x - means[phase]
-    most = ridge.farthest(errors) if robust else math.inf
-    for _ in range(ridge.LIMITED if robust else 0):
+    most = ridge.farthest(errors)
+    for _ in range(ridge.LIMITED):
         means = means + np.bincount(phase, weights=ridge.limited(errors, most), minlength=period) / count
         errors = x - means[phase]
+    noise = ridge.limited(errors, most)
+    return means, float(noise @ noise) / len(x), count
+
+
+def profile(x: Floats, period: int, *, shrunk: bool) -> Floats:
+    """The mean of x by phase; shrunk towards 0 by as much as noise makes up of it (empirical Bayes)."""
+    phase = np.arange(len(x)) % period
+    count = np.bincount(phase, minlength=period).astype(np.float64)
+    means: Floats = np.bincount(phase, weights=x, minlength=period) / count
     if not shrunk:
         return means
-    noise, apart = ridge.limited(errors, most), means - means.sum() / period
-    within = float(noise @ noise) / len(x)
-    between = max(float(apart @ apart) / period - within * period / len(x), 1e-12)
-    return means * between / (between + within / count)
+    errors = x - means[phase]
+    return _shrunk(means, float(errors @ errors) / len(x), count)
+
+
+def _shrunk(means: Floats, variance: float, count: Floats) -> Floats:
+    """Means of so many values each, of this variance, without the share of noise in them."""
+    apart = means - means.sum() / len(means)
+    between = max(float(apart @ apart) / len(means) - variance * len(means) / float(count.sum()), 1e-12)
+    found: Floats = means * between / (between + variance / count)
+    return found
 
 
 def _linear(
