@@ -54,7 +54,7 @@ def clean(
     """A history without NaN, and what was changed.
 
     Outages, spikes and level shifts are looked for in steps below a day only; elsewhere only missing steps
-    are filled, by the median of their phase.
+    are filled, by the median of their phase at the level around.
 
     Args:
         raw: recorded values, NaN where nothing was recorded.
@@ -65,7 +65,7 @@ def clean(
     known = raw if masked is None else np.where(masked, np.nan, raw)
     usual = np.resize(profile_median(known, season.short), len(raw))
     edits: list[Edit] = []
-    values = np.where(np.isfinite(known), known, usual)
+    values = _at_the_level_around(known, season)
     if season.long is not None and "outage" in rules:
         for first, last in _outages(known, usual, masked, season.short):
             edits.append(_outage(known, first, last))
@@ -76,6 +76,27 @@ def clean(
     if season.long is not None and "level" in rules:
         edits += _align_level(values, season.short)
     return values, tuple(edits)
+
+
+def _at_the_level_around(known: Floats, season: Season) -> Floats:
+    """The values, with what is missing filled: the median of its phase (of the week, where that was seen twice), at the
+    level of the steps around.
+
+    Around: a season on each side; of weeks and months two steps, for a history may hold each phase but once. A history
+    that grows has its last days far above the median of all.
+    """
+    missing, values = np.isnan(known), known.copy()
+    if not missing.any():
+        return values
+    near = season.long or (season.short if season.turn == season.short > 1 else 2)
+    period = next((period for period in (season.long, season.short) if period and 2 * period <= len(known)), 1)
+    base = np.resize(profile_median(known, period), len(known))
+    for first, last in runs(missing):
+        around = np.r_[max(first - near, 0) : first, last : min(last + near, len(known))]
+        around = around[~missing[around] & (base[around] > 0)]
+        level = float(np.median(known[around] / base[around])) if len(around) else 1.0
+        values[first:last] = base[first:last] * (level if level > 0 else 1.0)
+    return values
 
 
 def runs(mask: Bools) -> list[tuple[int, int]]:
@@ -121,7 +142,8 @@ def _filled(known: Floats, masked: Bools | None, outages: list[Edit]) -> Iterato
             rule="missing",
             first=first,
             last=last,
-            message=f"{plural(last - first, 'step')} missing: filled with the median of their phase",
+            message=f"{plural(last - first, 'step')} missing: filled with the median of their phase, at the level "
+            "around",
         )
     for first, last in runs(stated):
         yield Edit(
@@ -129,7 +151,7 @@ def _filled(known: Floats, masked: Bools | None, outages: list[Edit]) -> Iterato
             first=first,
             last=last,
             message=f"{plural(last - first, 'step')} of a stated past event: left out, "
-            "replaced by the median of their phase",
+            "replaced by the median of their phase, at the level around",
         )
 
 

@@ -133,3 +133,31 @@ def test_the_record_is_kept() -> None:
 def test_runs() -> None:
     assert runs(np.array([True, False, True, True])) == [(0, 1), (2, 4)]
     assert runs(np.zeros(3, bool)) == []
+
+
+def growing_days() -> Floats:
+    t = np.arange(364)
+    return 100 * 1.1 ** (t / 30.4) * np.where(t % 7 < 5, 1.0, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("values", "season", "gap"),
+    [
+        (growing_days(), Season(7), 5),
+        (growing_days().reshape(52, 7).sum(axis=1), Season(52), 1),
+        (growing_days()[4:].reshape(12, 30).sum(axis=1), Season(12), 1),
+        (np.repeat(growing_days(), 24) * np.tile(1 + 0.5 * np.sin(np.arange(24) / 4), 364), HOURLY, 120),
+    ],
+    ids=["days", "weeks", "months", "hours"],
+)
+@pytest.mark.parametrize("back", [0, 1, 2])
+def test_a_gap_in_a_history_that_grows_is_filled_at_the_level_around(
+    values: Floats, season: Season, gap: int, back: int
+) -> None:
+    """The median of all years back is 40 % below the last weeks: a forecast then began 10 % too low."""
+    first = len(values) - gap - back * gap
+    raw = values.copy()
+    raw[first : first + gap] = np.nan
+    filled, edits = clean(raw, season)
+    assert rules(edits) == [("missing", first, first + gap)]
+    assert filled[first : first + gap].sum() == pytest.approx(values[first : first + gap].sum(), rel=0.16)
