@@ -212,14 +212,14 @@ def _flips(varied_range: VariedRange, base: float, answers: PlanAnswers, *, whol
     return [
         {
             "path": path,
-            "value": round(place.value) if whole else place.value,
+            "value": _written(place.value, whole=whole),
             "verdict": above if flip.hi > base else below,
             "below": below,
             "above": above,
-            "below_at": flip.lo,
-            "above_at": flip.hi,
-            "first": place.unsettled[0],
-            "last": place.unsettled[1],
+            "below_at": _written(flip.lo, whole=whole),
+            "above_at": _written(flip.hi, whole=whole),
+            "first": _written(place.unsettled[0], whole=whole),
+            "last": _written(place.unsettled[1], whole=whole),
             **({} if whole else {"lo": place.interval[0], "hi": place.interval[1]}),
         }
         for flip in changes
@@ -231,6 +231,11 @@ def _flips(varied_range: VariedRange, base: float, answers: PlanAnswers, *, whol
             else answers.place(path, flip, _walls(flip, changes, base))
         ]
     ]
+
+
+def _written(value: float | None, *, whole: bool) -> float | None:
+    """A value as a scenario takes it: a count without a decimal point."""
+    return round(value) if whole and value is not None else value
 
 
 def _settled(of_path: Sequence[Document]) -> Document:

@@ -76,6 +76,7 @@ def test_both_ends_of_a_whole_number_are_whole_numbers_as_run_takes_them(tmp_pat
     assert flips
     for flip in flips:
         assert (flip["below_at"], flip["above_at"]) == (flip["value"] - 1, flip["value"])
+        assert all(type(flip[key]) is int for key in ("value", "below_at", "above_at", "first", "last"))
         found = [judged(file, flip["path"], flip[end]) for end in ("below_at", "above_at")]
         assert found == [flip["below"], flip["above"]]
 
