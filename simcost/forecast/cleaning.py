@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from simcost.errors import InputError
 from simcost.forecast import accuracy
-from simcost.forecast.models.base import CleanedHistory, median_of_columns, profile_median
+from simcost.forecast.models.base import CleanedHistory, by_phase, median_of_columns, profile_median
 from simcost.forecast.models.intermittent import MOSTLY_ZERO
 from simcost.forecast.season import Season, season_of
 from simcost.trace.series.series import Floats, Series
@@ -65,11 +65,12 @@ def clean(
     known = raw if masked is None else np.where(masked, np.nan, raw)
     usual = np.resize(profile_median(known, season.short), len(raw))
     edits: list[Edit] = []
-    values = _at_the_level_around(known, season)
+    seen = known.copy()
     if season.long is not None and "outage" in rules:
         for first, last in _outages(known, usual, masked, season.short):
             edits.append(_outage(known, first, last))
-            values[first:last] = usual[first:last]
+            seen[first:last] = np.nan
+    values = _at_the_level_around(seen, season)
     edits += _filled(known, masked, edits)
     if season.long is not None and "spike" in rules:
         edits += _remove_spikes(values, season)
@@ -79,8 +80,7 @@ def clean(
 
 
 def _at_the_level_around(known: Floats, season: Season) -> Floats:
-    """The values, with what is missing filled: the median of its phase (of the week, where that was seen twice), at the
-    level of the steps around.
+    """The values, with what is missing filled: the usual value of its phase, at the level of the steps around.
 
     Around: a season on each side; of weeks and months two steps, for a history may hold each phase but once. A history
     that grows has its last days far above the median of all.
@@ -89,14 +89,26 @@ def _at_the_level_around(known: Floats, season: Season) -> Floats:
     if not missing.any():
         return values
     near = season.long or (season.short if season.turn == season.short > 1 else 2)
-    period = next((period for period in (season.long, season.short) if period and 2 * period <= len(known)), 1)
-    base = np.resize(profile_median(known, period), len(known))
+    base = _usual(known, season)
     for first, last in runs(missing):
         around = np.r_[max(first - near, 0) : first, last : min(last + near, len(known))]
         around = around[~missing[around] & (base[around] > 0)]
         level = float(np.median(known[around] / base[around])) if len(around) else 1.0
         values[first:last] = base[first:last] * (level if level > 0 else 1.0)
     return values
+
+
+def _usual(known: Floats, season: Season) -> Floats:
+    """The median of the phase of each step: of the week, of the day where the week has none, else of all.
+
+    Phases count in a history of two of their periods.
+    """
+    found = np.resize(profile_median(known, 1), len(known))
+    for period in (season.short, season.long or 1):
+        if 1 < period <= len(known) // 2:
+            phases = np.resize(median_of_columns(by_phase(known, period)), len(known))
+            found = np.where(np.isfinite(phases), phases, found)
+    return found
 
 
 def runs(mask: Bools) -> list[tuple[int, int]]:
@@ -127,7 +139,7 @@ def _outage(known: Floats, first: int, last: int) -> Edit:
         first=first,
         last=last,
         message=f"{plural(last - first, 'step')} of {seen} between normal demand: taken as an outage, "
-        "replaced by the median of their phase",
+        "replaced by the median of their phase, at the level around",
     )
 
 

@@ -116,9 +116,9 @@ def test_coarse_series_are_only_filled(season: Season) -> None:
 
 
 def test_clean_series_are_hardly_touched(m4: list[tuple[Floats, Floats]]) -> None:
-    """The spike rule touches 199 of 155,000 steps, the level rule none."""
+    """The spike rule touches 202 of 155,000 steps, the level rule none."""
     edits = [edit for raw, _ in m4 for edit in clean(raw, HOURLY)[1]]
-    assert sum(edit.last - edit.first for edit in edits if edit.rule == "spike") == 199
+    assert sum(edit.last - edit.first for edit in edits if edit.rule == "spike") == 202
     assert not [edit for edit in edits if edit.rule == "level"]
 
 
@@ -161,3 +161,23 @@ def test_a_gap_in_a_history_that_grows_is_filled_at_the_level_around(
     filled, edits = clean(raw, season)
     assert rules(edits) == [("missing", first, first + gap)]
     assert filled[first : first + gap].sum() == pytest.approx(values[first : first + gap].sum(), rel=0.16)
+
+
+@pytest.mark.parametrize("hours", [2, 6, 18])
+@pytest.mark.parametrize("what", [np.nan, 0.0])
+@pytest.mark.parametrize("day", [3, 7], ids=["working day", "weekend"])
+def test_hours_of_an_outage_are_filled_at_the_level_around(day: int, what: float, hours: int) -> None:
+    """The median of the hours of all days is a third below those of the last weeks, and twice those of a weekend."""
+    values = np.repeat(growing_days(), 24) * np.tile(1 + 0.5 * np.sin(np.arange(24) / 4), 364)
+    first = len(values) - 24 * day
+    raw = values.copy()
+    raw[first : first + hours] = what
+    filled, _ = clean(raw, HOURLY)
+    assert filled[first : first + hours].sum() == pytest.approx(values[first : first + hours].sum(), rel=0.1)
+
+
+def test_a_day_of_the_week_that_was_never_seen_takes_the_shape_of_the_days() -> None:
+    raw = wave(336)
+    raw[72:264] = np.nan
+    filled, _ = clean(raw, HOURLY)
+    assert filled == pytest.approx(wave(336), rel=0.25)

@@ -1,5 +1,9 @@
 """The members: recovered profiles, an oracle, equivariance, and recursions that explode."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -199,3 +203,29 @@ def test_members_follow_the_season(season: Season, members: int) -> None:
     assert len(Combination().fit(seen(y, season), 20).members) == members
     assert len(Combination().fit(seen(y[:359], season), 20).members) == min(members, 6)
     assert not {model.name for model in RECENT} & set(Combination().fit(seen(y, season), 20).pooled)
+
+
+FITS = """
+import numpy as np
+from simcost.forecast.models.base import CleanedHistory
+from simcost.forecast.models.members import SeasonalProfile
+from simcost.forecast.season import Season
+steps = np.arange(120 * 144)
+values = 100 + 30 * np.sin(steps * 2 * np.pi / 144) + np.random.default_rng(1).normal(size=len(steps)).cumsum() % 7
+seen = CleanedHistory(values=values, season=Season(144, 1008), floor=True)
+print(SeasonalProfile().point(seen, 144).tobytes().hex())
+"""
+
+
+def test_fits_of_long_histories_are_the_same_with_any_number_of_threads() -> None:
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", FITS],
+            env={**os.environ, "OPENBLAS_NUM_THREADS": threads},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for threads in ("1", "2")
+    }
+    assert len(found) == 1

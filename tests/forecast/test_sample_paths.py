@@ -42,7 +42,7 @@ def inside(paths: Floats, actual: Floats) -> list[float]:
 
 
 def test_the_pool_covers_what_came(m4: list[tuple[Floats, Floats]]) -> None:
-    """Published on all 207: .823 by steps, .797 of totals, .734 of peaks; shuffled, totals fall below a half."""
+    """Of all 207; published: .823 by steps, .797 of totals, .734 of peaks. Shuffled, totals fall below a half."""
     joint, shuffled = [], []
     rng = np.random.default_rng(1)
     for raw, actual in m4:
@@ -51,22 +51,21 @@ def test_the_pool_covers_what_came(m4: list[tuple[Floats, Floats]]) -> None:
         joint.append(inside(paths, actual))
         shuffled.append(inside(rng.permuted(paths, axis=0), actual))
     steps, totals, peaks = np.mean(joint, axis=0)
-    assert steps == pytest.approx(0.823, abs=0.02)
-    assert (totals, peaks) == pytest.approx((0.797, 0.75), abs=0.04)
+    assert (steps, totals, peaks) == pytest.approx((0.826, 0.812, 0.749), abs=0.01)
     alone, sums, tops = np.mean(shuffled, axis=0)
     assert alone == pytest.approx(steps)
     assert (sums < 0.5, tops < peaks - 0.1) == (True, True)
 
 
 def test_the_level_error_covers_day_totals_and_peaks(m4: list[tuple[Floats, Floats]]) -> None:
-    """Inside the training data, every third series: by days, and the peak of both."""
+    """Inside the training data, every third series (69): by days, and the peak of both, which is held too seldom."""
     found = []
     for raw, _ in m4[1::3]:
         known, came = raw[:-120], raw[-120:-72]
         paths = forecast(hourly(known), 48, rules=("outage",), paths=200).paths
         days = accuracy.coverage(by_day(came, 24), *levels_of(by_day(paths, 24), (80,))[80])
         found.append((days, inside(paths, came)[2]))
-    assert np.mean(found, axis=0) == pytest.approx((0.8, 0.8), abs=0.1)
+    assert np.mean(found, axis=0) == pytest.approx((0.79, 0.71), abs=0.03)
 
 
 @pytest.fixture(scope="module")

@@ -185,8 +185,8 @@ class Transformed:
 def lasting_share(errors: Floats) -> float:
     """Share of an error that is still there a step later, by least squares; from 0 to `LONGEST`."""
     before, after = errors[:-1], errors[1:]
-    squares = float(before @ before)
-    return min(max(float(before @ after) / squares, 0.0), LONGEST) if squares > 0 else 0.0
+    squares = float(np.sum(before * before))  # dot products of long vectors depend on the number of threads
+    return min(max(float(np.sum(before * after)) / squares, 0.0), LONGEST) if squares > 0 else 0.0
 
 
 def draw_blocks(residuals: Floats, length: int, horizon: int, count: int, rng: np.random.Generator) -> Floats:

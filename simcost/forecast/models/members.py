@@ -227,7 +227,7 @@ def _robust_means(x: Floats, period: int) -> tuple[Floats, float, Floats]:
         means = means + np.bincount(phase, weights=ridge.limited(errors, most), minlength=period) / count
         errors = x - means[phase]
     noise = ridge.limited(errors, most)
-    return means, float(noise @ noise) / len(x), count
+    return means, float(np.mean(noise * noise)), count
 
 
 def profile(x: Floats, period: int, *, shrunk: bool) -> Floats:
@@ -238,7 +238,7 @@ def profile(x: Floats, period: int, *, shrunk: bool) -> Floats:
     if not shrunk:
         return means
     errors = x - means[phase]
-    return _shrunk(means, float(errors @ errors) / len(x), count)
+    return _shrunk(means, float(np.mean(errors * errors)), count)
 
 
 def _shrunk(means: Floats, variance: float, count: Floats) -> Floats:

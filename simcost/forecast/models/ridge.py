@@ -111,15 +111,16 @@ def fit(x: Floats, lags: npt.NDArray[np.intp], penalty: float, *, halved: int | 
     for row, lag in zip(design, lags, strict=False):
         row[:] = u[longest - lag : len(x) - lag]
     target = u[longest:]
-    weighted = design * _weights(rows, halved) if halved else design
-    normal = weighted @ design.T
+    roots = _roots_of_weights(rows, halved) if halved else np.ones(rows)
+    weighted = design * roots if halved else design
+    normal = weighted @ weighted.T  # of itself: the same bytes with any number of threads
     normal[np.arange(columns - 1), np.arange(columns - 1)] += penalty * rows
     inverse = np.linalg.inv(normal)
-    coefficients = inverse @ (weighted @ target)
+    coefficients = inverse @ (weighted @ (roots * target))
     errors = target - coefficients @ design
     most = farthest(errors) if halved else 0.0
     for _ in range(LIMITED if halved else 0):
-        coefficients = inverse @ (weighted @ (target - errors + limited(errors, most)))
+        coefficients = inverse @ (weighted @ (roots * (target - errors + limited(errors, most))))
         errors = target - coefficients @ design
     freedom = max(rows - columns, 0.3 * rows)
     return Ridge(
@@ -145,10 +146,10 @@ def limited(errors: Floats, most: float) -> Floats:
 
 
 @lru_cache(maxsize=32)
-def _weights(rows: int, halved: int) -> Floats:
-    """Weights that halve in so many steps back from the end, 1 on average."""
+def _roots_of_weights(rows: int, halved: int) -> Floats:
+    """Square roots of weights that halve in so many steps back from the end, 1 on average."""
     weights = 0.5 ** (np.arange(rows - 1.0, -1.0, -1.0) / halved)
-    found: Floats = weights / weights.mean()
+    found: Floats = np.sqrt(weights / weights.mean())
     return found
 
 
