@@ -152,7 +152,8 @@ def test_outages_cost_less_where_they_are_cleaned_and_where_odd_hours_pull_less(
     for raw, actual in m4[::8]:
         points = [candidates(dropped(raw.copy()), rules) for rules in (OUTAGE, ())]
         scale = accuracy.scale(raw, 24)
-        found.append([accuracy.mase(actual, p[name], scale) for p in points for name in ("combination", "published six")])
+        both = [each[name] for each in points for name in ("combination", "published six")]
+        found.append([accuracy.mase(actual, point, scale) for point in both])
     (cleaned, cleaned_six), (left, left_six) = np.mean(found, axis=0).reshape(2, 2)
     assert left > 2.5 * cleaned
     assert left_six > 3.5 * cleaned_six  # published: 4-fold
