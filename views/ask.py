@@ -56,6 +56,7 @@ def show(
         required=True,
         key=f"{title} question",
         label_visibility="collapsed",
+        persist_state="session",
     )
     ask(asked, questions[asked], scenarios, results, lock)
 
@@ -80,7 +81,9 @@ def ask(asked: str, question: Question, scenarios: Path, results: Path, lock: th
     if asked in background.works():
         background.watch(asked)
     elif answers.get(asked):
-        answer(answers[asked], outdated=answers[asked]["of"] != told_apart(words))
+        if answers[asked]["of"] != told_apart(words):
+            st.warning(f"This answers an earlier question; press {question.button} for what is asked now.")
+        answer(answers[asked])
     elif finished is None or finished.cancelled.is_set():
         then = "Then press" if ready else "Choose on the left what is missing, then press"
         st.info(f"{question.needs} {then} {question.button}.")
@@ -155,10 +158,8 @@ def _result(arguments: Namespace) -> tuple[Any, str]:
     return shown[-1]
 
 
-def answer(found: dict[str, Any], *, outdated: bool) -> None:
+def answer(found: dict[str, Any]) -> None:
     """Verdict, tables, charts, files, command."""
-    if outdated:
-        st.warning("This answers an earlier question; press Answer for what is asked now.")
     if verdict := found["document"].get("verdict"):
         headline(verdict)
     body(found["parts"], COLUMNS)

@@ -39,7 +39,13 @@ def show(scenarios: Path, results: Path, lock: threading.Lock) -> None:
         f"Your own are taken by a scenario that says `catalog: {FOLDER}`."
     )
     part = st.segmented_control(
-        "Part", [KNOWN, ADDED], default=KNOWN, required=True, key="catalog part", label_visibility="collapsed"
+        "Part",
+        [KNOWN, ADDED],
+        default=KNOWN,
+        required=True,
+        key="catalog part",
+        label_visibility="collapsed",
+        persist_state="session",
     )
     if part == ADDED:
         ask.ask(ADDED, ADD, scenarios, results, lock)
@@ -49,7 +55,9 @@ def show(scenarios: Path, results: Path, lock: threading.Lock) -> None:
 
 def _known(folder: Path) -> None:
     """Facts of a kind, and all about one name."""
-    own = folder.is_dir() and st.checkbox(f"With your own, of the folder {FOLDER}", value=True)
+    own = folder.is_dir() and st.checkbox(
+        f"With your own, of the folder {FOLDER}", value=True, key="with your own", persist_state="session"
+    )
     try:
         catalog = _catalog(folder, stamp_of(folder)) if own else _catalog(None, None)
     except SimcostError as error:
@@ -57,7 +65,7 @@ def _known(folder: Path) -> None:
         return
     left, right = st.columns([1, 2])
     kind = left.selectbox("Kind", list(KINDS), index=list(KINDS).index(FIRST), key="catalog kind", bind="query-params")
-    wanted = right.text_input("Rows with", placeholder=EXAMPLE, help=HELP, key="catalog words")
+    wanted = right.text_input("Rows with", placeholder=EXAMPLE, help=HELP, key="catalog words", persist_state="session")
     where, words = _asked(wanted)
     try:
         document = catalog_list(catalog, kind, where)

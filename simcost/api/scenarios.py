@@ -144,11 +144,11 @@ class CheckedScenario:
         folder = self._folder(None if uri else out)
         document = run(self.loaded, folder, fresh=fresh, progress=progress or _silent, **options)
         report = write_html(folder)
-        if uri:
-            upload(folder, uri, SUMS)
         result = read(folder)
         if result.document != json.loads(json.dumps(document)):
             raise InputError(f"{folder}: another run wrote there meanwhile; give each a folder of its own, as `out`")
+        if uri:
+            upload(folder, uri, SUMS)
         files = [*document["files"], os.path.relpath(report)]
         return replace(result, document={**result.document, "files": files})
 

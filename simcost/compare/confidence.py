@@ -22,6 +22,11 @@ class ConfidenceInterval:
         return None if self.lo is None or self.hi is None else (self.hi - self.lo) / 2
 
     @property
+    def share_lo(self) -> float | None:
+        """Lower bound of a share, which is not below 0."""
+        return None if self.lo is None else max(self.lo, 0.0)
+
+    @property
     def holds_zero(self) -> bool | None:
         """True if zero is within the bounds: the difference is not significant. None = unknown."""
         return None if self.lo is None or self.hi is None else self.lo <= 0 <= self.hi

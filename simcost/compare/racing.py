@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from math import exp, fsum, inf, log, sqrt
 from statistics import fmean
 
-from simcost.compare.confidence import ConfidenceInterval, interval, least_share
+from simcost.compare.confidence import interval, least_share
 from simcost.compare.significance import negligible_usd
 from simcost.slo import FUTURES, Check, is_to_reach
 
@@ -115,17 +115,12 @@ def lower_bounds(scores: Sequence[RunScore], level: float) -> tuple[Check, ...]:
             found.append(Check.of(name, None if inf in values else fmean(values), target))
             continue
         bounds = interval(values, 2 * level - 1, exact=True)
-        bound = _least(bounds) if is_to_reach(name) else bounds.hi
+        bound = bounds.share_lo if is_to_reach(name) else bounds.hi
         judged = sum(score.judged[i] for score in scores if score.judged)
         if judged and len(values) > 1 and bounds.lo == bounds.hi and target < 1:
             bound = least_share(bounds.mean, judged, level)
         found.append(Check.of(name, bound, target))
     return tuple(found)
-
-
-def _least(bounds: ConfidenceInterval) -> float | None:
-    """Lower bound of a share."""
-    return None if bounds.lo is None else max(bounds.lo, 0.0)
 
 
 def holds(scores: Sequence[RunScore], level: float) -> bool:
@@ -162,7 +157,7 @@ def bound_lost(scores: Sequence[RunScore], replications: int, level: float) -> b
             continue
         values = [*map(_worst, same), *[1.0] * (replications - len(same))]
         bounds = interval(values, 2 * level - 1, exact=True)
-        if bounds.lo is None or Check.of(same[0].name, _least(bounds), same[0].target).met:
+        if bounds.lo is None or Check.of(same[0].name, bounds.share_lo, same[0].target).met:
             continue
         squares = fsum((value - bounds.mean) ** 2 for value in values)
         if (bounds.margin or 0.0) * (1 - bounds.mean) * replications <= squares:

@@ -67,9 +67,15 @@ def test_a_folder_that_another_run_wrote_to_meanwhile_is_an_error(
         shutil.copytree(folder / "mapping", place, dirs_exist_ok=True)
         return place / "report.html"
 
+    uploads: list[object] = []
+    monkeypatch.chdir(folder)
     monkeypatch.setattr("simcost.studies.plans.sections.write_html", overwritten)
-    with pytest.raises(sc.InputError, match="another run wrote there meanwhile"):
-        sc.load(SCENARIO).with_changes({"seed": 5, "seeds": 1}).run(folder / "both")
+    monkeypatch.setattr("simcost.tables.object_stores.upload", lambda *args: uploads.append(args))
+    other = sc.load(SCENARIO).with_changes({"seed": 5, "seeds": 1})
+    for out in (folder / "both", "s3://bucket/both"):
+        with pytest.raises(sc.InputError, match="another run wrote there meanwhile"):
+            other.run(out)
+    assert not uploads
 
 
 def test_errors_are_names_of_the_package() -> None:

@@ -74,6 +74,8 @@ def test_own_quotes_are_imported_into_a_folder_and_listed(page: AppTest, tmp_pat
     assert "1 offer of 2026-08-01" in page.markdown[0].value
     assert page.code[0].value == "simcost prices import quote.csv --format=own --as-of=2026-08-01 -o facts"
     assert "neo,h100x8,eu" in (tmp_path / "scenarios" / "facts" / "offers.csv").read_text()
+    page.text_input[0].set_value("2026-08-02").run()
+    assert page.warning[0].value.endswith("press Import for what is asked now.")
     page.segmented_control[0].set_value("Known facts").run()
     page.text_input[0].set_value("neo").run()
     assert list(page.dataframe[0].value["Offer"]) == ["neo/h100x8"]

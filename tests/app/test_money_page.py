@@ -24,9 +24,12 @@ def script(root: str, home: str) -> None:
 
     if root not in sys.path:
         sys.path.insert(0, root)
+    import streamlit as st
+
     from views import ask, money
 
-    ask.show("Money", money.QUESTIONS, Path(home) / "scenarios", Path(home) / "results", threading.Lock())
+    if not st.session_state.get("elsewhere"):
+        ask.show("Money", money.QUESTIONS, Path(home) / "scenarios", Path(home) / "results", threading.Lock())
 
 
 @pytest.fixture(scope="module")
@@ -197,3 +200,13 @@ def test_another_question_loses_nothing_that_was_written_or_uploaded(page: AppTe
     assert not page.button[-1].disabled
     next(one for one in page.button if one.label == "Leave it out").click().run()
     assert not any("still chosen" in one.value for one in page.caption)
+
+
+def test_the_question_is_the_same_after_a_look_at_another_page(page: AppTest) -> None:
+    page.segmented_control[0].set_value("Why did it change?").run()
+    page.checkbox[0].check().run()
+    page.session_state["elsewhere"] = True
+    assert not page.run().segmented_control
+    page.session_state["elsewhere"] = False
+    assert page.run().segmented_control[0].value == "Why did it change?"
+    assert page.checkbox[0].value

@@ -46,3 +46,9 @@ def test_a_run_that_two_exports_have_counts_once(tmp_path: Path) -> None:
 def test_elapsed_may_be_written_as_on_a_clock(tmp_path: Path) -> None:
     run = _run("1", "2026-03-02T00:00:00", "1-02:00:00", "gres/gpu=4", 300)
     assert _duty(tmp_path, run, header=HEADER.replace("ElapsedRaw", "Elapsed")) == {"1": pytest.approx(0.75)}
+
+
+def test_the_row_of_a_job_that_had_not_started_is_no_run_of_its_own(tmp_path: Path) -> None:
+    pending = "1|ann|2026-03-02T00:00:00|Unknown|Unknown|0||PENDING|\n"
+    run = _run("1", "2026-03-02T00:00:00", "7200", "gres/gpu=4", 200)
+    assert _duty(tmp_path, pending, run) == {"1": 0.5}

@@ -57,8 +57,8 @@ def _mistaken_adapters(scenario: Scenario, folder: Path) -> Iterator[str]:
 
         names = [name for name in column_values(inside(folder, workload.path), asked.column) if name is not None]
         for unknown in (name for name in asked.without if name not in names):
-            near = did_you_mean(unknown, names)
-            yield f"{workload.path}: no request asks for {unknown!r}, which `without` of its adapters names{near}"
+            end = did_you_mean(unknown, names) or "."
+            yield f"{workload.path}: no request asks for {unknown!r}, which `without` of its adapters names{end}"
         for name in names:
             if name not in asked.without and any(_is_base(model, name) for model in served):
                 yield (

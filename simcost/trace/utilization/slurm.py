@@ -27,6 +27,7 @@ _BUSY = re.compile(r"gres/gpuutil=(\d+(?:\.\d+)?)")
 _GPUS = re.compile(r"gres/gpu=(\d+)")
 _TYPED_GPUS = re.compile(r"gres/gpu:[^=,]+=(\d+)")
 _JOB = re.compile(r"^([^.]+)(\..*)?$")
+_NOT_STARTED = ("unknown", "none")
 _WHAT = "sacct export, made with -P"
 
 
@@ -60,6 +61,8 @@ def duty_of_jobs(path: Path) -> dict[str, float]:
         if match is None or not seconds.isdigit():
             continue
         name, step = match[1], match[2]
+        if step is None and start.lower() in _NOT_STARTED:
+            continue
         if step is None:
             called = runs.setdefault(name, {})
             run[name] = called.setdefault(start, f"{name} run {len(called) + 1}" if called else name)
