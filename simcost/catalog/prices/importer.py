@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from simcost.catalog.aliases import matches
 from simcost.catalog.catalog import Catalog
-from simcost.catalog.dates import is_date, is_later, today
+from simcost.catalog.dates import UNKNOWN, is_date, is_later, today
 from simcost.catalog.facts import Provenance
 from simcost.catalog.loading import key_of, replaced_newer, with_rows
 from simcost.catalog.prices import aws, azure, gcp, own_list, skypilot
@@ -178,7 +178,7 @@ class Imported:
     rows: dict[str, list[Provenance]]
     """By the name of the fact file, `offers` for `offers.csv`; only those with rows."""
     as_of: str
-    """Day of the list."""
+    """Day of the list; of one that has none the newest of its rows, `unknown` where these have none either."""
     looked_at: int
     findings: Findings
 
@@ -227,21 +227,23 @@ def import_prices(
         raise InputError(f"a list of {known.title} does not name its provider; give `--provider`, e.g. gcp")
     reading = ImportContext(catalog=catalog, findings=Findings(), provider=provider.lower())
     source = _package() if file is None else f"{known.title}, {file.name}"
-    provenance = {"source": source, "as_of": as_of or "unknown", "quality": known.quality}
+    provenance = {"source": source, "as_of": as_of or UNKNOWN, "quality": known.quality}
     if known.read is None or file is None:
-        tokens = list(read_tokens(file, reading, provenance, as_of or "unknown"))
+        tokens = list(read_tokens(file, reading, provenance, as_of or UNKNOWN))
         rows: dict[str, Sequence[Provenance]] = {"token_prices": tokens}
     else:
         rows = _prices(known.read(file, reading), reading, provenance, as_of, tuple(only))
-    day = as_of or reading.published or "unknown"
+    day = as_of or reading.published or UNKNOWN
     if is_later(day, today()):
         reading.findings.add("day-to-come", str(file or source), day)
-    if day == "unknown" and format_ != "own":
+    if day == UNKNOWN and format_ != "own":
         reading.findings.add("no-date", str(file or source), known.title)
     kept: dict[str, list[Provenance]] = {name: list(found) for name, found in rows.items() if found}
     if not kept:
         raise InputError(_nothing_left(file or Path(source), reading))
-    return Imported(rows=kept, as_of=day, looked_at=reading.rows, findings=reading.findings)
+    days = {day} if day != UNKNOWN else {row.as_of for found in kept.values() for row in found}
+    newest = max(days - {UNKNOWN}, default=UNKNOWN)
+    return Imported(rows=kept, as_of=newest, looked_at=reading.rows, findings=reading.findings)
 
 
 def _prices(
@@ -250,7 +252,7 @@ def _prices(
     """Offers and commitment rates of quotes that pass the filters, in their order."""
     findings = reading.findings
     listed = list(with_a_price(complete(quotes, findings), findings))
-    day = as_of or reading.published or "unknown"
+    day = as_of or reading.published or UNKNOWN
     single = one_a_region(in_usd(listed, reading, day), findings, day)
     whole = joined(list(without_disguised_commitments(single, findings)), reading)
     asked = list(asked_for(whole, only, findings))

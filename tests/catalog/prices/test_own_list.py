@@ -104,3 +104,14 @@ def test_a_commitment_above_on_demand_is_told(tmp_path: Path, committed: str, to
     found = import_prices(file, "own", CATALOG, as_of="2026-08-01")
     assert kinds(found) == ({"commitment-above-on-demand": 1} if told else {})
     assert len(found.rows["commitment_rates"]) == 1
+
+
+def test_a_list_without_a_day_is_of_the_newest_day_of_its_rows(tmp_path: Path) -> None:
+    file = tmp_path / "dated.csv"
+    file.write_text(
+        HEAD.replace("\n", ",as_of\n") + "neo,a,eu,9,,h100-sxm,8,2026-05-01\nneo,b,eu,4,,l40s,4,2026-07-01\n",
+        encoding="utf-8",
+    )
+    assert import_prices(file, "own", CATALOG).as_of == "2026-07-01"
+    assert import_prices(file, "own", CATALOG, as_of="2026-08-01").as_of == "2026-08-01"
+    assert imported(tmp_path, "neo,a,eu,9,,h100-sxm,8\n", as_of="").as_of == "unknown"
