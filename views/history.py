@@ -30,6 +30,7 @@ from views.text import headline, plain, same_command
 
 MOST = 200
 """Results that are listed."""
+_KEPT = "results that were not deleted"
 UNREADABLE = "Results that another version of simcost has written, or that are damaged, are not listed"
 
 
@@ -40,6 +41,8 @@ def show(scenarios: Path, results: Path, plans: Any) -> None:
         "Finished results on this machine. Select one to open it, two to compare the older one with the newer, or any "
         "number to delete (by keyboard: go to a row with the arrows, then Shift+Space)."
     )
+    for line in st.session_state.pop(_KEPT, ()):
+        st.error(plain(line))
     found = runs.finished(results)
     listed = {name: _row(folder, scenarios) for name, folder in list(found.items())[:MOST]}
     rows = [row for row in listed.values() if row]
@@ -82,16 +85,16 @@ def _deletion(folders: list[Path]) -> None:
 
 
 def _delete(folders: list[Path]) -> None:
-    """Delete results and show the others; what cannot be deleted, or is being written, stays and is named."""
+    """Delete results and show the others, of which none is selected; what stays is named."""
+    kept: list[str] = st.session_state.setdefault(_KEPT, [])
     for folder in folders:
         if background.goes_on(str(folder)):
-            st.error(plain(f"{folder.name} is being run; cancel the run first."))
-            return
+            kept.append(f"{folder.name} is being run; cancel the run first.")
+            continue
         try:
             runs.remove(folder)
         except OSError as error:
-            st.error(plain(f"{folder.name} could not be deleted: {error.strerror}."))
-            return
+            kept.append(f"{folder.name} could not be deleted: {error.strerror}.")
     _forget_address()
     st.session_state["deletions"] = st.session_state.get("deletions", 0) + 1
     st.rerun()

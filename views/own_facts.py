@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from simcost.catalog.prices.importer import FORMATS
 from views import fields
 from views.ask import Question
 from views.files import Chosen, Words
@@ -19,7 +20,6 @@ LISTS = {
 }
 """Kinds of price lists with their formats."""
 MODEL = "A model, its config.json"
-OF_ONE_PROVIDER = ("skypilot", "gpuhunt")
 KINDS = ("csv", "json", "jsonl", "gz", "zst", "bz2")
 _ONLY = "Instance types after commas; `p5.*` for all that begin so. Empty: all of the list."
 _DAY = "Day on which you fetched the list. Empty: the one that the list states."
@@ -38,7 +38,7 @@ def ask(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the othe
         return words if name else [*words, Chosen(None)]
     form = LISTS[kind]
     words = ["prices", "import", file, f"--format={form}"]
-    if form in OF_ONE_PROVIDER:
+    if FORMATS[form].one_provider:
         words += [f"--provider={fields.text('Provider', placeholder='e.g. gcp').strip()}"]
     day = fields.text("Day of the list", placeholder="e.g. 2026-07-20", help=_DAY).strip()
     words += [f"--as-of={day}"] if day else []

@@ -15,6 +15,7 @@ import streamlit as st
 
 from simcost import __version__
 from simcost.errors import InputError
+from simcost.outputs import new_draft
 from simcost.present.format import count
 from simcost.scenario.storage.engine_version import engine_version
 from simcost.scenario.storage.folders import stamp_of
@@ -187,8 +188,10 @@ def remove(folder: Path) -> None:
     """Delete a result; simulations that it shares with others stay. Raises OSError."""
     if folder.is_symlink():
         folder.unlink()
-    else:
-        shutil.rmtree(folder)  # follows no link to the shared simulations
+        return
+    draft = new_draft(folder.parent)
+    folder.replace(draft)  # a whole result, or none
+    shutil.rmtree(draft)  # follows no link to the shared simulations
 
 
 def given(folder: Path) -> dict[str, Any]:

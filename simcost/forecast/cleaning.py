@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from simcost.errors import InputError
 from simcost.forecast import accuracy
-from simcost.forecast.models.base import CleanedHistory, by_phase, median_of_columns, profile_median
+from simcost.forecast.models.base import DEVIATION, CleanedHistory, by_phase, median_of_columns, profile_median
 from simcost.forecast.models.intermittent import MOSTLY_ZERO
 from simcost.forecast.season import Season, season_of
 from simcost.trace.series.series import Floats, Series
@@ -177,7 +177,7 @@ def _remove_spikes(values: Floats, season: Season) -> Iterator[Edit]:
     usual = _same_phase(logs, day)
     rest = logs - usual
     centre = np.median(rest)
-    limit = SPIKE * (1.4826 * float(np.median(np.abs(rest - centre))) + 0.05)
+    limit = SPIKE * (DEVIATION * float(np.median(np.abs(rest - centre))) + 0.05)
     half = max(1, day // 2)
     far = np.maximum(rest - rest.min(), rest.max() - rest) > limit  # nothing else can be a spike
     mask = np.zeros(len(values), bool)

@@ -7,6 +7,8 @@ from streamlit.testing.v1 import AppTest
 from support.home import APP
 
 from simcost.catalog.documents import KINDS
+from simcost.catalog.prices.importer import FORMATS
+from views.own_facts import LISTS
 
 
 def script(root: str, home: str) -> None:
@@ -111,3 +113,7 @@ def _add(page: AppTest, file: tuple[str, bytes, str], label: str, value: str) ->
     page.file_uploader[0].set_value(file).run()
     next(field for field in page.text_input if field.label == label).set_value(value).run()
     page.button[0].click().run()
+
+
+def test_every_format_of_price_lists_can_be_chosen() -> None:
+    assert set(LISTS.values()) == set(FORMATS)

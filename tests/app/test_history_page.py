@@ -135,3 +135,24 @@ def test_a_result_that_is_a_link_is_unlinked(home: Path, tmp_path: Path) -> None
     remove(link)
     assert not link.is_symlink()
     assert (home / "results" / "dear" / "result.json").is_file()
+
+
+def test_what_cannot_be_deleted_is_named_and_the_others_are_gone(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows move up where one is gone: none stays selected, or the next click would delete another result."""
+    shutil.copytree(home, tmp_path / "home")
+
+    def removed(folder: Path) -> None:
+        if folder.name == "dear":
+            raise PermissionError(13, "Permission denied")
+        remove(folder)
+
+    monkeypatch.setattr(history.runs, "remove", removed)
+    monkeypatch.setattr(history.st, "rerun", lambda: None)
+    state: dict[str, object] = {}
+    monkeypatch.setattr(history.st, "session_state", state)
+    monkeypatch.setattr(history.st, "query_params", {})
+    history._delete([tmp_path / "home" / "results" / name for name in ("dear", "cheap")])
+    assert state == {history._KEPT: ["dear could not be deleted: Permission denied."], "deletions": 1}
+    assert sorted(path.name for path in (tmp_path / "home" / "results").iterdir()) == ["broken", "dear"]

@@ -17,6 +17,8 @@ from simcost.forecast.quantiles import quantiles
 from simcost.forecast.season import Season
 from simcost.trace.series.series import Floats
 
+DEVIATION = 1.4826
+"""Standard deviation of normal errors whose median distance from 0 is 1."""
 LONGEST = 0.98
 """Most of an error that is still there a step later."""
 

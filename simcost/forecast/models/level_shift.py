@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from simcost.forecast.cleaning import runs
+from simcost.forecast.models.base import DEVIATION
 from simcost.trace.series.series import Floats
 
 FAR = 8.0
@@ -33,7 +34,7 @@ def shifts(logs: Floats) -> Floats:
         return moved
     changes = np.diff(logs)
     beyond = changes - np.median(changes)
-    least = max(FAR * (1.4826 * float(np.median(np.abs(beyond))) + NOISE), LEAST)
+    least = max(FAR * (DEVIATION * float(np.median(np.abs(beyond))) + NOISE), LEAST)
     for start, end in runs(np.abs(beyond) > least):
         before, after = logs[max(start + 1 - SIDE, 0) : start + 1], logs[end : end + SIDE]
         if end - start > LONGEST or min(len(before), len(after)) < LEAST_SIDE:

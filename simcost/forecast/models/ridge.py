@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from simcost.forecast.models.base import DEVIATION
 from simcost.forecast.season import Season
 from simcost.trace.series.series import Floats
 
@@ -24,8 +25,6 @@ HUGE = 1e9
 """In standard deviations: where a recursion that explodes is stopped; far beyond the clip of the output."""
 FAR = 2.0
 """Robust standard deviations beyond which an error counts as if it were that far."""
-DEVIATION = 1.4826
-"""Standard deviation of normal errors whose median distance from 0 is 1."""
 LIMITED = 2
 """Times that errors are limited; chosen, as `FAR`, on windows inside the training data of M4."""
 FORGOTTEN = 8

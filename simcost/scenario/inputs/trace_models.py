@@ -89,7 +89,7 @@ def is_same_model(model: str, name: str) -> bool:
 
 
 def _is_base(model: str, name: str) -> bool:
-    """True if a log's name for a model is no more than the catalog's, but for its provider and its tuning."""
+    """True if a log's name for a model is that of the catalog, but for its provider and its tuning."""
     return set(_PARTS.findall(name.rpartition("/")[2].lower())) - _TUNED == set(_PARTS.findall(model.lower()))
 
 

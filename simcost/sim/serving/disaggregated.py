@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _SHIFT = 16
 """Fractional bits of the ticks of a token on the link."""
-_LONGEST_PROMPT = 1 << 20
+LONGEST_PROMPT = 1 << 20
 """Tokens of a prompt whose transfer can be counted."""
 
 
@@ -168,16 +168,25 @@ def _grown(array: Ints, count: int) -> Ints:
     return bigger
 
 
+def token_ticks(token_s: float, clock: Clock) -> tuple[int, int]:
+    """Ticks of a token on the link as a fixed-point number, and its fractional bits: none on a link so slow that with
+    them the ticks of the longest prompt could not be counted.
+
+    Raises:
+        InputError: they cannot be counted without them either.
+    """
+    clock.ticks_of_each(token_s, LONGEST_PROMPT)
+    ticks = token_s * clock.ticks_per_ns * 1e9
+    shift = _SHIFT if ticks * (LONGEST_PROMPT << _SHIFT) < NOT_IN_A_RUN else 0
+    return round(ticks * 2**shift), shift
+
+
 def _parameters(side: PrefillSide, clock: Clock) -> Ints:
-    rules, ticks_per_s = side.hand_over, clock.ticks_per_ns * 1e9
-    token_s = side.transfer_s_per_token
-    clock.ticks_of_each(token_s, _LONGEST_PROMPT)
-    shift = _SHIFT if token_s * ticks_per_s * (_LONGEST_PROMPT << _SHIFT) < NOT_IN_A_RUN else 0
+    rules = side.hand_over
     return np.array(
         [
             clock.ticks(rules.link.base),
-            round(token_s * ticks_per_s * 2**shift),
-            shift,
+            *token_ticks(side.transfer_s_per_token, clock),
             rules.link.sharing == "fifo",
             rules.first_output == "prefill",
             side.layers if rules.overlap == "layers" else 0,
