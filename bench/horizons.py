@@ -88,6 +88,11 @@ def days() -> dict[str, Any]:
             for y in hourly.ai_series().values()
             for end in range(max(168, len(y) - ahead - 336), len(y) - ahead + 1, 24)
         ]
+        windows[f"{name}, whole histories"] = [
+            (y[:end], y[end : end + ahead])
+            for y in hourly.ai_series().values()
+            for end in range(336, len(y) - ahead + 1, 48)
+        ]
     found = {name: [day_coverage(*window) for window in each] for name, each in windows.items()}
     return {
         "forecasts": sum(map(len, found.values())),

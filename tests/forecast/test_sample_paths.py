@@ -51,7 +51,7 @@ def test_the_pool_covers_what_came(m4: list[tuple[Floats, Floats]]) -> None:
         joint.append(inside(paths, actual))
         shuffled.append(inside(rng.permuted(paths, axis=0), actual))
     steps, totals, peaks = np.mean(joint, axis=0)
-    assert (steps, totals, peaks) == pytest.approx((0.826, 0.812, 0.749), abs=0.01)
+    assert (steps, totals, peaks) == pytest.approx((0.825, 0.787, 0.739), abs=0.01)
     alone, sums, tops = np.mean(shuffled, axis=0)
     assert alone == pytest.approx(steps)
     assert (sums < 0.5, tops < peaks - 0.1) == (True, True)

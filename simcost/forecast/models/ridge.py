@@ -29,6 +29,8 @@ LIMITED = 2
 """Times that errors are limited; chosen, as `FAR`, on windows inside the training data of M4."""
 FORGOTTEN = 8
 """Times that a weight halves until its row is left out."""
+RECENT = 2
+"""Times that a weight halves within the rows whose errors tell how large the next errors are."""
 FEW = 24
 """Steps up to which a recursion in plain numbers is faster than one in arrays."""
 
@@ -45,7 +47,7 @@ class Ridge:
     tail: Floats
     """The last max(lags) values, in standard units."""
     residuals: Floats
-    """One-step errors of the fit in units of x, centred, corrected for the degrees of freedom used."""
+    """One-step errors of the last steps in units of x, centred, corrected for the degrees of freedom used."""
 
     def ahead(self, horizon: int) -> tuple[Floats, Floats]:
         """The forecast of x, and the response to a unit of noise 0, 1, 2, ... steps before; each (horizon,).
@@ -97,7 +99,7 @@ def fit(x: Floats, lags: npt.NDArray[np.intp], penalty: float, *, halved: int | 
 
     Lags beyond half of the history are dropped, then the longest ones until 3 rows a lag and 10 more are left. With
     `halved` the weight W of a row halves in so many steps, and errors beyond `FAR` count as if they were that far: a
-    few odd hours say little of the others. Without it all rows count alike, as they are.
+    few odd hours say little of the others; errors of the `RECENT` rows are kept. Without it all rows count alike.
     """
     x = x[-FORGOTTEN * halved :] if halved else x
     mean = float(x.mean())
@@ -122,13 +124,14 @@ def fit(x: Floats, lags: npt.NDArray[np.intp], penalty: float, *, halved: int | 
         coefficients = inverse @ (weighted @ (roots * (target - errors + limited(errors, most))))
         errors = target - coefficients @ design
     freedom = max(rows - columns, 0.3 * rows)
+    recent = errors[-RECENT * halved :] if halved else errors
     return Ridge(
         mean=mean,
         sd=sd,
         lags=lags,
         coefficients=coefficients,
         tail=u[len(x) - longest :],
-        residuals=sd * (errors - errors.mean()) * np.sqrt(rows / freedom),
+        residuals=sd * (recent - recent.mean()) * np.sqrt(rows / freedom),
     )
 
 
