@@ -165,6 +165,10 @@ class _Priced:
 
     complete = judged
 
+    def expected(self, name: str, _base: PlanAtValue) -> PlanAtValue:
+        """As judged."""
+        return self._plans[name]
+
 
 class _Together:
     """Plans of services or of jobs, in all their replications."""
@@ -178,6 +182,10 @@ class _Together:
         return {plan.name: PlanAtValue.of(plan) for plan in self._runs.assess(some, self._what).plans}
 
     complete = judged
+
+    def expected(self, name: str, _base: PlanAtValue) -> PlanAtValue:
+        """As judged."""
+        return self.judged([name])[name]
 
 
 class _OneByOne:
@@ -211,6 +219,15 @@ class _OneByOne:
         """The plans in all replications."""
         self._need(self._simulations.missing(names))
         return {name: PlanAtValue.of(self._simulations.summary(name)) for name in names}
+
+    def expected(self, name: str, base: PlanAtValue) -> PlanAtValue:
+        """As judged; or, where the slowest replication is far from missing the SLO, as this one tells."""
+        slowest, made = self._simulations.by_slowness(name)[:1], self._simulations.results
+        self._need([key for key in slowest if key not in made])
+        plan = self._simulations.summary(name)
+        complete = not plan.eligible or len(plan.results) == self._simulations.question.seeds
+        found = None if complete else PlanAtValue.of(plan, complete=False).over_all(base)
+        return found or self.judged([name])[name]
 
     def _need(self, keys: Sequence[Key]) -> None:
         if keys:

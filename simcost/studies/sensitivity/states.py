@@ -90,10 +90,31 @@ class PlanAtValue:
         >>> slow.mean_ratio(base)
         2.0
         """
-        mine = fsum(base.ratios[number] for number in self.replications if number < len(base.ratios))
+        mine = self._of_same(base.ratios)
         if self.complete or not self.ratios or mine <= 0:
             return self.ratio
         return fsum(self.ratios) / mine * fsum(base.ratios) / len(base.ratios)
+
+    def over_all(self, base: PlanAtValue) -> PlanAtValue | None:
+        """The plan over all replications as far as those made tell, in which it meets the SLO; None where they do not,
+        since it is not far from missing it. Its cost is that of the base times the ratio of both in these.
+
+        >>> base = PlanAtValue(usd=15.0, met=True, ratio=0.2, costs_usd=(10.0, 20.0), ratios=(0.3, 0.1))
+        >>> one = PlanAtValue(
+        ...     usd=11.0, met=False, ratio=0.4, complete=False, costs_usd=(11.0,), ratios=(0.4,), replications=(0,)
+        ... )
+        >>> one.over_all(base).usd, one.over_all(base).met
+        (16.5, True)
+        """
+        ratio, same_usd = max(self.ratio, self.mean_ratio(base)), self._of_same(base.costs_usd)
+        if ratio * _FAR > 1 or same_usd <= 0:
+            return None
+        usd = base.usd * fsum(self.costs_usd) / same_usd
+        return PlanAtValue(usd=usd, met=True, ratio=ratio, good_enough=self.good_enough, complete=False)
+
+    def _of_same(self, values: Sequence[float]) -> float:
+        """Sum of the values of another state in the replications that are made here."""
+        return fsum(values[number] for number in self.replications if number < len(values))
 
 
 @record
@@ -114,6 +135,9 @@ class SimulatedPlans(Protocol):
 
     def complete(self, names: Sequence[str]) -> Mapping[str, PlanAtValue]:
         """Plans in all replications."""
+
+    def expected(self, name: str, base: PlanAtValue) -> PlanAtValue:
+        """A plan as `judged`, or as its slowest replication says that it is, where this is far from missing the SLO."""
 
 
 @record
@@ -162,6 +186,7 @@ class PlanState:
         self._simulated: SimulatedPlans | None = None
         self.known = dict(known)
         """Plans that are simulated."""
+        self._expected: dict[str, PlanAtValue] = {}
 
     def confirm(self, ranges: Mapping[str, PlanRange]) -> None:
         """Take no more than this for granted of plans that are not simulated, each by its own range."""
@@ -179,6 +204,15 @@ class PlanState:
         if name not in self.known:
             others = self._together if name in self._together else ()
             self.known |= self._simulations().judged([name, *(o for o in others if o != name and o not in self.known)])
+
+    def expect(self, name: str, base: PlanAtValue) -> None:
+        """Find out the cost of a plan, and whether it meets the SLO, as far as a mean over several values needs it."""
+        found = self._simulations().expected(name, base)
+        (self._expected if found.met and not found.complete else self.known)[name] = found
+
+    def expected(self, name: str) -> PlanAtValue | None:
+        """What is known of a plan by now; None = nothing."""
+        return self.known.get(name, self._expected.get(name))
 
     def _simulations(self) -> SimulatedPlans:
         if self._simulated is None:
@@ -242,19 +276,32 @@ def range_confirmed(least_usd: float, ends: Sequence[PlanAtValue], seeds: int) -
     return PlanRange(least_usd=max(least_usd, min(costs) / _APART), most_usd=max(costs) * _APART, met=met)
 
 
-def worth(states: Sequence[PlanState], names: Sequence[str], weights: Sequence[float]) -> float | None:
-    """Value of knowing which state is true; None where no plan meets the SLO in one of them, or none in all."""
+def worth(
+    states: Sequence[PlanState], base: PlanState, names: Sequence[str], weights: Sequence[float]
+) -> float | None:
+    """Value of knowing which state is true; None where no plan meets the SLO in one of them, or none in all.
+
+    A plan whose slowest replication is far from missing the SLO at a value is taken to meet it there.
+    """
     if not all(state.best for state in states):
         return None
     while True:
-        name = min(names, key=lambda one: fsum(w * s.possible(one) for w, s in zip(weights, states, strict=True)))
-        unknown = next((state for state in states if name not in state.known), None)
+        name = min(names, key=lambda one: fsum(w * _expected_usd(s, one) for w, s in zip(weights, states, strict=True)))
+        unknown = next((state for state in states if state.expected(name) is None), None)
         if unknown is None:
-            costs = {one: [state.possible(one) for state in states] for one in names}
+            costs = {one: [_expected_usd(state, one) for state in states] for one in names}
             found = perfect_information_usd(costs, weights)
             rounded = found is not None and found <= ROUNDING * min(map(min, costs.values()))
             return 0.0 if rounded else found
-        unknown.judge(name)
+        unknown.expect(name, base.known[name])
+
+
+def _expected_usd(state: PlanState, name: str) -> float:
+    """Cost of a plan, infinite where it misses the SLO; of one that is not simulated, the least."""
+    found = state.expected(name)
+    if found is None:
+        return state.possible(name)
+    return found.usd if found.met else inf
 
 
 def fixed_usd(loaded: AnyScenario, base: Sequence[PlanSummary]) -> dict[str, float]:

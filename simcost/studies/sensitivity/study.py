@@ -139,7 +139,7 @@ def _effect(varied: VariedRange, base: float, answers: PlanAnswers) -> _Effect:
     return _Effect(
         swing=Swing(path=varied.path, lo_usd=low.usd(answers.chosen), hi_usd=high.usd(answers.chosen)),
         flips=_flips(varied, base, answers, whole=is_whole(answers.loaded, varied.path)),
-        worth=worth([low, answers.base, high], answers.names, WEIGHTS),
+        worth=worth([low, answers.base, high], answers.base, answers.names, WEIGHTS),
     )
 
 
