@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import repeat
+from operator import add
 from typing import Any
 
 from simcost.plan.autoscaling import Observation, Policy
@@ -12,7 +14,7 @@ from simcost.rng import stream
 from simcost.sim.fleet.fleet import Fleet
 from simcost.sim.fleet.metrics_pipeline import MetricsPipeline
 from simcost.sim.fleet.records import Process
-from simcost.sim.fleet.repeating import Every
+from simcost.sim.fleet.repeating import Repeating
 from simcost.units import NS_PER_S
 
 
@@ -42,7 +44,7 @@ def _at_each_interval(controller: Controller, step: Callable[[], None]) -> Proce
     share = float(stream(fleet.seed, "controller phase").random()) if settings.phase else 1.0
     yield fleet.env.timeout(round(interval_ns * share))
     step()
-    Every(fleet.env, interval_ns, step)
+    Repeating(fleet.env, repeat(interval_ns), step)
 
 
 class Controller:
@@ -77,12 +79,16 @@ class Controller:
 
 def sample(fleet: Fleet, times_ns: Iterator[int], *, others: Sequence[Fleet] = ()) -> Process:
     """Write a line of the timeline at each of the times: of a fleet, and of those beside it on the same data plane."""
-    for time_ns in times_ns:
-        yield fleet.env.timeout(time_ns - fleet.now)
+
+    def write() -> None:
         for one in (fleet, *others):
             if one.count["draining"]:
                 one.catch_up()
-        fleet.recorder.sample(fleet.now, *_counts([fleet, *others]), fleet.note())
+        fleet.recorder.sample(fleet.now, *_counts(fleet, others), fleet.note())
+
+    yield fleet.env.timeout(next(times_ns))
+    write()
+    Repeating(fleet.env, (time_ns - fleet.now for time_ns in times_ns), write)
 
 
 def pulse(fleet: Fleet, every_ns: int, *, others: Sequence[Fleet] = ()) -> Process:
@@ -93,19 +99,21 @@ def pulse(fleet: Fleet, every_ns: int, *, others: Sequence[Fleet] = ()) -> Proce
 
     yield fleet.env.timeout(every_ns)
     write()
-    Every(fleet.env, every_ns, write)
+    Repeating(fleet.env, repeat(every_ns), write)
 
 
 def write_pulse(fleet: Fleet, *, others: Sequence[Fleet] = ()) -> None:
     """Write a line of the pulse now: the last interval ends with the run, where no event is due."""
-    desired, ready, starting, _ = _counts([fleet, *others])
+    desired, ready, starting, _ = _counts(fleet, others)
     fleet.recorder.pulse(fleet.now, desired, ready, starting, fleet.note())
 
 
-def _counts(fleets: Sequence[Fleet]) -> list[int]:
+def _counts(fleet: Fleet, others: Sequence[Fleet]) -> list[int]:
     """Replicas desired, ready, starting and draining."""
-    counts = [[fleet.desired, *fleet.count.values()] for fleet in fleets]
-    return counts[0] if len(counts) == 1 else [sum(each) for each in zip(*counts, strict=True)]
+    counts = [fleet.desired, *fleet.count.values()]
+    for one in others:
+        counts = [*map(add, counts, (one.desired, *one.count.values()))]
+    return counts
 
 
 def record_usage(fleet: Fleet, window_ns: int) -> Process:
