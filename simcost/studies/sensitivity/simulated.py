@@ -225,8 +225,8 @@ class _OneByOne:
         slowest, made = self._simulations.by_slowness(name)[:1], self._simulations.results
         self._need([key for key in slowest if key not in made])
         plan = self._simulations.summary(name)
-        complete = not plan.eligible or len(plan.results) == self._simulations.question.seeds
-        found = None if complete else PlanAtValue.of(plan, complete=False).over_all(base)
+        more_to_come = len(plan.results) < self._simulations.question.seeds
+        found = PlanAtValue.of(plan, complete=False).over_all(base) if plan.eligible and more_to_come else None
         return found or self.judged([name])[name]
 
     def _need(self, keys: Sequence[Key]) -> None:

@@ -276,9 +276,7 @@ def range_confirmed(least_usd: float, ends: Sequence[PlanAtValue], seeds: int) -
     return PlanRange(least_usd=max(least_usd, min(costs) / _APART), most_usd=max(costs) * _APART, met=met)
 
 
-def worth(
-    states: Sequence[PlanState], base: PlanState, names: Sequence[str], weights: Sequence[float]
-) -> float | None:
+def worth(states: Sequence[PlanState], base: PlanState, names: Sequence[str], weights: Sequence[float]) -> float | None:
     """Value of knowing which state is true; None where no plan meets the SLO in one of them, or none in all.
 
     A plan whose slowest replication is far from missing the SLO at a value is taken to meet it there.

@@ -13,6 +13,7 @@ from simcost.scenario.inputs.changes import with_values
 from simcost.scenario.runs import serving_runs
 from simcost.scenario.runs.assessment import assess
 from simcost.scenario.runs.execution import RunOptions, workers_of
+from simcost.studies.sensitivity.simulated import _OneByOne
 from simcost.studies.sensitivity.states import PlanRange
 from simcost.studies.sensitivity.study import TOLERANCE
 
@@ -87,6 +88,22 @@ def test_demand_engine_and_fields_are_simulated(file: Path) -> None:
     assert document["value_of_information"]["engine"] is None
     fleet = next(flip for flip in document["flips"] if flip["path"] == "plans.0.scaling.replicas")
     assert (fleet["value"], fleet["above"]) == (3, "large"), "two cost less than the large one"
+
+
+def test_one_replication_that_is_far_from_missing_tells_what_knowing_is_worth(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The large plan at half the demand and at twice, which no flip asks for: one of four replications is enough."""
+    file, found = scenario(tmp_path, text=TWO.replace("seeds: 2", "seeds: 4")), []
+    for expected in (_OneByOne.expected, lambda plans, name, _base: plans.judged([name])[name]):
+        monkeypatch.setattr(_OneByOne, "expected", expected)
+        found.append(asked(file, "demand=0.5..1.5", "engine=0.9..30"))
+    fewer, all_made = found
+    assert fewer["simulated"] < all_made["simulated"]
+    worth, whole = (one.pop("value_of_information") for one in found)
+    assert worth == pytest.approx(whole, rel=1e-3)
+    assert any(worth.values())
+    assert (fewer["tornado"], fewer["flips"]) == (all_made["tornado"], all_made["flips"])
 
 
 def test_where_the_quality_asked_for_excludes_the_last_plan_a_flip_says_so(tmp_path: Path) -> None:
