@@ -120,7 +120,7 @@ def patience_of(s: State, r: int) -> int:
     """Time at which the first client of replica r gives up."""
     rep, nodes = s.replicas[r], s.nodes
     oldest = nodes[rep[col.HEAD], col.ARRIVAL]
-    if rep[col.RETURNED] > 0:
+    if rep[col.RETURNED] > 0 and s.parameters[col.TIMEOUT] < NEVER:
         x = rep[col.HEAD]
         while x != NIL:
             oldest = min(oldest, nodes[x, col.ARRIVAL])
@@ -231,11 +231,12 @@ def finish_run(s: State, r: int, t: int) -> None:
     rep = s.replicas[r]
     finish_decodes(s, r)
     _finish_prefills(s, r, t)
-    head = rep[col.HEAD]
-    if rep[col.RETURNED] > 0:
-        _drop_all_late(s, r, t)
-    elif head != NIL and t - s.nodes[head, col.ARRIVAL] >= s.parameters[col.TIMEOUT]:
-        _drop_late(s, r, t)
+    head, timeout = rep[col.HEAD], s.parameters[col.TIMEOUT]
+    if head != NIL and timeout < NEVER:
+        if rep[col.RETURNED] > 0:
+            _drop_all_late(s, r, t)
+        elif t - s.nodes[head, col.ARRIVAL] >= timeout:
+            _drop_late(s, r, t)
     release_leavers(s, r, t)
 
 
