@@ -44,7 +44,7 @@ def _share(arguments: Arguments) -> None:
     from simcost.sim.jobs.document import assumptions, marks_without_effect, other_hours
     from simcost.studies.scheduling.sharing import serving_use, share
 
-    jobs, findings = jobs_of(arguments, cpus=False)
+    jobs, findings = jobs_of(arguments, cpus=False, keep_hours=True)
     result = share(
         jobs,
         serving_use(arguments.serving, arguments.plan),
@@ -57,7 +57,7 @@ def _share(arguments: Arguments) -> None:
         *findings,
         *assumptions(jobs, counted=True, remedy=NO_NODES),
         *marks_without_effect(jobs, "requests"),
-        *other_hours(jobs),
+        *other_hours(jobs, arguments.timezone),
         *result.findings,
     ]
     finish(arguments, result, told, "scheduling.share_view", files=[arguments.file, arguments.serving / "result.json"])

@@ -210,3 +210,11 @@ def test_spot_nodes_beyond_those_of_the_trace_are_told(tmp_path: Path) -> None:
     more = "more come and go in proportion"
     assert not any(more in line for line in said(1))
     assert any(more in line for line in said(300))
+
+
+def test_jobs_that_all_come_after_a_run_beside_requests_are_refused(tmp_path: Path) -> None:
+    rows = "a,2024-02-29T05:00:00Z,60,1\nb,2024-02-29T06:00:00Z,60,2\n"
+    path = home(tmp_path, ("path: jobs.csv, window: 100min", "path: late.csv, since: 2024-02-29"), text=NIGHT)
+    (tmp_path / "late.csv").write_text(f"job_id,submit_time,duration_s,gpus\n{rows}")
+    with pytest.raises(InputError, match=r"the first job comes 5 h after the hour of `since` \(2024-02-29\), and the"):
+        run(load(path), tmp_path / "out")

@@ -175,8 +175,8 @@ def _placed(on: Training) -> tuple[Rigid, PlacementOnNodes] | None:
     return on.scheduler, on.placement
 
 
-def unmet_requirements(cluster: Cluster, jobs: Jobs) -> list[str]:
-    """Requirements of jobs that a cluster does not go by, one sentence each."""
+def unmet_requirements(cluster: Cluster, jobs: Jobs, timezone: str = "UTC") -> list[str]:
+    """Requirements of jobs, whose days begin in a time zone, that a cluster does not go by, one sentence each."""
     from simcost.sim.jobs.document import assumptions, marks_without_effect, of_order, other_hours
 
     on, remedy = cluster.training, "use kind nodes, and a scheduler that places gangs"
@@ -184,7 +184,7 @@ def unmet_requirements(cluster: Cluster, jobs: Jobs) -> list[str]:
     if isinstance(on, OnSpot):
         found += marks_without_effect(jobs, "spot nodes that go", spot=True)
     elif isinstance(on, OnShared):
-        found += [*marks_without_effect(jobs, "requests"), *other_hours(jobs)]
+        found += [*marks_without_effect(jobs, "requests"), *other_hours(jobs, timezone)]
     else:
         found += of_order(jobs, on.scheduler)
         if on.scheduler.discipline == "remaining":

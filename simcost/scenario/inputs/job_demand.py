@@ -19,7 +19,7 @@ from simcost.tables.paths import inside
 from simcost.trace.jobs.jobs import NONE, Flags, Ints, Jobs
 from simcost.trace.jobs.nodes import NodeTable
 from simcost.trace.jobs.reader import read_jobs
-from simcost.units import format_count
+from simcost.units import format_count, format_seconds
 
 _ANY_WIDTH = np.iinfo(np.int64).max
 
@@ -46,6 +46,8 @@ class JobTrace:
         seed: int,
         clusters: Sequence[NodeTable],
         horizon_s: float | None,
+        *,
+        beside_requests: bool = False,
     ) -> Self:
         """Read the jobs of a scenario.
 
@@ -56,6 +58,7 @@ class JobTrace:
             clusters: the lists of nodes of its plans: jobs of pools that one of them lacks are kept out of all, and
                 jobs that ask for no GPU where none of them knows CPUs.
             horizon_s: end of the run, None = when the last job has ended.
+            beside_requests: jobs keep their hours of the day, as requests have theirs.
 
         Raises:
             InputError: a log that cannot be read, or in which no job is left.
@@ -71,9 +74,17 @@ class JobTrace:
             timezone=log.timezone,
             limit_error=log.limit_error,
             cpus=any(nodes.has_cpus for nodes in clusters),
+            keep_hours=beside_requests,
         )
         findings += after_last_submission(jobs) if horizon_s is None else []
-        early: Flags = jobs.submit_s < (np.inf if horizon_s is None else horizon_s)
+        end_s = np.inf if horizon_s is None else horizon_s
+        early: Flags = jobs.submit_s < end_s
+        if not early.any():
+            first = format_seconds(float(jobs.submit_s[0]))
+            raise InputError(
+                f"{log.path}: the first job comes {first} after the hour of `since` ({log.since}), and the run ends "
+                f"after {format_seconds(end_s)}; choose a later `since`, or a longer run"
+            )
         return cls(
             log=log,
             jobs=jobs if early.all() else jobs[early],
@@ -102,6 +113,8 @@ class JobTrace:
     def identity(self, replication: int) -> Any:
         """All that the jobs of a replication depend on, as plain data."""
         known = {"jobs": asdict(self.log) | {"path": self.inputs[self.log.path]}, "pools": self.jobs.pools}
+        lead_s = int(self.jobs.submit_s[0])
+        known |= {"lead_s": lead_s} if lead_s else {}
         return known | ({"seed": self._seed(replication)} if self.random else {})
 
     def caveats(self) -> list[str]:

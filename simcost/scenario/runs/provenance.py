@@ -113,7 +113,8 @@ def assumptions(question: ResolvedScenario) -> list[str]:
     for text, name in beyond_context(question):
         sentences.setdefault(text, []).append(name)
     for cluster in question.clusters:
-        told = [] if question.jobs is None else unmet_requirements(cluster, question.jobs.jobs)
+        of = question.jobs
+        told = [] if of is None else unmet_requirements(cluster, of.jobs, of.log.timezone)
         for text in (*assumptions_of(cluster), *told):
             sentences.setdefault(text, []).append(cluster.plan.name)
     every = len(question.loaded.scenario.plans)

@@ -148,8 +148,16 @@ class ResolvedPlan:
         return tuple(other_pool.sampled(replication) for other_pool in self.other_pools)
 
 
-def settle(loaded: LoadedScenario, *, seed: int | None, seeds: int | None) -> ResolvedScenario:
+def settle(
+    loaded: LoadedScenario, *, seed: int | None, seeds: int | None, beside_requests: bool = False
+) -> ResolvedScenario:
     """The question with its seeds, its requests and its jobs; a demand is forecast here.
+
+    Args:
+        loaded: the scenario.
+        seed: None = that of the scenario.
+        seeds: replications, None = those of the scenario.
+        beside_requests: True of jobs whose requests are those of other scenarios.
 
     Raises:
         TraceError: a trace that cannot be read.
@@ -164,7 +172,8 @@ def settle(loaded: LoadedScenario, *, seed: int | None, seeds: int | None) -> Re
     clusters = find_clusters(scenario.plans, loaded.catalog, loaded.folder)
     lists = [cluster.nodes for cluster in clusters if cluster.nodes is not None]
     horizon_s = scenario.horizon if source is None else source.horizon_s
-    jobs = JobTrace.of(loaded, scenario.jobs, seed, lists, horizon_s)
+    beside_requests = beside_requests or source is not None
+    jobs = JobTrace.of(loaded, scenario.jobs, seed, lists, horizon_s, beside_requests=beside_requests)
     random = source is not None or jobs.random or any(cluster.random for cluster in clusters)
     return ResolvedScenario(
         loaded=loaded,

@@ -108,7 +108,8 @@ def settle_services(loaded: LoadedServices, *, seed: int | None, seeds: int | No
             questions[name] = replace(questions[name], source=source.shuffled(own_seeds[name]))
     jobs = None
     if loaded.jobs is not None:
-        jobs = settle(_of_length(loaded.jobs, horizon_s), seed=seed, seeds=next(iter(questions.values())).seeds)
+        loaded_jobs, count = _of_length(loaded.jobs, horizon_s), next(iter(questions.values())).seeds
+        jobs = settle(loaded_jobs, seed=seed, seeds=count, beside_requests=True)
     return ResolvedServices(loaded=loaded, seed=seed, questions=questions, jobs=jobs)
 
 

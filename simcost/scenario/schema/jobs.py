@@ -17,7 +17,9 @@ DiskGb = Annotated[float, Ge(0)]
 
 @record
 class JobLog:
-    """Training jobs that were recorded: the same for every plan. Second 0 is the submission of the first job kept."""
+    """Training jobs that were recorded: the same for every plan. Second 0 is the submission of the first job kept;
+    beside requests with `since` it is that hour, so that jobs keep their hours of the day.
+    """
 
     path: str
     """A job log, or a trace that `simcost trace import --jobs-log` stored, relative to the scenario file and inside its
@@ -29,7 +31,7 @@ class JobLog:
     pool: str | None = None
     """Only the jobs of this pool (virtual cluster, queue, partition)."""
     since: str | None = None
-    """Only jobs submitted from this ISO time on."""
+    """Only jobs submitted from this ISO time on. Beside requests, which begin then too, take a midnight."""
     window: PositiveSeconds | None = None
     """And at most this long after the first of them."""
     timezone: str = "UTC"

@@ -1,6 +1,7 @@
 """The document of a replay: outcomes of the jobs of a trace under a policy."""
 
 from dataclasses import asdict
+from datetime import datetime
 from math import fsum
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from simcost.ledger.jobs import NEVER, Floats, Ints, JobLedger
 from simcost.plan.failures import Checkpoints, ClusterFailures
 from simcost.plan.scheduling import FairShare, PriorityPreemptive, Quotas, Scheduler, Shortest, Srtf
+from simcost.tables.calendar import find_zone
 from simcost.trace.jobs.jobs import NONE, Jobs
 from simcost.trace.jobs.rejections import kept_out
 from simcost.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, format_seconds, how_many, plural
@@ -170,13 +172,14 @@ def _of_durations(jobs: Jobs, policy: Scheduler) -> list[dict[str, Any]]:
     return [{"kind": "true_durations", "count": len(jobs), "message": said}]
 
 
-def other_hours(jobs: Jobs) -> list[dict[str, Any]]:
-    """The finding on jobs beside requests whose first was not submitted around midnight, where requests begin: here
-    both begin at once.
+def other_hours(jobs: Jobs, timezone: str = "UTC") -> list[dict[str, Any]]:
+    """The finding on jobs beside requests that do not begin around midnight in their time zone, where requests begin:
+    here both begin at once.
     """
     if jobs.start_utc is not None:
-        of_day_s = float(jobs.start_utc[11:13]) * SECONDS_PER_HOUR + float(jobs.start_utc[14:16]) * 60.0
-        first = f"at {jobs.start_utc[11:16]} UTC"
+        begins = datetime.fromisoformat(jobs.start_utc).astimezone(find_zone(timezone))
+        of_day_s = begins.hour * SECONDS_PER_HOUR + begins.minute * 60.0
+        first = f"at {begins:%H:%M} {timezone}"
     elif jobs.first_s is not None:
         of_day_s = jobs.first_s % SECONDS_PER_DAY
         first = f"{format_seconds(jobs.first_s)} after second 0 of the log"
@@ -185,8 +188,8 @@ def other_hours(jobs: Jobs) -> list[dict[str, Any]]:
     if min(of_day_s, SECONDS_PER_DAY - of_day_s) < NEAR_MIDNIGHT_S:
         return []
     message = (
-        f"the first job was submitted {first} and comes here with the first requests: the hours of the day of jobs are "
-        "not those of requests that begin at midnight; choose jobs from a midnight on (`since`)"
+        f"the jobs begin {first}, and here with the first requests: the hours of the day of jobs are not those of "
+        "requests that begin at midnight; choose jobs from a midnight on (`since`)"
     )
     return [{"kind": "other_hours", "count": len(jobs), "message": message}]
 

@@ -20,7 +20,7 @@ class Jobs:
     job_id: npt.NDArray[Any]
     """As text, unique."""
     submit_s: Ints
-    """From the submission of the first job kept; floor of fractions."""
+    """From second 0: the submission of the first job kept, or the hour of the choice; floor of fractions."""
     duration_s: Ints
     """Service time on the GPUs asked for, without queueing; ceiling of fractions, at least 1."""
     gpus: Ints

@@ -54,6 +54,7 @@ def read_jobs(
     limit_error: float = 0.0,
     running: bool = False,
     cpus: bool = True,
+    keep_hours: bool = False,
 ) -> tuple[Jobs, list[dict[str, Any]]]:
     """The jobs of a log, or of a trace that was imported.
 
@@ -72,6 +73,7 @@ def read_jobs(
             durations.
         running: keep jobs that have not ended, up to the last time of the log; a stored trace has none.
         cpus: False = keep out jobs that ask for no GPU, unless others wait for them.
+        keep_hours: count times from `since`, or so many whole days later, in place of the first job kept.
 
     Returns:
         The jobs, times from the first one kept, and findings: `kind`, `count`, `message`, and `places` for rows
@@ -98,6 +100,7 @@ def read_jobs(
         window_s=window_s,
         timezone=timezone,
         cpus=cpus,
+        keep_hours=keep_hours,
     )
     return chosen, findings + left_out + log_findings(chosen)
 

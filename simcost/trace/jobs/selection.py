@@ -1,6 +1,6 @@
 """Selection of jobs: pools, types of GPUs, and a stretch of time.
 
-What is selected comes first; times then count from the first job that is kept.
+What is selected comes first; times then count from the first job that is kept, or from the hour of the choice.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from simcost.trace.jobs.jobs import NONE, Flags, Jobs
 from simcost.trace.jobs.rejections import finding, kept_out
 from simcost.trace.requests.writer import iso_utc
 from simcost.trace.series.local_time import offsets
-from simcost.units import NS_PER_S, how_many, parse_seconds
+from simcost.units import NS_PER_S, SECONDS_PER_DAY, how_many, parse_seconds
 
 
 def select(
@@ -29,6 +29,7 @@ def select(
     window_s: float | None,
     timezone: str,
     cpus: bool,
+    keep_hours: bool,
 ) -> tuple[Jobs, list[dict[str, Any]]]:
     """The jobs wanted, their times from the first of them.
 
@@ -43,6 +44,8 @@ def select(
         timezone: of `since` where it says no zone.
         cpus: False = the cluster has nothing but GPUs: jobs that ask for none are kept out, unless others wait for
             them.
+        keep_hours: second 0 is `since`, or as many whole days later as pass before the first job, so that jobs keep
+            their hours of the day; without `since`, or False, it is the submission of the first job kept.
 
     Raises:
         InputError: an unknown pool, or a time that cannot be read.
@@ -69,12 +72,14 @@ def select(
     if not keep.any():
         why = "; ".join(said["message"] for said in findings) or "widen it"
         raise TraceError(f"{jobs.source}: no job is left after the choice of pools and times: {why}")
-    return renumbered(jobs[keep] if not keep.all() else jobs), findings
+    jobs = jobs[keep] if not keep.all() else jobs
+    first_s = int(jobs.submit_s[0])
+    lead_s = int((first_s - since_s) % SECONDS_PER_DAY) if keep_hours and since is not None else 0
+    return _renumbered(jobs, first_s - lead_s), findings
 
 
-def renumbered(jobs: Jobs) -> Jobs:
-    """The same jobs with times from the first of them."""
-    zero = int(jobs.submit_s[0])
+def _renumbered(jobs: Jobs, zero: int) -> Jobs:
+    """The same jobs with times from this second of their clock."""
     if zero == 0:
         return jobs
     start = None if jobs.start_utc is None else iso_utc(_epoch_ns(jobs.start_utc) + zero * NS_PER_S)
