@@ -73,7 +73,7 @@ class Answer:
         Raises:
             InputError: the name ends as that of a file of another kind.
         """
-        page_file = local_path(path)
+        page_file = local_path(path, "path")
         if page_file.suffix.lower() not in ("", ".html", ".htm"):
             raise InputError(f"{page_file}: the page is HTML; end its name in .html")
         write_page(page_file, self.title, dict(self.document), self.parts)

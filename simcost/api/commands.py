@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from simcost.api.answers import Answer, Rows
+from simcost.api.inputs import path_of
 from simcost.api.results import Result
 from simcost.api.wording import in_python
 from simcost.documents import to_document
@@ -81,8 +82,10 @@ def diff(
     Raises:
         InputError: what cannot be compared.
     """
+    pair = {"before": before, "after": after}
     parts = {"plan-a": plan_a, "plan-b": plan_b, "month-a": month_a, "month-b": month_b}
-    return command("diff", before, after, *(f"--{part}={name}" for part, name in parts.items() if name is not None))
+    sides = [side if isinstance(side, Result) else path_of(side, name) for name, side in pair.items()]
+    return command("diff", *sides, *(f"--{part}={name}" for part, name in parts.items() if name is not None))
 
 
 def _document(printed: str) -> Mapping[str, Any]:

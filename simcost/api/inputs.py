@@ -114,18 +114,27 @@ def local_files() -> Iterator[LocalFiles]:
             raise type(error)(told) from None
 
 
-def local_path(path: str | os.PathLike[str], remedy: str = "this writes here alone; name a local file") -> Path:
-    """The path of a file or folder here. Raises InputError, with the remedy, for an object of a store."""
+def path_of(path: str | os.PathLike[str], name: str) -> Path:
+    """The path that an argument names. Raises InputError for what is none, an empty text too."""
+    if not isinstance(path, str | os.PathLike) or isinstance(os.fspath(path), bytes) or not os.fspath(path):
+        raise InputError(f"{name}: {path!r} is not a path")
+    return Path(path)
+
+
+def local_path(
+    path: str | os.PathLike[str], name: str, remedy: str = "this writes here alone; name a local file"
+) -> Path:
+    """The path of a file or folder here. Raises InputError as `path_of`, and for an object of a store."""
     from simcost.tables.object_stores import uri_of
 
-    if uri := uri_of(Path(path)):
+    if uri := uri_of(path_of(path, name)):
         raise InputError(f"{uri}: {remedy}, and copy it")
     return Path(path)
 
 
-def output_path(path: str | os.PathLike[str]) -> Path:
-    """The path of a file to write. Raises InputError where nothing can be written, and for an object of a store."""
-    file = local_path(path)
+def output_path(path: str | os.PathLike[str], name: str = "out") -> Path:
+    """The path of a file to write. Raises InputError as `local_path`, and where nothing can be written."""
+    file = local_path(path, name)
     check_writable(file)
     return file
 

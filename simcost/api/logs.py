@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from simcost.api.answers import Answer
-from simcost.api.inputs import LocalFiles, is_frame, local_files, output_path
+from simcost.api.inputs import LocalFiles, is_frame, local_files, output_path, path_of
 from simcost.api.scenarios import CheckedScenario
 from simcost.api.sources import load
-from simcost.api.values import check_choice, names_of, plain, whole_numbers
+from simcost.api.values import check_choice, names_of, number, plain, text, whole_numbers, words
 from simcost.api.wording import as_argument, in_python
 from simcost.errors import InputError
 from simcost.trace.requests.formats import FormatName
@@ -66,12 +66,12 @@ def import_log(
         "on_error": on_error,
         "start": plain(start),
         "notation": Notation(
-            delimiter=delimiter,
-            decimal=decimal,
-            thousands=thousands,
-            time_format=time_format,
+            delimiter=text("delimiter", delimiter),
+            decimal=text("decimal", decimal),
+            thousands=text("thousands", thousands),
+            time_format=text("time_format", time_format),
             time_unit=time_unit,
-            timezone=timezone,
+            timezone=text("timezone", timezone),
         ),
         "any_format": format is None,
         **whole_numbers(block_tokens=block_tokens),
@@ -121,6 +121,7 @@ def _format_of(file: Path) -> FormatName:
     return found  # type: ignore[return-value]  # one of them
 
 
+@in_python()
 def new_scenario(
     file: str | Path,
     *,
@@ -131,9 +132,9 @@ def new_scenario(
     rate_per_s: float | None = None,
     prompt_tokens: int | None = None,
     output_tokens: int | None = None,
-    ttft: str = "1s",
-    tpot: str = "60ms",
-    attainment: str = "99%",
+    ttft: str | float = "1s",
+    tpot: str | float = "60ms",
+    attainment: str | float = "99%",
     replace: bool = False,
 ) -> CheckedScenario:
     """A new scenario file with a fixed and a scaled plan for each accelerator, as `simcost init` writes it; loaded.
@@ -147,9 +148,9 @@ def new_scenario(
         rate_per_s: of synthetic requests, the mean over the day; None = 10.
         prompt_tokens: of synthetic requests, the median; None = 1,000.
         output_tokens: of synthetic requests, the median; None = 200.
-        ttft: time to the first token, at most.
-        tpot: time per output token, at most.
-        attainment: share of the requests that must keep both.
+        ttft: time to the first token, at most: `"1s"`, or seconds.
+        tpot: time per output token, at most, likewise.
+        attainment: share of the requests that must keep both: `"99%"`, or 0.99.
         replace: write over a file that exists, as a cell of a notebook that is run again does; its changes are lost.
 
     Raises:
@@ -158,25 +159,30 @@ def new_scenario(
     """
     from simcost.studies.new_scenario.study import ScenarioAnswers, scenario_name, write_scenario
 
-    target = Path(file)
+    target = path_of(file, "file")
     if target.exists() and not replace:
         raise InputError(f"{file}: exists; load it, name another file, or pass replace=True, which loses its changes")
     write_scenario(
         ScenarioAnswers(
             name=scenario_name(target),
-            model=model,
-            accelerators=(accelerators,) if isinstance(accelerators, str) else tuple(accelerators),
-            provider=provider,
+            model=text("model", model),
+            accelerators=words("accelerators", accelerators),
+            provider=text("provider", provider),
             **_synthetic(trace, rate_per_s=rate_per_s, prompt_tokens=prompt_tokens, output_tokens=output_tokens),
-            trace=None if trace is None else Path(trace),
-            ttft=ttft,
-            tpot=tpot,
-            attainment=attainment,
+            trace=None if trace is None else path_of(trace, "trace"),
+            ttft=_target("ttft", ttft),
+            tpot=_target("tpot", tpot),
+            attainment=_target("attainment", attainment),
         ),
         target,
         replace=replace,
     )
     return load(target)
+
+
+def _target(name: str, given: str | float) -> str:
+    """A target as a scenario has it, of a number or a text."""
+    return given if isinstance(given, str) else f"{number(name, given):g}"
 
 
 def _synthetic(trace: str | Path | None, **answers: Any) -> dict[str, Any]:

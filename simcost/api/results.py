@@ -72,7 +72,7 @@ class Result(Answer):
         from simcost.studies.review.command import write_review
 
         check_choice("paper", paper, ("a4", "letter"))
-        target = local_path(path)
+        target = local_path(path, "path")
         write_review(self.folder, target, _as_parts, author=str(author), title=str(title), paper=paper)
         return target
 
@@ -83,7 +83,7 @@ def read(folder: str | Path) -> Result:
     Raises:
         InputError: the folder holds no finished result.
     """
-    place = local_path(folder, "a result is read from a folder here; name one")
+    place = local_path(folder, "folder", "a result is read from a folder here; name one")
     document, _, parts = _as_parts(place)
     return Result(document["scenario"], document, document["plans"], parts, short=_CHARTS, folder=place)
 

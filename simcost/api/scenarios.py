@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,9 +13,21 @@ from typing import Any
 
 from simcost.api.answers import Answer
 from simcost.api.changes import put, yaml_text
-from simcost.api.inputs import local_path
+from simcost.api.inputs import local_path, path_of
 from simcost.api.results import Result, read
-from simcost.api.values import engine_options, number, plain, ranges, whole_numbers
+from simcost.api.values import (
+    Progress,
+    counts_of,
+    engine_options,
+    number,
+    pairs_of,
+    plain,
+    progress_of,
+    ranges,
+    text,
+    whole_numbers,
+    words,
+)
 from simcost.api.wording import in_python
 from simcost.documents import to_document
 from simcost.errors import InputError
@@ -25,14 +37,9 @@ from simcost.scenario.checks import load as checks
 from simcost.scenario.checks.added_once import add_plan_once
 from simcost.scenario.schema.loaded_scenario import AnyScenario
 
-Progress = Callable[[float, str], None]
 CORES = os.cpu_count() or 1
 _CHANGED = " with changes"
 """After the name of a file whose scenario was changed: faults and provenance are of the changed text."""
-
-
-def _silent(_share: float, _what: str) -> None:
-    """Progress that is not shown."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -72,6 +79,8 @@ class CheckedScenario:
             InputError: a path that leads nowhere.
             FaultsError: the values make no sound scenario.
         """
+        if not isinstance(changes, Mapping):
+            raise InputError(f'changes: {changes!r} is not a mapping of paths to values, as {{"slo.ttft": "2s"}}')
         root: Any = deepcopy(self.loaded.root.plain())
         for field, value in changes.items():
             put(root, str(field), plain(value))
@@ -140,9 +149,9 @@ class CheckedScenario:
 
         options: dict[str, Any] = whole_numbers(seeds=seeds, seed=seed, jobs=jobs)
         options["engine"] = engine_options(engine, address, time_limit)
-        uri = "" if out is None else uri_of(Path(out))
+        uri = "" if out is None else uri_of(path_of(out, "out"))
         folder = self._folder(None if uri else out)
-        document = run(self.loaded, folder, fresh=fresh, progress=progress or _silent, **options)
+        document = run(self.loaded, folder, fresh=fresh, progress=progress_of(progress), **options)
         report = write_html(folder)
         result = read(folder)
         if result.document != json.loads(json.dumps(document)):
@@ -204,15 +213,15 @@ class CheckedScenario:
         settings = SearchSettings(
             engine=engine_options(engine, address, time_limit),
             mixes=mixes,
-            options=None if options is None else Path(options),
+            options=None if options is None else path_of(options, "options"),
             step_factor=number("step_factor", step_factor, from_0=True),
-            objectives=(objectives,) if isinstance(objectives, str) else plain(objectives),
+            objectives=words("objectives", objectives),
             budget_usd=plain(budget),
-            quota=plain(quota),
-            available=plain(available),
+            quota=counts_of("quota", quota),
+            available=counts_of("available", available),
             **whole_numbers(seeds=seeds, seed=seed, jobs=jobs, front=front),
         )
-        document = optimize(self.loaded, self._folder(out) / "runs", settings, progress or _silent)
+        document = optimize(self.loaded, self._folder(out) / "runs", settings, progress_of(progress))
         return Answer(f"optimize {self.name}", document, document["frontier"], parts(document))
 
     @in_python()
@@ -251,9 +260,9 @@ class CheckedScenario:
         from simcost.studies.sweeps.study import SweepSettings, answer
         from simcost.studies.sweeps.view import parts
 
-        folder = Path("results") / f"{self.name}-sweep" if out is None else local_path(out)
+        folder = Path("results") / f"{self.name}-sweep" if out is None else local_path(out, "out")
         cluster = engine_options(engine, address, time_limit)
-        options = SweepOptions(engine=cluster, progress=progress or _silent, **whole_numbers(jobs=jobs, limit=limit))
+        options = SweepOptions(engine=cluster, progress=progress_of(progress), **whole_numbers(jobs=jobs, limit=limit))
         settings = SweepSettings(consent=True, **whole_numbers(seeds=seeds, seed=seed))
         result = answer(checks.of_one_pool(self.loaded), folder, settings, options)
         rows = results(folder, sort="cost_usd_per_month").rows
@@ -301,12 +310,12 @@ class CheckedScenario:
         settings = SensitivitySettings(
             runs=self._folder(out) / "runs",
             engine=engine_options(engine, address, time_limit),
-            grids=grids,
+            grids=pairs_of("grids", grids),
             variance=sobol,
             **whole_numbers(seeds=seeds, seed=seed, jobs=jobs),
         )
         varied = [VariedRange(path=path, lo=lo, hi=hi) for path, lo, hi in ranges(vary)]
-        document = sensitivity(self.loaded, varied, settings, progress or _silent)
+        document = sensitivity(self.loaded, varied, settings, progress_of(progress))
         return Answer(f"sensitivity {self.name}", document, document["tornado"], parts(document))
 
     @in_python()
@@ -344,12 +353,14 @@ class CheckedScenario:
         from simcost.studies.advising.view import parts
 
         cluster = engine_options(engine, address, time_limit)
-        settings = AdviceSettings(plan=plan, engine=cluster, **whole_numbers(seeds=seeds, seed=seed, jobs=jobs))
-        advice = advise(self.loaded, self._folder(out) / "runs", settings, progress or _silent)
+        settings = AdviceSettings(
+            plan=text("plan", plan), engine=cluster, **whole_numbers(seeds=seeds, seed=seed, jobs=jobs)
+        )
+        advice = advise(self.loaded, self._folder(out) / "runs", settings, progress_of(progress))
         document = to_document(advice)
         return Answer(f"advise {self.name}", document, document["actions"], parts(advice))
 
     def _folder(self, out: str | Path | None) -> Path:
-        folder = Path("results") / self.name if out is None else local_path(out)
+        folder = Path("results") / self.name if out is None else local_path(out, "out")
         check_folder(folder)
         return folder

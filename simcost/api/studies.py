@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 from simcost.api.answers import Answer, Document
-from simcost.api.inputs import local_files, output_path
+from simcost.api.inputs import local_files, output_path, path_of
 from simcost.api.results import Result
-from simcost.api.values import check_choice, duration, names_of, number, plain, whole_numbers
+from simcost.api.values import (
+    Progress,
+    check_choice,
+    duration,
+    names_of,
+    number,
+    plain,
+    progress_of,
+    text,
+    whole_numbers,
+    words,
+)
 from simcost.api.wording import in_python
 from simcost.documents import to_document
 from simcost.errors import InputError
@@ -39,7 +50,7 @@ def forecast(
     unit_cost: float | None = None,
     out: str | Path | None = None,
     paths_out: str | Path | None = None,
-    progress: Callable[[float, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> Answer:
     """Demand to come, as `simcost forecast` tells it; its table has a row for each series and timestamp.
 
@@ -76,19 +87,19 @@ def forecast(
     from simcost.studies.forecasting.view import DRAWN, parts
 
     check_choice("growth", growth, get_args(GrowthMode))
-    check_choice("model", model, get_args(ModelName))
+    check_choice("model", str(model), get_args(ModelName))
     counts = whole_numbers(paths=paths, seed=seed)
     asked = ProjectionOptions(
         model=model, levels=_levels(levels), growth=growth, width=number("width", width), **counts
     )
     reading = SeriesOptions(
-        freq=freq,
-        timezone=timezone,
-        time_format=time_format,
-        by=_words("by", by),
-        quantity=quantity,
+        freq=text("freq", freq),
+        timezone=text("timezone", timezone),
+        time_format=text("time_format", time_format),
+        by=words("by", by),
+        quantity=text("quantity", quantity),
         mapping=names_of("columns", columns),
-        only=_words("series", series),
+        only=words("series", series),
     )
     with in_python(), local_files() as inputs:
         document, projections = forecast_file(
@@ -98,9 +109,9 @@ def forecast(
             reading=reading,
             events=None if events is None else inputs.path(events, "events"),
             out=None if out is None else output_path(out),
-            paths_out=None if paths_out is None else output_path(paths_out),
+            paths_out=None if paths_out is None else output_path(paths_out, "paths_out"),
             unit_usd=number("unit_cost", unit_cost, from_0=True),
-            progress=progress or (lambda _share, _what: None),
+            progress=progress_of(progress),
         )
         document = inputs.document(document)
     drawn = pictures(document, projections[:DRAWN])
@@ -113,14 +124,6 @@ def _levels(levels: Sequence[int]) -> tuple[int, ...]:
     if not isinstance(found, list) or not all(isinstance(one, int) and 0 < one < 100 for one in found):
         raise InputError(f"levels: {levels!r} are not per cents from 1 to 99, as (80, 95)")
     return tuple(sorted(set(found)))
-
-
-def _words(name: str, words: Sequence[str]) -> tuple[str, ...]:
-    """Names; one may stand alone. Raises InputError for what is none."""
-    found = [words] if isinstance(words, str) else plain(words)
-    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
-        raise InputError(f"{name}: {words!r} are not names")
-    return tuple(found)
 
 
 def _ahead(horizon: str | float | None) -> float | None:
@@ -165,7 +168,8 @@ def bill(
         used, priced_by = inputs.of(usage, "usage"), inputs.plan(plan)
         if plan_of_run is not None and not used.is_dir():
             raise InputError("plan_of_run belongs to a results folder; give both, or leave it out")
-        [(priced, _)] = price_usage(used, [priced_by], names_of("columns", columns), plan_of_run)
+        name = text("plan_of_run", plan_of_run)
+        [(priced, _)] = price_usage(used, [priced_by], names_of("columns", columns), name)
         document = with_sources(priced, priced["findings"], [hashed(used), priced_by], inputs.names)
         document = inputs.document(document)
     return Answer("bill", document, document["charges"], parts(document))
@@ -238,8 +242,8 @@ def calibrate(
         check_outputs([target] if target else [], files)
         check_distinct(files)
         replica_spec(accelerator=on or "", **spec)
-        facts = load_catalog(None if catalog is None else Path(catalog))
-        given = Configuration(model=model, accelerator=on, **engine)
+        facts = load_catalog(None if catalog is None else path_of(catalog, "catalog"))
+        given = Configuration(model=text("model", model), accelerator=text("on", on), **engine)
         result = fit(files, facts, given=given, load=load, spec=spec, **whole_numbers(seed=seed))
         read = result.observation.files
         if target is not None:
@@ -289,12 +293,12 @@ def results(
 
     if where is not None and not isinstance(where, str):
         raise InputError(f'where: {where!r} is not a condition, as "cost_usd < 100"')
-    folder = place.folder if isinstance(place, Result) else Path(place)
+    folder = place.folder if isinstance(place, Result) else path_of(place, "place")
     query = ResultQuery(
         where=where,
-        sort=sort,
+        sort=text("sort", sort),
         descending=descending,
-        columns=_words("columns", columns),
+        columns=words("columns", columns),
         each_run=each_run,
         **whole_numbers(top=top),
     )

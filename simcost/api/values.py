@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from math import inf
 from numbers import Integral
@@ -13,6 +13,7 @@ from simcost.errors import InputError, did_you_mean
 from simcost.execution.options import EngineName, EngineOptions
 from simcost.units import parse_seconds
 
+Progress = Callable[[float, str], None]
 _FROM_0 = ("seed", "front")
 _NUMBERS = "biufU"
 """Kinds of NumPy types whose values Python has as well."""
@@ -94,6 +95,53 @@ def number(name: str, value: Any, *, from_0: bool = False) -> float | None:
     return float(found)
 
 
+@overload
+def text(name: str, value: None) -> None: ...
+@overload
+def text(name: str, value: str) -> str: ...
+def text(name: str, value: Any) -> str | None:
+    """The text; None stays. Raises InputError for what is none."""
+    if value is not None and not isinstance(value, str):
+        raise InputError(f"{name}: {value!r} is not a text")
+    return value
+
+
+def words(name: str, given: Any) -> tuple[str, ...]:
+    """Names; one may stand alone, None is none. Raises InputError for what is none."""
+    found = [given] if isinstance(given, str) else plain(() if given is None else given)
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise InputError(f"{name}: {given!r} are not names")
+    return tuple(found)
+
+
+def counts_of(name: str, given: Any) -> dict[str, Any]:
+    """Counts by name. Raises InputError for what is not a mapping; the counts are checked where they are used."""
+    if not isinstance(given, Mapping):
+        raise InputError(f'{name}: {given!r} is not a mapping of names to counts, as {{"h100-sxm": 8}}')
+    return {str(key): plain(count) for key, count in given.items()}
+
+
+def pairs_of(name: str, given: Any) -> tuple[tuple[str, str], ...]:
+    """Pairs of names. Raises InputError for what is none."""
+    found = plain(given)
+    if not isinstance(found, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in found):
+        raise InputError(f'{name}: {given!r} are not pairs of paths, as [("demand", "engine")]')
+    return tuple((str(one), str(other)) for one, other in found)
+
+
+def progress_of(progress: Progress | None) -> Progress:
+    """The function that shows progress, one that shows nothing for None. Raises InputError for what is none."""
+    if progress is None:
+        return _silent
+    if not callable(progress):
+        raise InputError(f"progress: {progress!r} is not a function of the share done and of what is done")
+    return progress
+
+
+def _silent(_share: float, _what: str) -> None:
+    """Progress that is not shown."""
+
+
 def check_choice(name: str, value: Any, known: Sequence[str]) -> None:
     """Raise InputError for a value that is none of those known; None is not said."""
     if value is not None and value not in known:
@@ -114,7 +162,7 @@ def ranges(vary: Mapping[str, tuple[float, float]]) -> Iterator[tuple[str, float
         pair = plain(ends)
         if not isinstance(pair, list) or [type(end) in (int, float) for end in pair] != [True, True]:
             raise InputError(f"vary {path}: {ends!r} is not a range; write its two ends, as (0.8, 1.5)")
-        yield path, float(pair[0]), float(pair[1])
+        yield str(path), float(pair[0]), float(pair[1])
 
 
 def names_of(name: str, value: Any) -> dict[str, str]:

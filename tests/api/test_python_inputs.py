@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -292,3 +293,46 @@ def test_findings_name_the_start_and_the_rows_to_select(tmp_path: Path) -> None:
     told = "\n".join(one["message"] for one in found)
     assert "arrival was read as s since 2026-01-01T00:00:00Z; if that is wrong" in told
     assert 'select it with where={"model": "a b"}' in told
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda one, _: one.with_changes([("horizon", "1h")]),
+            "is not a mapping of paths to values",
+        ),
+        (lambda one, _: one.run(3), "out: 3 is not a path"),
+        (lambda one, _: one.run(""), "out: '' is not a path"),
+        (lambda one, out: one.run(out, progress=3), "progress: 3 is not a function"),
+        (lambda one, out: one.optimize(out, objectives=3), "objectives: 3 are not names"),
+        (lambda one, out: one.optimize(out, quota=3), "quota: 3 is not a mapping of names to counts"),
+        (lambda one, out: one.optimize(out, options=3), "options: 3 is not a path"),
+        (lambda one, out: one.sensitivity({"demand": (0.8, 1.2)}, out, grids="ab"), "grids: 'ab' are not pairs"),
+        (lambda one, out: one.advise(3, out), "plan: 3 is not a text"),
+        (lambda _, out: sc.read(None), "folder: None is not a path"),
+        (lambda _, out: sc.results(None), "place: None is not a path"),
+        (lambda _, out: sc.diff({"plans": []}, out), "before: {'plans': []} is not a path"),
+        (lambda _, out: sc.import_log(LOG, None), "out: None is not a path"),
+        (lambda _, out: sc.import_log(LOG, out, time_format=3), "time_format: 3 is not a text"),
+        (lambda _, out: sc.forecast(LOG, timezone=3), "timezone: 3 is not a text"),
+        (lambda _, out: sc.forecast(LOG, model=None), "model: 'None' is not known; one of auto"),
+        (lambda _, out: sc.bill(USAGE, {}, plan_of_run=3), "plan_of_run belongs to a results folder"),
+        (lambda _, out: sc.new_scenario(None, model="llama-3.1-8b"), "file: None is not a path"),
+        (lambda _, out: sc.new_scenario(out, model="llama-3.1-8b", accelerators=3), "accelerators: 3 are not names"),
+        (lambda _, out: sc.new_scenario(out, model="llama-3.1-8b", provider="aw"), "see provider"),
+    ],
+)
+def test_an_argument_of_another_type_is_named(tmp_path: Path, call: Any, message: str) -> None:
+    """Most of these ended in a TypeError of a library; an empty `out` wrote a result into the working directory."""
+    with pytest.raises(InputError) as told:
+        call(sc.load(SCENARIO), tmp_path / "out")
+    assert message in str(told.value)
+
+
+def test_targets_of_a_new_scenario_may_be_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "new.yaml"
+    made = sc.new_scenario(path, model="llama-3.1-8b", ttft=0.5, tpot=timedelta(milliseconds=50), attainment=0.95)
+    assert [line.split("#")[0].strip() for line in made.text.splitlines() if line.startswith("  ttft")] == ["ttft: 0.5"]
+    assert "tpot: 0.05" in made.text
+    assert "attainment: 0.95" in made.text

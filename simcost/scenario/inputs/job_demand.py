@@ -112,7 +112,8 @@ class JobTrace:
 
     def identity(self, replication: int) -> Any:
         """All that the jobs of a replication depend on, as plain data."""
-        known = {"jobs": asdict(self.log) | {"path": self.inputs[self.log.path]}, "pools": self.jobs.pools}
+        log = asdict(self.log) | {"path": self.inputs[self.log.path]}
+        known: dict[str, Any] = {"jobs": log, "pools": self.jobs.pools}
         lead_s = int(self.jobs.submit_s[0])
         known |= {"lead_s": lead_s} if lead_s else {}
         return known | ({"seed": self._seed(replication)} if self.random else {})
