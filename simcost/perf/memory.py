@@ -206,6 +206,7 @@ def overhead_bytes(model: Model, tp: int, max_num_batched_tokens: int) -> float:
 
 
 BLOCK_TOKENS = 16
+DOUBT = "if these are blocks, give their tokens"
 FEW_OF_ESTIMATE = 0.25
 """Share of the estimate below which a stated KV capacity is doubted."""
 
@@ -334,7 +335,7 @@ def _given(stated: int, estimate: int) -> str:
     if stated >= FEW_OF_ESTIMATE * estimate:
         return "KV capacity given"
     share = f"{100 * stated / estimate:.2g} % of the {estimate:,} tokens that should fit"
-    return f"KV capacity given, {stated:,} tokens, {share}: if these are blocks, give their tokens"
+    return f"KV capacity given, {stated:,} tokens, {share}: {DOUBT}"
 
 
 def _what_is_missing(

@@ -62,13 +62,14 @@ def test_a_kv_cache_beyond_the_memory_of_the_devices_is_told(tmp_path: Path, lay
     assert f"{most:,} would at the most" in note
 
 
-def test_a_kv_cache_in_blocks_is_doubted() -> None:
+def test_a_kv_cache_in_blocks_is_doubted(tmp_path: Path) -> None:
     catalog = load_catalog()
     model, device = catalog.model("llama-3.1-8b"), catalog.accelerator("h100")
     fit = fit_memory(model, device, ReplicaSpec(accelerator="h100"), 8192)
     blocks = fit.kv_capacity_tokens // 16
     said = fit_memory(model, device, ReplicaSpec(accelerator="h100", kv_tokens=blocks), 8192).provenance
     assert said.endswith("if these are blocks, give their tokens")
+    assert notes(tmp_path, kv_tokens=blocks) == [f"Memory: {said}."], "by check too"
     most = fit.kv_capacity_tokens // 2
     assert fit_memory(model, device, ReplicaSpec(accelerator="h100", kv_tokens=most), 8192).provenance == (
         "KV capacity given"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from simcost.catalog import Catalog, Model
 from simcost.errors import InputError
 from simcost.perf import ReplicaSpec, fit_memory, step_time
-from simcost.perf.memory import device_of
+from simcost.perf.memory import DOUBT, device_of
 from simcost.scenario.checks.latency_tables import SOURCE
 from simcost.scenario.schema.scenario import Plan
 
@@ -35,6 +35,22 @@ def unusual_measurements(plan: Plan, model: Model, catalog: Catalog) -> list[str
         return [*_of_steps(replica, model, catalog), *_of_cache(replica, model, catalog, tokens)]
     except InputError:  # of what does not fit or is not known, other checks speak
         return []
+
+
+def few_cached_tokens(plan: Plan, model: Model, catalog: Catalog) -> Iterator[str]:
+    """A sentence on a KV cache that a plan states and that is far below what should fit; results say it beside the
+    memory of their plans.
+    """
+    replica = plan.replica
+    if replica is None or replica.kv_tokens is None or replica.on_cpu or replica.images:
+        return
+    try:
+        device = catalog.accelerator(replica.accelerator)
+        fit = fit_memory(model, device, replica, plan.batching.max_num_batched_tokens, catalog)
+    except InputError:  # as above
+        return
+    if DOUBT in fit.provenance:
+        yield f"Memory: {fit.provenance}."
 
 
 def _of_steps(replica: ReplicaSpec, model: Model, catalog: Catalog) -> Iterator[str]:

@@ -15,7 +15,7 @@ from simcost.scenario.inputs.shared_measurements import shared_measurements
 from simcost.scenario.inputs.tokens_in_batches import tokens_in_batches
 from simcost.scenario.inputs.trace_models import adapter_notes, other_models
 from simcost.scenario.inputs.unmissable_targets import unmissable_targets
-from simcost.scenario.inputs.unusual_measurements import unusual_measurements
+from simcost.scenario.inputs.unusual_measurements import few_cached_tokens, unusual_measurements
 from simcost.scenario.inputs.unusual_prices import paid_beyond_scaling, repeated_commitments, unusual_prices
 from simcost.scenario.inputs.unusual_units import unusual_units
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
@@ -75,6 +75,7 @@ def _of_plan(plan: Plan, loaded: LoadedScenario) -> Iterator[str]:
         served = loaded.scenario.model_of(pool)
         if served is not None:
             yield from unusual_measurements(pool, catalog.model(served), catalog)
+            yield from few_cached_tokens(pool, catalog.model(served), catalog)
             yield from other_calibrations(pool, catalog.model(served), loaded)
         yield from unusual_units(pool)
         yield from unusual_prices(pool, catalog)
