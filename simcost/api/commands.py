@@ -8,11 +8,13 @@ from contextlib import redirect_stdout
 from importlib import import_module
 from io import StringIO
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from simcost.api.answers import Answer, Rows
 from simcost.api.inputs import path_of
 from simcost.api.results import Result
+from simcost.api.values import counts_of
 from simcost.api.wording import in_python
 from simcost.documents import to_document
 from simcost.errors import InputError
@@ -68,16 +70,20 @@ def diff(
     plan_b: str | None = None,
     month_a: str | None = None,
     month_b: str | None = None,
+    per_month: bool = False,
+    rate: Mapping[str, float] = MappingProxyType({}),
 ) -> Answer:
     """Effects by which two results, bills or months differ in cost, as `simcost diff` finds them; a row for each.
 
     Args:
-        before: a result, a results folder or a file of usage.
+        before: a result, a results folder, a bill of `simcost bill --json`, or a cost file in the FOCUS format.
         after: another one; it may be the same result with another plan.
         plan_a: plan of `before`; None = the best.
         plan_b: plan of `after`; None = the best.
         month_a: month of `before`, a cost file of several, as 2026-03; None = all that it has.
         month_b: month of `after`, likewise.
+        per_month: scale both to a month of 730 h, as results always are.
+        rate: USD that a unit of another currency of a cost file is worth: `{"EUR": 1.08}`.
 
     Raises:
         InputError: what cannot be compared.
@@ -85,7 +91,10 @@ def diff(
     pair = {"before": before, "after": after}
     parts = {"plan-a": plan_a, "plan-b": plan_b, "month-a": month_a, "month-b": month_b}
     sides = [side if isinstance(side, Result) else path_of(side, name) for name, side in pair.items()]
-    return command("diff", *sides, *(f"--{part}={name}" for part, name in parts.items() if name is not None))
+    words = [f"--{part}={name}" for part, name in parts.items() if name is not None]
+    words += ["--per-month"] if per_month else []
+    words += [f"--rate={currency}={usd}" for currency, usd in counts_of("rate", rate).items()]
+    return command("diff", *sides, *words)
 
 
 def _document(printed: str) -> Mapping[str, Any]:

@@ -171,3 +171,21 @@ def test_results_are_compared_and_gates_hold(tmp_path: Path) -> None:
     assert repr(before).startswith("<Result: ")
     with pytest.raises(GateError, match="increase of"):
         sc.command("diff", before, after, "--fail-on", "increase=1")
+
+
+def test_costs_of_other_currencies_and_lengths_are_compared(tmp_path: Path) -> None:
+    """Of a cost file in euros it asked for an argument that there was not."""
+    head = "ProviderName,ServiceName,RegionId,SkuId,ChargeCategory,ChargePeriodStart,ChargePeriodEnd,ConsumedQuantity"
+    for name, day, currency in (("a", "02", "USD"), ("b", "03", "EUR")):
+        start, end = f"2026-03-{day}T00:00:00Z", f"2026-03-{day}T10:00:00Z"
+        row = f"AWS,EC2,us-east-1,g6e.xlarge,Usage,{start},{end},10,Hours,20,20,20,20,{currency}"
+        money = "ConsumedUnit,ListCost,ContractedCost,EffectiveCost,BilledCost,BillingCurrency"
+        (tmp_path / f"{name}.csv").write_text(f"{head},{money}\n{row}\n")
+    files = tmp_path / "a.csv", tmp_path / "b.csv"
+    with pytest.raises(InputError, match=r"say how many USD one is worth: rate EUR="):
+        sc.diff(*files)
+    assert sc.diff(*files, rate={"EUR": 1.5}).document["difference_usd"] == pytest.approx(10)
+    months = sc.diff(*files, rate={"EUR": 1.5}, per_month=True).document
+    assert months["difference_usd"] == pytest.approx(10 * 730 / 10)
+    with pytest.raises(InputError, match=r"rate: 1.5 is not a mapping"):
+        sc.diff(*files, rate=1.5)  # type: ignore[arg-type]
