@@ -211,7 +211,7 @@ class PlanState:
         (self._expected if found.met and not found.complete else self.known)[name] = found
 
     def expected(self, name: str) -> PlanAtValue | None:
-        """What is known of a plan by now; None = nothing."""
+        """Knowledge of a plan by now; None = nothing."""
         return self.known.get(name, self._expected.get(name))
 
     def _simulations(self) -> SimulatedPlans:
