@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -119,19 +119,26 @@ def _least(steps: int, turn: int) -> float:
 def backtest(
     refits: Refits, model: ForecastModel, horizon: int, levels: Sequence[int] = (80, 95), seed: int = 1
 ) -> Backtest | None:
-    """Score a model on up to five origins; None where the history leaves none."""
+    """Score a model on up to five origins; None where the history leaves none.
+
+    How far levels are off is measured with the growth of the history, also where the model leaves it out: what grew
+    would count as an error of the level, and growth that is stated in its place would come on top of it.
+    """
     history = refits.history
     turn = history.season.turn
     span = horizon_of(len(history), horizon, turn)
     if span < 1:
         return None
-    looks = [look(refits, model, end, span, seed) for end in origins(len(history), span, turn)]
+    ends = origins(len(history), span, turn)
+    looks = [look(refits, model, end, span, seed) for end in ends]
+    grown = _with_growth(model)
+    levels_seen = looks if grown == model else [look(refits, grown, end, span, seed) for end in ends]
     everywhere = [name for name in looks[0].points if all(name in one.points for one in looks)]
     names = dict.fromkeys([model.name, SeasonalNaive().name, *everywhere])
     scores = tuple(_score(looks, name, chosen=name == model.name) for name in names)
     day = history.season.short
     usual = usual_ratio(model, span / day)
-    found = [excess(origin.actual, origin.paths, day, by_factors=origin.by_factors) for origin in looks]
+    found = [excess(origin.actual, origin.paths, day, by_factors=origin.by_factors) for origin in levels_seen]
     ratio = spread_ratio(found, usual)
     variance = float(np.mean([origin.paths.mean(axis=1).var() for origin in looks]))
     return Backtest(
@@ -145,6 +152,11 @@ def backtest(
         relative_mase=_relative(scores, model.name),
         best=_best(scores),
     )
+
+
+def _with_growth(model: ForecastModel) -> ForecastModel:
+    """The model with the growth of the history, where it leaves that out."""
+    return replace(model, growth=True) if isinstance(model, Planning) else model
 
 
 def usual_ratio(model: ForecastModel, days: float) -> float:

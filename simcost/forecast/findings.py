@@ -94,17 +94,18 @@ def of_history(
 
 
 def _of_ends(history: History, grid: Grid, *, stopped: bool) -> Iterator[Finding]:
-    """That the first or the last step, a day or longer, looks as if it was recorded in part.
+    """That the first or the last step, a day or longer, looks as if it was recorded in part, and no event explains it.
 
     An export in the middle of a month ends in a small number that no model can tell from demand that fell.
     """
     if 0 < grid.step_s < SECONDS_PER_DAY or len(history) < 3:
         return
     weekly = history.season.short == 7 and len(history) > 3 * 7
-    values = history.raw[:: -7 if weekly else -1]
+    known = history.actual(0, len(history))
+    values = known[:: -7 if weekly else -1]
     if not stopped and (low := _low(values)) is not None:
         yield _finding("partial_end", _of_an_end("last", low, grid.times(1, history.idle + len(history) - 1)[0]))
-    values = history.raw[:: 7 if weekly else 1]
+    values = known[:: 7 if weekly else 1]
     if not history.idle and values[0] > 0 and (low := _low(values)) is not None:
         yield _finding("partial_end", _of_an_end("first", low, grid.times(1)[0]))
 

@@ -1,11 +1,13 @@
 """What a history cannot tell: steps recorded in part at its ends, growth for decades, means that few paths carry."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from simcost.errors import InputError
 from simcost.forecast.document import series_document
-from simcost.forecast.events.schema import Growth
+from simcost.forecast.events.schema import Growth, Holiday
 from simcost.forecast.forecast import forecast
 from simcost.forecast.project import ProjectionOptions, look_ahead
 from simcost.present.forecast_wording import middle, verdict
@@ -52,6 +54,16 @@ def test_half_a_month_of_a_steady_service_is_told(place, which):
     noisy = whole.values * np.exp(np.random.default_rng(5).normal(0, 0.25, 24))
     noisy[place] = 0.6 * noisy[1 if place == 0 else -2]
     assert partial(series(noisy, MONTH)) == []
+
+
+def test_a_quiet_day_that_an_event_explains_is_no_partial_step():
+    """Of New Year's Day, stated as a holiday and left out of the fit, a note said that it looks like growth."""
+    values = growing(200, DAY).values.copy()
+    values[[0, -1]] *= 0.3
+    holidays = Holiday(name="off", dates=("1971-01-01", "1971-07-19"), factor=0.3)
+    history = replace(series(values, DAY), grid=Grid(start_s=365 * DAY, step_s=DAY))
+    [made] = look_ahead([history], lambda _: 3, ProjectionOptions(seed=1, paths=20), events=[holidays])
+    assert [note for note in made.forecast.findings if note["kind"] == "partial_end"] == []
 
 
 def test_a_quiet_weekday_and_a_quiet_hour_are_no_partial_steps():

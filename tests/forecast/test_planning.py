@@ -15,6 +15,7 @@ from simcost.forecast.models.long_horizon import WEEKS_A_MONTH, Planning
 from simcost.forecast.project import ProjectionOptions, look_ahead
 from simcost.forecast.season import Season
 from simcost.rng import stream
+from simcost.tables.calendar import MEAN_MONTH_S
 from simcost.trace.series.series import Grid, Series
 
 WEEKS, MONTHS, DAYS, HOURS = Season(52), Season(12), Season(7), Season(24, 168)
@@ -232,6 +233,30 @@ def test_growth_is_left_out_where_it_is_not_wanted(season, steps, horizon):
     assert none == pytest.approx(np.full(horizon, none[0]), rel=0.02)
     assert none[0] == pytest.approx(y[-1], rel=0.04)
     assert measured[-1] == pytest.approx(np.exp(0.6 * (steps + horizon - 1) / steps), rel=0.1)
+
+
+@pytest.mark.parametrize("step_s", [86_400, 604_800, 0], ids=["days", "weeks", "months"])
+def test_stated_growth_goes_on_from_the_end_of_the_history_and_not_from_the_middle_of_its_last_unit(step_s):
+    """Of what grows 10 % a month and is said to go on so, every step is right: of months half a month was lost."""
+    steps = {86_400: 400, 604_800: 60, 0: 24}[step_s]
+    months = np.arange(steps + 6) * (step_s or MEAN_MONTH_S) / MEAN_MONTH_S
+    y = 1000 * 1.1**months
+    [made] = look_ahead([service(y[:steps], step_s)], lambda _: 6, ProjectionOptions(seed=1), events=(GROWTH,))
+    assert made.stated.mean == pytest.approx(y[steps:], rel=0.005)
+    assert np.median(made.stated.paths, axis=0) == pytest.approx(y[steps:], rel=0.02)
+
+
+@pytest.mark.parametrize("growth", ["stated", "none"])
+def test_levels_are_as_wide_for_a_history_that_grew_where_its_growth_is_left_out(growth):
+    """What grew is no error of the level: bands were twice as wide, of growth that was stated beside its own range."""
+    rest = np.cumsum(0.01 * stream(3, "wide").standard_normal(365))
+    widths = []
+    for grown in (0.0, 0.0953):
+        y = 1000 * np.exp(grown * np.arange(365) / 30.4 + rest)
+        totals_ahead = forecast(service(y, 86_400), 91, growth=growth).paths.sum(axis=1)
+        lo, middle, hi = np.quantile(totals_ahead, [0.1, 0.5, 0.9])
+        widths.append((hi - lo) / middle)
+    assert widths[1] == pytest.approx(widths[0], rel=0.15)
 
 
 def test_a_quarter_of_hours_has_their_rhythm_and_the_level_of_the_weeks():

@@ -132,6 +132,11 @@ def test_all_futures_are_simulated_where_seeds_allow_it(tmp_path: Path) -> None:
         ),
         (("paths: 40}", "paths: 40, growth: stated}"), "stated, but no event of kind growth is in demand.events"),
         (("start: +2h", "start: soon"), "soon"),
+        (("name: new,", "name: new, series: chat,"), "7:12: demand.events.0: event 'new': no series 'chat'"),
+        (
+            ("events: [", "events: [{kind: holiday, name: off, calendar: XX, like: sunday}, "),
+            "7:12: demand.events.0: event 'off': ",
+        ),
         (("gaps: poisson", "gaps: {kind: bootstrap, trace: none.parquet}"), "no file 'none.parquet'"),
     ],
 )

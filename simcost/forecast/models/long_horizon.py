@@ -126,6 +126,8 @@ class Planned:
     """Of the logarithm, per unit (a week or a month), at the end of the history."""
     kept: float
     """Share of the measured growth in it."""
+    to_the_end: float
+    """Growth of the logarithm from the middle of the last unit to the end of the history, where none goes on."""
     kept_in_paths: Floats
     """Part of the measured growth that goes on in futures, for each share of the walk."""
     decay: float
@@ -158,8 +160,8 @@ class Planned:
 
     @property
     def ungrown(self) -> Floats:
-        """The point forecast if demand grew no more."""
-        demand: Floats = self._demand(self._levels(0.0)[None])[0]
+        """The point forecast if demand stayed where it is at the end of the history."""
+        demand: Floats = self._demand((self._levels(0.0) + self.growth / 2)[None])[0]
         return demand
 
     def draw(self, count: int, rng: np.random.Generator) -> Floats:
@@ -170,14 +172,14 @@ class Planned:
         walked = np.concatenate((np.zeros((count, 1)), np.cumsum(steps, axis=1) - steps / 2), axis=1)
         noise = np.sqrt(self.state.noise**2 + WITHIN * drawn.walk[:, None] ** 2) * rng.standard_normal((count, units))
         grown = self._grown(drawn.rate, self.decay * rng.standard_normal(count) ** 2)
-        demand = self._demand(drawn.level[:, None] + walked + noise + grown)
+        demand = self._demand(drawn.level[:, None] + self.to_the_end + walked + noise + grown)
         if self.unit > 1:
             demand *= _aligned(self.ratios, self.block, len(self.shape), count, rng)
         return demand
 
     def _levels(self, rate: float) -> Floats:
         """Logarithm of the level of each unit, at a growth to come."""
-        level = self.state.level(self.state.growth.rate)
+        level = self.state.level(self.state.growth.rate) + self.to_the_end
         levels: Floats = level + self._grown(np.array([rate]), np.array([self.decay]))[0]
         return levels
 
@@ -238,6 +240,7 @@ def _fit(seen: CleanedHistory, horizon: int, *, growth: bool) -> Planned:
         state=state,
         growth=kept * state.growth.rate,
         kept=kept,
+        to_the_end=0.0 if growth else state.growth.kept * state.growth.rate / 2,
         kept_in_paths=kept_in_paths,
         decay=DECAY * weeks / WEEKS_A_MONTH,
         yearly=season,
@@ -250,7 +253,7 @@ def _fit(seen: CleanedHistory, horizon: int, *, growth: bool) -> Planned:
     )
     if seen.season != WEEKLY or len(logs) < WEEKS_OF_RECURSION:
         return planned
-    flat = logs if growth else logs - state.growth.rate * np.arange(1.0 - len(logs), 1.0)
+    flat = logs if growth else logs - state.growth.rate * np.arange(1.0 - len(logs), 1.0) + planned.to_the_end
     return replace(planned, yearly=season + _recursion(flat, planned.expected, units))
 
 

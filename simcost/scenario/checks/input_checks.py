@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simcost.catalog import Catalog
 from simcost.errors import Fault, FaultsError, InputError
@@ -21,6 +21,9 @@ from simcost.tables.paths import inside
 from simcost.trace.workload.closed import ClosedWorkload
 from simcost.trace.workload.spec import AdapterColumn, RecordedWorkload, Stream, Synthetic
 from simcost.units import NS_PER_S
+
+if TYPE_CHECKING:
+    from simcost.trace.series.series import Series
 
 WHOLE_BYTES = 2_000_000
 """Up to which a file is read as a whole; larger ones are left to the run, so that a check stays short."""
@@ -131,8 +134,8 @@ def _stream_faults(streams: tuple[Stream, ...], node: YamlNode | None, folder: P
 
 
 def _demand_faults(demand: Demand, node: YamlNode | None, folder: Path, file: str) -> Iterator[Fault]:
-    """A history that cannot be read or counts something else, days of no shape, and traces that requests are drawn
-    from.
+    """A history that cannot be read or counts something else, days of no shape, events that do not suit it, and traces
+    that requests are drawn from.
     """
     place = None if node is None else node.get("history")
     if node is None or place is None:
@@ -142,11 +145,21 @@ def _demand_faults(demand: Demand, node: YamlNode | None, folder: Path, file: st
     if _short(folder, demand.history):
         from simcost.scenario.inputs.forecast_demand import day_shapes, history_of
 
-        unread = list(_refused(place, file, lambda: history_of(demand, folder)))
-        yield from unread
-        if not unread:
+        read: list[Series] = []
+        yield from _refused(place, file, lambda: read.append(history_of(demand, folder)[0]))
+        if read:
+            [series] = read
             hours = node.get("hours") or place
-            yield from _refused(hours, file, lambda: day_shapes(demand, history_of(demand, folder)[0], folder))
+            yield from _refused(hours, file, lambda: day_shapes(demand, series, folder))
+            yield from _event_faults(demand, series, node, file)
+
+
+def _event_faults(demand: Demand, series: Series, node: YamlNode, file: str) -> Iterator[Fault]:
+    """Events of another series, and calendars of no known holidays."""
+    from simcost.forecast.events.findings import check_event
+
+    for event, place in zip(demand.events, items(node.get("events")), strict=True):
+        yield from _refused(place, file, lambda event=event: check_event(event, [series]))  # type: ignore[misc]
 
 
 def _growth_faults(demand: Demand, node: YamlNode, file: str) -> Iterator[Fault]:
