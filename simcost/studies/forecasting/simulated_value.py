@@ -13,6 +13,7 @@ import numpy as np
 from simcost import __version__
 from simcost.compare.results import RunResult
 from simcost.errors import InputError
+from simcost.forecast.project import ProjectionOptions
 from simcost.forecast.sample_paths import Paths
 from simcost.forecast.scenario_reduction import screen
 from simcost.plan.autoscaling import Predictive
@@ -27,6 +28,7 @@ from simcost.scenario.schema.scaling import FollowForecast
 from simcost.scenario.schema.scenario import Plan
 from simcost.studies.forecasting.study import Document
 from simcost.studies.forecasting.value import (
+    PATHS,
     PREDICTORS,
     day_steps,
     earlier_days,
@@ -110,7 +112,11 @@ def value_of_scenario(
     def forecasting(share: float, what: str) -> None:
         progress(share / 2, what)
 
-    rates = predictions(history, judged + earlier, late, every_s, seed, forecasting)
+    demand = loaded.scenario.demand
+    asked = ProjectionOptions(
+        seed=seed, zone=demand.timezone, model=demand.forecast.model, paths=PATHS, width=demand.forecast.width
+    )
+    rates = predictions(history, judged + earlier, late, every_s, asked, forecasting)
     before = earlier * day_steps(history)
     found = _simulated(loaded, source, (chosen, scaling), rates, before, progress)
     best = found[-1]["usd_per_month"]

@@ -11,7 +11,7 @@ import numpy as np
 
 from simcost import __version__
 from simcost.errors import InputError
-from simcost.forecast.forecast import forecast
+from simcost.forecast.project import ProjectionOptions, look_ahead
 from simcost.forecast.quantiles import quantiles
 from simcost.forecast.sample_paths import counted, weight
 from simcost.plan import Observation
@@ -75,7 +75,8 @@ def value_file(
     Raises:
         InputError: a file that cannot be read, several series, or a history that is too short.
     """
-    [*series], notes = reading.series(path, reading.timezone or "UTC")
+    zone = reading.timezone or "UTC"
+    [*series], notes = reading.series(path, zone)
     if len(series) > 1:
         names = ", ".join(one.name for one in series[:5])
         raise InputError(f"{path}: has {len(series)} series; name one with --series: {names}")
@@ -85,9 +86,10 @@ def value_file(
     steps = judged * day_steps(history)
     came = history.values[-steps:]
     late = 1 + ceil(fleet.lead_s / history.grid.step_s)
+    asked = ProjectionOptions(seed=seed, zone=zone, paths=PATHS)
     found = [
         _judged(name, rates, history.values[-len(rates) :], steps, history.grid.step_s, fleet)
-        for name, rates in predictions(history, judged + earlier, late, fleet.every_s, seed, progress).items()
+        for name, rates in predictions(history, judged + earlier, late, fleet.every_s, asked, progress).items()
     ]
     best = found[-1]["usd_per_month"]
     alone = _one_replica_takes_all(history.name, came, fleet)
@@ -178,7 +180,12 @@ def _days_needed(lead_s: float) -> int:
 
 
 def predictions(
-    history: Series, judged: int, late: int, every_s: float, seed: int, progress: Callable[[float, str], None]
+    history: Series,
+    judged: int,
+    late: int,
+    every_s: float,
+    asked: ProjectionOptions,
+    progress: Callable[[float, str], None],
 ) -> dict[str, Floats]:
     """Expected rates of the steps judged, by predictor; each knows only what it could have known.
 
@@ -187,7 +194,7 @@ def predictions(
         judged: days at its end.
         late: steps from the last one known to the one that is ordered for; 1 = the next.
         every_s: time from a forecast to the next.
-        seed: of the sample paths.
+        asked: how the forecasts are made.
         progress: called with the share done and the day at hand.
     """
     day, values = day_steps(history), history.values
@@ -198,8 +205,8 @@ def predictions(
         progress((now - first) / (judged * day), f"day {(now - first) // day + 1}")
         known = replace(history, values=values[: now + 1 - late], regressors=None)
         ahead = min(block, len(values) - now)
-        paths = forecast(known, late - 1 + ahead, paths=PATHS, seed=seed).paths[:, late - 1 :]
-        middle, high = quantiles(paths, (0.5, 0.9))
+        [made] = look_ahead([known], lambda _, steps=late - 1 + ahead: steps, asked)  # type: ignore[misc]
+        middle, high = quantiles(made.futures.values[:, late - 1 :], (0.5, 0.9))
         medians.append(middle)
         highs.append(high)
     season = day * ceil(late / day)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from simcost.errors import InputError
+from simcost.forecast.project import ProjectionOptions
 from simcost.studies.forecasting.simulated_value import value_of_scenario
 from simcost.studies.forecasting.study import SeriesOptions
 from simcost.studies.forecasting.value import PREDICTORS, OrderedFleet, predictions, rates_of, value_file, verdict
@@ -75,8 +76,23 @@ def test_an_order_knows_the_steps_that_have_ended_when_it_is_placed(rhythm: Path
 def test_a_season_is_repeated_that_has_ended(rhythm: Path) -> None:
     """Ordered 30 hours before, yesterday is not over yet: the day before it is repeated."""
     history = rates_of(READING.series(rhythm, "UTC")[0][0])
-    found = predictions(history, 3, 31, 86400.0, 1, lambda _share, _what: None)
+    found = predictions(history, 3, 31, 86400.0, ProjectionOptions(seed=1), lambda _share, _what: None)
     assert found["seasonal naive"].tolist() == history.values[-5 * 24 : -2 * 24].tolist()
+
+
+def test_forecasts_follow_the_clock_of_the_users(tmp_path: Path) -> None:
+    """Two days after the clocks of Berlin changed, a day that jumps at 8 begins an hour earlier in UTC."""
+    times = np.datetime64("2026-03-09T00", "h") + np.arange(22 * 24 + 24)
+    summer = times >= np.datetime64("2026-03-29T01", "h")
+    hours = (times - np.datetime64("1970-01-01T00", "h")).astype(int) + 1 + summer
+    values = np.where((hours % 24 > 7) & (hours % 24 < 20), 1000, 100) + np.random.default_rng(1).integers(0, 9, 552)
+    rows = [f"{time}:00Z,{value}" for time, value in zip(times, values, strict=True)]
+    (tmp_path / "berlin.csv").write_text("\n".join(["timestamp,requests", *rows]) + "\n")
+    missed = {}
+    for zone in ("UTC", "Europe/Berlin"):
+        found = value_file(tmp_path / "berlin.csv", FLEET, days=2, reading=SeriesOptions(timezone=zone))
+        missed[zone] = found["predictors"][2]["missed_without_headroom"]
+    assert missed["Europe/Berlin"] < 0.01 < missed["UTC"]
 
 
 def test_the_headroom_of_the_days_before_is_tried_on_the_days_judged(tmp_path: Path) -> None:
