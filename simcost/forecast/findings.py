@@ -164,15 +164,24 @@ def of_growth(
 
 
 def of_width(bands: Levels, seen: CleanedHistory, model: ForecastModel) -> Iterator[Finding]:
-    """That a model stopped at its limit, where its levels have no width left."""
-    if float(np.ptp(seen.values)) == 0 or model.name == "intermittent":
+    """That levels have no width: where a model stopped at its limit, or the history never differs from itself."""
+    if float(np.ptp(seen.values)) == 0 or model.name == "intermittent" or not bands:
         return
-    narrow = max((int(np.sum((hi <= lo) & (hi > 0))) for lo, hi in bands.values()), default=0)
-    if narrow:
+    least, most = float(seen.values.min()), float(seen.values.max())
+    narrow = max((((hi <= lo) & (hi > 0) for lo, hi in bands.values())), key=lambda where: int(where.sum()))
+    middle = next(iter(bands.values()))[0]
+    beyond = int(np.sum(narrow & ((middle > most) | (middle < least))))
+    if beyond:
         yield _finding(
             "limit",
-            f"levels of {plural(narrow, 'step')} have no width: {model.name} stops at half a range beyond what was "
+            f"levels of {plural(beyond, 'step')} have no width: {model.name} stops at half a range beyond what was "
             "seen; model planning does not",
+        )
+    elif narrow.any():
+        yield _finding(
+            "limit",
+            f"levels of {plural(int(narrow.sum()), 'step')} have no width: the history repeats itself exactly, which "
+            "says nothing of how sure it is",
         )
 
 

@@ -116,6 +116,15 @@ def test_without_paths_the_mean_is_all_there_is():
     assert middle({"mean": 9.0, "p10": 1.0, "p50": 2.0, "p90": 4.0}) == 2.0
 
 
+def test_levels_without_width_of_a_history_that_repeats_itself_are_told_as_that():
+    """They were told to stop at half a range beyond what was seen, which planning would not: it has none either."""
+    hours = 1000 + 500 * np.sin(np.arange(21 * 24) / 24 * 2 * np.pi).round(3)
+    notes = [note["message"] for note in forecast(series(hours, HOUR), 48).findings if note["kind"] == "limit"]
+    assert notes == [
+        "levels of 48 steps have no width: the history repeats itself exactly, which says nothing of how sure it is"
+    ]
+
+
 @pytest.mark.parametrize(("paths", "levels", "needed"), [(1, (80,), 10), (9, (80,), 10), (39, (80, 95), 40)])
 def test_paths_too_few_for_a_level_are_told(paths, levels, needed):
     """One path has no width at all: its ends looked like certainty."""
