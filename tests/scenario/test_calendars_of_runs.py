@@ -106,3 +106,17 @@ def test_a_day_of_requests_that_begins_at_another_time_than_calendars_is_told(
         f"`starts`, {starts}."
     )
     assert (said in source.caveats(2)) == told
+
+
+@pytest.mark.parametrize(("ends", "told"), [("2026-10-24T22", True), ("2026-10-26T23", False)])
+def test_a_timetable_of_a_run_in_which_the_clocks_change_says_so(tmp_path: Path, ends: str, told: bool) -> None:
+    """Berlin sets its clocks back on 25 October: from then on nine o'clock of the timetable is eight of the users."""
+    file = written(tmp_path, DEMAND, TIMETABLE)
+    end = datetime.fromisoformat(f"{ends}:00:00+00:00")
+    hours = [f"{end - timedelta(hours=72 - i):%Y-%m-%dT%H:%M:%SZ},{100 + i % 24}" for i in range(72)]
+    (tmp_path / "hourly.csv").write_text("\n".join(["timestamp,value", *hours]), encoding="utf-8")
+    file.write_text(file.read_text().replace("horizon: 2h", "horizon: 2d"))
+    [plan] = settle(load(file), seed=None, seeds=None).plans
+    notes = [note for note in plan.notes if "the clocks of Europe/Berlin change on 2026-10-25" in note]
+    assert len(notes) == told
+    assert not any("as midnight" in note for note in plan.notes)

@@ -39,6 +39,7 @@ from simcost.scenario.inputs.policy_notes import policy_notes
 from simcost.scenario.inputs.recorded_demand import RecordedDemand
 from simcost.scenario.schema.scaling import FollowForecast, FromManifest
 from simcost.tables.paths import inside
+from simcost.trace.series.local_time import offsets
 from simcost.units import format_seconds
 
 if TYPE_CHECKING:
@@ -198,8 +199,18 @@ def _clock_notes(scaling: Scaling, starts_s: float, source: ForecastDemand) -> I
     begins = datetime.fromtimestamp(source.starts_utc_s, ZoneInfo(source.demand.timezone))
     if not isnan(starts_s) and starts_s != source.starts_utc_s:
         yield f"Calendars begin at `starts`; the demand begins at {begins.isoformat()}."
-    if isinstance(scaling, Schedule) and (begins.hour, begins.minute, begins.second) != (0, 0, 0):
+    if not isinstance(scaling, Schedule):
+        return
+    if (begins.hour, begins.minute, begins.second) != (0, 0, 0):
         yield f"Its timetable takes the start of the run as midnight; the demand begins at {begins.isoformat()}."
+    ends_s, zone = source.starts_utc_s + source.horizon_s, source.demand.timezone
+    changes_s = offsets(zone, np.array([source.starts_utc_s, ends_s], np.int64)).since
+    for change_s in changes_s[(changes_s > source.starts_utc_s) & (changes_s < ends_s)][:1].tolist():
+        day = datetime.fromtimestamp(change_s, ZoneInfo(zone)).date()
+        yield (
+            f"Its timetable counts days of 24 hours, and the clocks of {zone} change on {day}: from then on it is off "
+            "the clock of the demand; cron triggers of kind keda follow a time zone."
+        )
 
 
 def utc_s(text: str | None) -> float:
