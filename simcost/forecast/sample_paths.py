@@ -59,6 +59,18 @@ def counted(quantity: str, grid: Grid) -> str | None:
     return match[1] if match and grid.step_s else None
 
 
+def rate_unit_s(quantity: str) -> int | None:
+    """Seconds of the unit of a rate; None of counts, and of what is averaged and has none, such as `gpus_busy`.
+
+    >>> rate_unit_s("requests_per_minute"), rate_unit_s("requests"), rate_unit_s("gpus_busy")
+    (60, None, None)
+    """
+    match = _RATE.fullmatch(quantity)
+    if match is None:
+        return None
+    return next(s for s, unit in zip(_UNIT_S, match.groups()[1:], strict=True) if unit)
+
+
 def spelled(quantity: str) -> str:
     """Display name of the quantity: `gpu_hours` as `GPU-hours`; empty for a mere `value`."""
     return "" if quantity == "value" else quantity.replace("gpu_hours", "GPU-hours").replace("_", " ")
@@ -73,8 +85,7 @@ def weight(quantity: str, grid: Grid, steps: int) -> float:
     """
     if counted(quantity, grid) is None:
         return 1 / steps
-    match = _RATE.fullmatch(quantity)
-    unit_s = next(s for s, unit in zip(_UNIT_S, match.groups()[1:], strict=True) if unit) if match else None
+    unit_s = rate_unit_s(quantity)
     return grid.step_s / unit_s if unit_s else 1.0
 
 

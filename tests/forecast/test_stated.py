@@ -143,6 +143,27 @@ def test_a_launch_has_its_level_its_ramp_and_the_shape_of_the_day() -> None:
     assert np.allclose(flat.parts[0].effect, [432.0, *[864.0] * 6])  # the mean of the ramp in its step
 
 
+@pytest.mark.parametrize(
+    ("quantity", "value"),
+    [("requests", 7200.0), ("requests_per_second", 2.0), ("tokens_per_min", 120.0), ("requests_per_h", 7200.0)],
+)
+def test_a_level_a_second_is_in_the_unit_of_a_rate(quantity: str, value: float) -> None:
+    """A rate of requests per second rose by 3,600 for each request per second, as a count of an hour does."""
+    for event, sign in (
+        (Launch(name="new", level=2.0, start="+0d", profile="flat"), 1),
+        (Churn(name="gone", level=2.0, start="+0d", profile="flat"), -1),
+    ):
+        one = base(quantity=quantity, ahead=1)
+        raised = replace(one, point=one.point + 1e4, paths=one.paths + 1e4)
+        [part] = apply([event], raised, zone="UTC", seed=1).parts
+        assert part.effect == pytest.approx(np.full(24, sign * value))
+
+
+def test_a_level_a_second_of_what_does_not_add_up_is_refused() -> None:
+    with pytest.raises(InputError, match="its level is so many a second, and a has gpus_busy"):
+        laid(Launch(name="new", level=2.0, start="+0d"), quantity="gpus_busy")
+
+
 def test_what_the_history_has_seen_is_not_counted_again() -> None:
     half = laid(Launch(name="new", level=1.0, start="2026-03-16", ramp=28 * 86400.0, profile="flat"))
     assert half.parts[0].effect[-1] == pytest.approx(0.5 * 3600, rel=0.01)

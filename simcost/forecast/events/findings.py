@@ -13,6 +13,8 @@ from simcost.forecast.events.calendar import days_of
 from simcost.forecast.events.horizon import View, behind
 from simcost.forecast.events.schema import Churn, Event, Growth, Holiday, Launch, Promotion
 from simcost.forecast.events.shifts import LengthChange, Migration
+from simcost.forecast.sample_paths import rate_unit_s
+from simcost.trace.series.resample import is_rate
 from simcost.trace.series.series import Series
 
 Finding = dict[str, str]
@@ -47,11 +49,8 @@ def check_event(event: Event, histories: Sequence[Series]) -> None:
             near = did_you_mean(wanted, list(by_name)) or f"; series are {', '.join([*by_name][:5])}"
             raise InputError(f"event {event.name!r}: no series {wanted!r}{near}")
     meant = [name for name in by_name if matches(event, name)]
-    if isinstance(event, Launch | Churn) and event.level is not None and len(meant) > 1:
-        raise InputError(
-            f"event {event.name!r}: would put its level on each of {', '.join(meant[:5])}; "
-            "name one under series, or give a share"
-        )
+    if isinstance(event, Launch | Churn) and event.level is not None:
+        _check_level(event.name, [by_name[name] for name in meant])
     if isinstance(event, Holiday) and event.calendar is not None:
         try:
             days_of(event.calendar, date(2026, 1, 1), date(2026, 12, 31))
@@ -66,6 +65,21 @@ def check_event(event: Event, histories: Sequence[Series]) -> None:
                 f"event {event.name!r}: {event.series} counts {by_name[event.series].quantity} and "
                 f"{event.to} {by_name[event.to].quantity}; demand moves within one quantity"
             )
+
+
+def _check_level(event: str, meant: Sequence[Series]) -> None:
+    """Raise InputError where a level is for several series, or for one that counts nothing a second."""
+    if len(meant) > 1:
+        raise InputError(
+            f"event {event!r}: would put its level on each of {', '.join(one.name for one in meant[:5])}; "
+            "name one under series, or give a share"
+        )
+    quantity = meant[0].quantity
+    if is_rate(quantity) and rate_unit_s(quantity) is None:
+        raise InputError(
+            f"event {event!r}: its level is so many a second, and {meant[0].name} has {quantity}, which does not add "
+            "up over time; give a share"
+        )
 
 
 def check_horizons(events: Sequence[Event], views: Mapping[str, View]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.forecast.events.time import Window, seconds
+from simcost.forecast.sample_paths import rate_unit_s
 from simcost.forecast.season import season_of
 from simcost.trace.series.series import Floats, Grid, Series
 from simcost.units import SECONDS_PER_DAY
@@ -107,6 +108,12 @@ class View:
         season = season_of(self.history.grid)
         length = max(season.long or season.short, len(self.point))
         return float(np.nanmean(np.concatenate([self.history.values, self.point])[-length:]))
+
+    @property
+    def of_one_a_second(self) -> Floats:
+        """Value of each step in which one a second comes, shape (steps,): of rates the seconds of their unit."""
+        unit_s = rate_unit_s(self.history.quantity)
+        return np.diff(self.horizon.edges_s) if unit_s is None else np.full(self.horizon.steps, float(unit_s))
 
     @property
     def shape(self) -> Floats:

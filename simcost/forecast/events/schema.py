@@ -297,7 +297,7 @@ def _cohort(event: Launch | Churn, luck: Floats, view: View) -> Floats:
     import numpy as np
 
     if event.level is not None:
-        size: Floats = drawn(event.level, event.range, luck) * np.diff(view.horizon.edges_s)
+        size: Floats = drawn(event.level, event.range, luck) * view.of_one_a_second
     else:
         size = drawn(event.share or 0.0, event.range, luck) * view.typical
     shape = view.shape if event.profile == "copied" else np.ones(view.horizon.steps)
