@@ -247,6 +247,7 @@ def test_lengths_multiply_tokens_and_no_requests() -> None:
     one = base()
     prompt, output = length_scale([event], grid=one.history.grid.after(672), steps=336, zone="UTC", series="a")
     assert np.allclose(tokens.mean, one.point * prompt)
+    assert np.allclose(laid(event, quantity="prompt_tokens_per_s").mean, one.point * prompt)
     assert (prompt[0], output[0], prompt[-1], output[-1]) == (1.0, 1.0, 1.5, 0.5)
     assert np.allclose(prompt[48], 1.25 + 0.5 / 96)
     nothing = length_scale([replace(event, series="b")], grid=one.history.grid, steps=3, zone="UTC", series="a")

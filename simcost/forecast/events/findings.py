@@ -113,7 +113,7 @@ def findings(events: Sequence[Event], view: View, floored: Mapping[tuple[str, st
                 event,
                 f"{said} changes nothing from {first} to {last} UTC, the horizon; what was before is in the history",
             )
-        elif isinstance(event, LengthChange) and view.history.quantity not in TOKENS:
+        elif isinstance(event, LengthChange) and view.counts not in TOKENS:
             yield _finding(
                 "other-quantity",
                 event,

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.forecast.events.time import Window, seconds
-from simcost.forecast.sample_paths import rate_unit_s
+from simcost.forecast.sample_paths import counted, rate_unit_s
 from simcost.forecast.season import season_of
 from simcost.trace.series.series import Floats, Grid, Series
 from simcost.units import SECONDS_PER_DAY
@@ -108,6 +108,11 @@ class View:
         season = season_of(self.history.grid)
         length = max(season.long or season.short, len(self.point))
         return float(np.nanmean(np.concatenate([self.history.values, self.point])[-length:]))
+
+    @property
+    def counts(self) -> str:
+        """What the series counts: of rates what comes in their unit, `prompt_tokens` of `prompt_tokens_per_s`."""
+        return counted(self.history.quantity, self.history.grid) or self.history.quantity
 
     @property
     def of_one_a_second(self) -> Floats:

@@ -104,5 +104,5 @@ class LengthChange:
     def lay(self, values: Floats, luck: Floats, view: View) -> Floats:  # noqa: ARG002 - certain
         """Multiply a series of tokens."""
         prompt, output = self.factors(view.horizon)
-        factor = {"prompt_tokens": prompt, "output_tokens": output}.get(view.history.quantity)
+        factor = {"prompt_tokens": prompt, "output_tokens": output}.get(view.counts)
         return values if factor is None else values * factor
