@@ -17,6 +17,7 @@ from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.run import run
 from simcost.scenario.runs.run_keys import run_key
 from simcost.scenario.storage.sample_paths import read_paths
+from simcost.studies.plans.sections import parts
 from simcost.trace.requests.readers import import_trace
 
 DEMAND = """\
@@ -276,3 +277,16 @@ def test_a_horizon_of_months_is_that_of_the_calendar(tmp_path: Path) -> None:
     assert question.source.horizon_s == (90 * 24 - 1) * 3600  # of February to April; the clocks go forward
     with pytest.raises(FaultsError, match=r"'3mt' has the unknown unit 'mt'; .* e.g. 28d or 3mo"):
         load(home(tmp_path, ("horizon: 6h", "horizon: 3mt")))
+
+
+def test_the_bill_of_the_horizon_says_what_is_invoiced_of_payments_in_advance(tmp_path: Path) -> None:
+    """A year paid at once stood with its share of six hours alone, as if no more fell due."""
+    year = "{kind: reserved-instances, sku: g6.xlarge, count: 1, years: 1, upfront: all, discount: 40 %}"
+    offer = "buy: {offer: aws/g6.xlarge}\n    scaling: {kind: fixed, replicas: 2}"
+    bought = offer.replace("g6.xlarge}", f"g6.xlarge, commitments: [{year}]}}")
+    document = run(load(home(tmp_path, (offer, bought))), tmp_path / "out", jobs=1)
+    [bills] = [part for part in parts(document) if part.title.startswith("Bill of the next")]
+    hour = 0.8048
+    due = hour * 0.6 * 8760 + hour * 6
+    [said] = bills.said
+    assert said.endswith(f"invoiced in this time, in the mean: two ${due:,.0f}")

@@ -19,7 +19,19 @@ def bills(document: Document) -> list[Part]:
         {"Plan": plan["plan"], **{name.upper(): usd(value) for name, value in plan["total_usd"].items()}}
         for plan in document["futures"]["plans"]
     ]
-    return [Part(title=f"Bill of the next {seconds(document['plans'][0]['horizon_s'])}", rows=rows)]
+    title = f"Bill of the next {seconds(document['plans'][0]['horizon_s'])}"
+    return [Part(title=title, rows=rows, said=_invoiced(document))]
+
+
+def _invoiced(document: Document) -> list[str]:
+    """What falls due within the horizon, of plans that pay in advance."""
+    costs = {plan["name"]: plan["cost_usd"] for plan in document["plans"]}
+    due = [f"{name} {usd(cost['billed'])}" for name, cost in costs.items() if usd(cost["billed"]) != usd(cost["total"])]
+    if not due:
+        return []
+    return [
+        f"what is paid in advance counts by its share of the term; invoiced in this time, in the mean: {', '.join(due)}"
+    ]
 
 
 def _row(plan: Document, budget_usd: float | None) -> dict[str, str]:
