@@ -112,6 +112,8 @@ def look_ahead(
         progress(place / len(every), series.name)
         made.append(_forecast(series, steps[place], asked, events))
     if asked.reconciliation:
+        if asked.reconciliation == "top-down":
+            _check_shared_growth(made, histories, events)
         made = _coherent(made, histories, asked)
     return _with_events(made, len(histories), events, asked)
 
@@ -213,6 +215,30 @@ def _on_local(steps: Bools, series: Series, zone: str) -> Bools:
     return local
 
 
+def _check_shared_growth(made: Sequence[Forecast], leaves: Sequence[Series], events: Sequence[Event]) -> None:
+    """Refuse to share out a sum with its measured growth among series of which an event states growth.
+
+    Raises:
+        InputError: some series would have both.
+    """
+    names = [leaf.name for leaf in leaves]
+    stated = [
+        (event.name, name) for event in events if isinstance(event, Growth) for name in names if matches(event, name)
+    ]
+    grown = [
+        forecast.series.name
+        for forecast in made
+        if forecast.series.name not in names and forecast.growth is not None and forecast.growth.kept
+    ]
+    if stated and grown:
+        event, name = stated[0]
+        raise InputError(
+            f"event {event!r} states growth of {name!r}, and top-down shares out the forecast of {grown[-1]!r} with "
+            "the growth of its history, which would count twice; state growth of all series, reconcile bottom-up, or "
+            "pass --growth none"
+        )
+
+
 def _coherent(made: Sequence[Forecast], leaves: Sequence[Series], asked: ProjectionOptions) -> list[Forecast]:
     """The forecasts with means and paths that add up."""
     coherent = reconcile(
@@ -229,7 +255,9 @@ def _coherent(made: Sequence[Forecast], leaves: Sequence[Series], asked: Project
 
 
 def _added_up(forecast: Forecast, sums: Coherent, asked: ProjectionOptions, *, leaf: bool) -> Forecast:
-    """A forecast with the mean and paths that add up with those of others; its own, where nothing changes."""
+    """A forecast with the mean and paths that add up with those of others; its own, where nothing changes. Growth that
+    was measured for its own is not in it any more.
+    """
     if sums.paths is forecast.paths:
         return forecast
     factor = weight(forecast.series.quantity, forecast.grid, len(sums.mean))
@@ -237,7 +265,14 @@ def _added_up(forecast: Forecast, sums: Coherent, asked: ProjectionOptions, *, l
     notes = [note for note in forecast.findings if note["kind"] != "skewed"]
     notes.append(findings.of_sums(str(asked.reconciliation), parent=parent))
     notes += findings.of_total(sums.mean, sums.paths, factor) if len(sums.paths) else ()
-    return replace(forecast, mean=sums.mean, paths=sums.paths, levels=forecast.bands(sums.paths), findings=tuple(notes))
+    return replace(
+        forecast,
+        mean=sums.mean,
+        paths=sums.paths,
+        levels=forecast.bands(sums.paths),
+        growth=None,
+        findings=tuple(notes),
+    )
 
 
 def _with_events(

@@ -343,6 +343,25 @@ def test_no_band_of_a_month_has_zero_width():
         assert not (width and limited)
 
 
+def test_growth_of_a_sum_is_not_shared_out_beside_growth_that_is_stated_of_a_part():
+    """Top-down, the growth of the total's history came on top of that of the event: 13 % too much in a quarter."""
+    parts_of_a_sum = [replace(service(walk(number, 0.022)[:60]), name=name) for number, name in ((1, "x"), (2, "y"))]
+    one = replace(GROWTH, series="x")
+
+    def ahead(reconciliation, growth=None, events=(one,)):
+        asked = ProjectionOptions(seed=1, paths=40, growth=growth, reconciliation=reconciliation)
+        return {
+            made.forecast.series.name: made for made in look_ahead(parts_of_a_sum, lambda _: 13, asked, events=events)
+        }
+
+    with pytest.raises(InputError, match=r"'growth' states growth of 'x', and top-down shares out .* of 'total'"):
+        ahead("top-down")
+    assert ahead("top-down", growth="none")["x"].stated.mean.sum() > 0
+    assert ahead("top-down", events=(GROWTH,))["x"].stated.mean.sum() > 0
+    summed = ahead("bottom-up")
+    assert (summed["total"].forecast.growth, summed["x"].forecast.growth.kept) == (None, 0)
+
+
 @pytest.mark.parametrize(("steps", "horizon", "told"), [(52, 13, True), (52, 52, True), (104, 1, False)])
 def test_a_history_too_short_to_tell_the_coverage_of_totals_says_so(steps, horizon, told):
     found = forecast(service(walk(1, 0)[:steps]), horizon, paths=50)
