@@ -111,11 +111,14 @@ def headline(document: Document) -> str:
         return verdict(*next(iter(document["series"].items())))
     series = list(document["series"].values())
     spans = {span(len(entry["mean"]), entry["history"]["step"]) for entry in series}
-    ahead = f"the next {spans.pop()}" if len(spans) == 1 else "horizons of their own"
+    ahead = f"the next {next(iter(spans))}" if len(spans) == 1 else "horizons of their own"
     what = sorted({spelled(entry["quantity"]) for entry in series} - {""})
     told = ", ".join(what) or "demand"
     together = document.get("bill_usd")
     cost = "" if together is None else f"; bill of {together['series']} together: {bill(together)}"
+    apart = len(spans) > 1 or len({entry["timestamps"][0] for entry in series}) > 1
+    if together is None and apart and any(entry.get("bill_usd") for entry in series):
+        cost = "; no bill of all together, for their forecasts are not of the same time"
     return f"{told[0].upper()}{told[1:]} in {ahead}: {len(series)} series{cost}"
 
 

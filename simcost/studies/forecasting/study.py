@@ -295,7 +295,7 @@ def _bill(entry: Document, unit_usd: float | None) -> Document | None:
 
 def _bill_of_all(outlooks: Sequence[Projection], unit_usd: float | None, totals: Collection[str]) -> Document | None:
     """Bill of all series together, future by future; of series that add up to others those without parts, and none
-    of the `totals`. None without a price, and of one series.
+    of the `totals`. None without a price, of one series, and of forecasts that are not of the same time.
     """
     names = [outlook.forecast.series.name for outlook in outlooks]
     leaves = [
@@ -303,7 +303,7 @@ def _bill_of_all(outlooks: Sequence[Projection], unit_usd: float | None, totals:
         for outlook, name in zip(outlooks, names, strict=True)
         if name not in totals and not any(other.startswith(f"{name}/") for other in names)
     ]
-    if unit_usd is None or len(leaves) < 2:
+    if unit_usd is None or len(leaves) < 2 or len(set(map(_reach, leaves))) > 1:
         return None
     mean, futures = 0.0, list[Floats]()
     for outlook in leaves:
@@ -316,6 +316,12 @@ def _bill_of_all(outlooks: Sequence[Projection], unit_usd: float | None, totals:
     total = np.sum(futures, axis=0) if known else np.empty(0)
     [spread] = spreads(np.array([mean]), total[:, None])
     return {"unit": unit_usd, "series": len(leaves), **spread}
+
+
+def _reach(outlook: Projection) -> tuple[int, int]:
+    """Begin and end of a forecast, seconds since 1970."""
+    first, end = outlook.forecast.grid.times(len(outlook.forecast.mean) + 1)[[0, -1]].astype(np.int64).tolist()
+    return first, end
 
 
 def _tell(series: Document, notes: Sequence[Document], stated: StatedEvents) -> None:

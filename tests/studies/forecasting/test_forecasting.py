@@ -79,6 +79,21 @@ def test_the_bill_of_several_series_is_that_of_each_future(tmp_path: Path) -> No
         assert "; bill of 2 together: $" in said
 
 
+def test_bills_of_different_times_have_no_sum(tmp_path: Path) -> None:
+    """Of a series that ended ten days before the other, two days long gone stood in the bill of the next two days."""
+    path, start = tmp_path / "ends.csv", datetime(2026, 1, 5, tzinfo=UTC)
+    rows = [
+        f"{name},{(start + timedelta(hours=hour)).isoformat()},{20 + hour % 24}"
+        for name, hours in (("a", 480), ("b", 240))
+        for hour in range(hours)
+    ]
+    path.write_text("series,timestamp,requests\n" + "\n".join(rows) + "\n")
+    found = made(path, unit_usd=0.5)
+    assert found["bill_usd"] is None
+    assert found["verdict"].endswith("2 series; no bill of all together, for their forecasts are not of the same time")
+    assert all(entry["bill_usd"] for entry in found["series"].values())
+
+
 def test_the_bill_of_several_series_leaves_out_a_series_of_totals(tmp_path: Path) -> None:
     """The rows of an export that hold the total of all models doubled the bill."""
     path, start = tmp_path / "models.csv", datetime(2026, 1, 5, tzinfo=UTC)
