@@ -14,6 +14,7 @@ from simcost.scenario.checks.load import find_faults, load_with_services
 from simcost.scenario.runs.resolve_services import settle_services
 from simcost.scenario.runs.run import run
 from simcost.scenario.runs.service_jobs import list_jobs_of_services
+from simcost.scenario.runs.service_provenance import assumptions_of_services
 from simcost.scenario.runs.service_stages import list_stages
 
 Document = dict[str, Any]
@@ -151,6 +152,21 @@ def test_services_meet_independent_futures_of_their_demands_and_all_run_as_long(
     assert totals[1:] == sorted(totals[1:])  # the middle one comes first
     others = [search.futures[path].sum() for path in search.screening.chosen]
     assert others[1:] != sorted(others[1:])
+
+
+def test_histories_that_end_at_different_times_are_told(tmp_path: Path) -> None:
+    """Both forecasts begin at 0: the night of one service met the day of the other without a word."""
+    file = demand(tmp_path, (f"search, {FORECAST}", f"search, {FORECAST.replace('hourly', 'short')}"), text=AHEAD)
+    rows = (tmp_path / "hourly.csv").read_text().splitlines()
+
+    def told(hours: int) -> list[str]:
+        (tmp_path / "short.csv").write_text("\n".join(rows[: len(rows) - hours]) + "\n")
+        services = settle_services(load_with_services(file), seed=2, seeds=None)
+        return [line for line in assumptions_of_services(services) if line.startswith("The history of")]
+
+    assert told(0) == []
+    [line] = told(9)
+    assert line.startswith("The history of search ends 9 h before that of chat, and its forecast begins there")
 
 
 def test_a_demand_alone_is_the_scenario_of_one_pool(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from simcost.scenario.files.sharing import KEY, OF_A_PLAN, OF_JOBS, OF_NODES, SH
 from simcost.scenario.inputs.trace_starts import shifted_starts
 from simcost.scenario.runs.provenance import as_it_was_run, assumptions, input_files, provenance, without_shared
 from simcost.scenario.runs.resolve_services import ResolvedServices
+from simcost.units import format_seconds
 
 _OF_ONE_POOL = ("workload", "demand", "jobs", "slo", "tenants", "vary", "sweep", "model")
 """Keys of a scenario of one pool that services have instead, or that go without them."""
@@ -39,7 +40,7 @@ def assumptions_of_services(services: ResolvedServices) -> list[str]:
     every = len(services.questions)
     lines = [text if len(names) == every else f"{', '.join(names)}: {text}" for text, names in sentences.items()]
     if len(services.demands) > 1:
-        lines.append("Futures of different services are independent of each other.")
+        lines += ["Futures of different services are independent of each other.", *_shifted_demands(services)]
     folder = services.loaded.first.folder
     streams = [one for question in services.questions.values() for one in question.loaded.scenario.open_workloads()]
     lines += [text for text in shifted_starts(streams, folder) if text not in sentences]
@@ -47,6 +48,19 @@ def assumptions_of_services(services: ResolvedServices) -> list[str]:
         *lines,
         *_assumptions_of_forwarding(services),
         *([] if services.jobs is None else assumptions(services.jobs)),
+    ]
+
+
+def _shifted_demands(services: ResolvedServices) -> list[str]:
+    """Sentences on forecasts that begin at another time than the first, where their histories end."""
+    begins_s = {name: demand.starts_utc_s for name, demand in services.demands.items()}
+    first, first_s = next(iter(begins_s.items()))
+    return [
+        f"The history of {name} ends {format_seconds(abs(begin_s - first_s))} "
+        f"{'after' if begin_s > first_s else 'before'} that of {first}, and its forecast begins there; here both begin "
+        "at 0, and their hours of the day come so much apart: end the histories at the same time."
+        for name, begin_s in begins_s.items()
+        if begin_s != first_s
     ]
 
 

@@ -149,7 +149,7 @@ def from_paths(
         lines=tuple(lines[path.series] for path in paths),
         hours=hours,
         source=f"{len(values)} futures of a forecast",
-        notes=tuple(_left_out(each, hours.shape[1])),
+        notes=(*_left_out(each, hours.shape[1]), *_shifted(paths)),
     )
     return _sustained(demand) if sustained else demand
 
@@ -168,6 +168,18 @@ def _before(rest_h: int, pieces: str) -> Iterator[str]:
     if rest_h:
         span = format_seconds(rest_h * SECONDS_PER_HOUR)
         yield f"The first {span} of the usage are left out, so that the history has whole {pieces}."
+
+
+def _shifted(paths: Sequence[Paths]) -> Iterator[str]:
+    """Sentences on series that begin at another time than the first."""
+    for path in paths[1:]:
+        apart_s = path.grid.start_s - paths[0].grid.start_s
+        if apart_s:
+            when = f"{format_seconds(abs(apart_s))} {'after' if apart_s > 0 else 'before'}"
+            yield (
+                f"The paths of {path.series} begin {when} those of {paths[0].series}; here both begin at once, and "
+                "their hours of the day come so much apart: forecast them of histories that end at the same time."
+            )
 
 
 def _left_out(step_h: int, reach_h: int) -> Iterator[str]:

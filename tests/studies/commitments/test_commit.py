@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -267,6 +268,18 @@ def test_steps_of_averages_are_not_shared_among_their_hours(quantity: str, insta
     grid = Grid(start_s=0, step_s=24 * 3600)
     days = Paths(series="aws/m5.xlarge", quantity=quantity, grid=grid, values=np.full((1, 2), 12.0))
     assert from_paths([days], {"aws/m5.xlarge": line("m5.xlarge", 1.0)}, 1.0).hours.tolist() == [[[instances]] * 48]
+
+
+def test_paths_that_begin_at_different_times_are_told() -> None:
+    """The night of one instance type met the day of another: a savings plan for both looked safer than it is."""
+    first, later = (
+        Paths(series=name, quantity="value", grid=Grid(start_s=start_s, step_s=3600), values=np.ones((2, 24)))
+        for name, start_s in (("a", 0), ("b", 9 * 3600))
+    )
+    lines = {name: line("m5.xlarge", 1.0) for name in ("a", "b")}
+    assert from_paths([first, replace(later, grid=first.grid)], lines, 1.0).notes == ()
+    [note] = from_paths([first, later], lines, 1.0).notes
+    assert note.startswith("The paths of b begin 9 h after those of a; here both begin at once")
 
 
 def test_what_a_forecast_does_not_see_is_told() -> None:
