@@ -116,6 +116,7 @@ BYTES_PER_S = Unit("bytes per second", {f"{k}/s": v for k, v in _BYTES.items()},
 SHARE = Unit("a share from 0 to 1", {"%": 0.01}, "99.5%")
 PREMIUM = Unit("a share of the price", {"%": 0.01}, "25%")
 USD = Unit("USD", {"": 1.0, "USD": 1.0}, "$100")
+USD_EACH = Unit("USD each", {"": 1.0, "USD": 1.0, "/1k": 1e-3, "/1M": 1e-6}, "$0.002, or $0.60/1M")
 USD_PER_H = Unit("USD per hour", {"/h": 1.0, "USD/h": 1.0, "/month": 1 / HOURS_PER_MONTH}, "$2.10/h")
 USD_PER_GB = Unit("USD per GB", {"/GB": 1.0, "USD/GB": 1.0, "/GiB": GB / GIB}, "$0.09/GB")
 USD_PER_YEAR = Unit("USD per year", {"/year": 1.0, "/month": 12.0}, "$20,000/year")

@@ -110,7 +110,7 @@ def ask() -> dict[str, Any]:
             placeholder="measured, unless stated",
             help="From weeks ahead on: as measured on the history and damped, none, or as events state it in its place",
         ),
-        "--unit-cost": fields.text("Price of one", placeholder="none, e.g. $0.002"),
+        "--unit-cost": fields.text("Price of one", placeholder="none, e.g. $0.002 or $0.60/1M"),
     }
     given = {name: (value or "").strip() for name, value in asked.items()}
     return {"options": [*(f"{name}={value}" for name, value in given.items() if value), *columns]}

@@ -18,6 +18,8 @@ _UNITS = {
 
 _FEW_EDITS = 5
 """Edits of one kind, at most, that have a sentence each."""
+LEAST_EACH = 1e-4
+"""Price of one in USD, below which that of a million is shown, as tokens have it."""
 _STEPS = re.compile(r"^[\d,]+ steps? ")
 
 
@@ -125,7 +127,9 @@ def headline(document: Document) -> str:
 def bill(found: Document) -> str:
     """A bill at the price of one, with its range."""
     likely = f", 80 % between {usd(found['p10'])} and {usd(found['p90'])}" if found["p10"] is not None else ""
-    return f"{usd(middle(found))} at {usd(found['unit'])} each{likely}"
+    price = found["unit"]
+    each = f"{usd(1e6 * price)} a million" if 0 < price < LEAST_EACH else f"{usd(price)} each"
+    return f"{usd(middle(found))} at {each}{likely}"
 
 
 def basis(entry: Document) -> str:

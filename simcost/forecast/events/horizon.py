@@ -111,7 +111,7 @@ class View:
 
     @property
     def counts(self) -> str:
-        """What the series counts: of rates what comes in their unit, `prompt_tokens` of `prompt_tokens_per_s`."""
+        """Quantity that the series counts: `prompt_tokens` of a rate `prompt_tokens_per_s`."""
         return counted(self.history.quantity, self.history.grid) or self.history.quantity
 
     @property

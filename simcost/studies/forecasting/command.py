@@ -93,7 +93,8 @@ def _add_forecast(verbs: Any) -> None:
         "--unit-cost",
         type=_usd,
         metavar="USD",
-        help="price of one of what is counted, e.g. $0.002 a request: adds the bill with its P10 and P90",
+        help="price of one of what is counted, e.g. $0.002 a request, or $0.60/1M of tokens: adds the bill with its "
+        "P10 and P90",
     )
     ahead.add_argument("--regressors", type=_names, default=(), metavar="A,B", help="columns known for the future too")
     ahead.add_argument("--reconcile", choices=("bottom-up", "top-down"), help="make names like tenant/model add up")
@@ -272,9 +273,9 @@ def horizon_s(text: str) -> float:
 
 
 def _usd(text: str) -> float:
-    from simcost.units import USD
+    from simcost.units import USD_EACH
 
-    return quantity(USD)(text)
+    return quantity(USD_EACH)(text)
 
 
 def _rate(text: str) -> float:

@@ -24,7 +24,7 @@ def bills(document: Document) -> list[Part]:
 
 
 def _invoiced(document: Document) -> list[str]:
-    """What falls due within the horizon, of plans that pay in advance."""
+    """Amounts that fall due within the horizon, of plans that pay in advance."""
     costs = {plan["name"]: plan["cost_usd"] for plan in document["plans"]}
     due = [f"{name} {usd(cost['billed'])}" for name, cost in costs.items() if usd(cost["billed"]) != usd(cost["total"])]
     if not due:

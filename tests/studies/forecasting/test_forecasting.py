@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from simcost.cli.main import main
 from simcost.errors import InputError
 from simcost.forecast.project import ProjectionOptions
 from simcost.studies.forecasting.forecast_file import KEY
@@ -77,6 +78,13 @@ def test_the_bill_of_several_series_is_that_of_each_future(tmp_path: Path) -> No
         assert whole["mean"] == pytest.approx(sum(part["mean"] for part in parts), rel=1e-4)
         assert sum(part["p10"] for part in parts) < whole["p10"] < whole["p90"] < sum(part["p90"] for part in parts)
         assert "; bill of 2 together: $" in said
+
+
+def test_tokens_are_priced_by_the_million(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`$0.60/1M`, as price lists have it, was an unknown unit, and `$6e-07 each` stood in the answer."""
+    assert main(["forecast", str(history), "--horizon", "2d", "--unit-cost", "$0.60/1M", "--quiet"]) == 0
+    assert " at $0.60 a million, 80 % between $" in " ".join(capsys.readouterr().out.split())
+    assert made(history, unit_usd=0.6e-6)["series"]["demand"]["bill_usd"]["unit"] == 0.6e-6
 
 
 def test_bills_of_different_times_have_no_sum(tmp_path: Path) -> None:
