@@ -11,7 +11,7 @@ from simcost.compare.comparison import Comparison, Difference
 from simcost.compare.confidence import ConfidenceInterval
 from simcost.compare.drivers import CostDrivers, drivers
 from simcost.compare.findings import findings, quiet_end
-from simcost.compare.futures import futures
+from simcost.compare.futures import LEAST_FUTURES, futures
 from simcost.compare.job_groups import by_group
 from simcost.compare.plan_levels import job_sentences, jobs, requests, service_levels
 from simcost.compare.results import PlanSummary, RunResult
@@ -295,10 +295,14 @@ def _replications(comparison: Comparison) -> str:
     if comparison.exact:
         return "Deterministic replay: nothing in it is random, so results are exact and intervals have no width."
     if comparison.risk is not None:
+        few = (
+            f" P10 and P90 of {count} futures are the lowest and the highest of them, and lie too near to each other; "
+            f"raise `seeds` to {LEAST_FUTURES} or more."
+        )
         return (
             f"{count} futures of the demand, the same for every plan; a plan meets the SLO when all but "
             f"{percent(comparison.risk)} of them do. Costs are means over them, intervals {100 * comparison.level:g} % "
-            "Student t."
+            f"Student t.{few if 1 < count < LEAST_FUTURES else ''}"
         )
     if count > 1:
         same = "arrivals" if comparison.baseline.served else "jobs"

@@ -8,6 +8,8 @@ from simcost.compare.comparison import Comparison
 from simcost.compare.results import PlanSummary, RunResult
 
 SHARES = {"p10": 0.1, "p50": 0.5, "p90": 0.9}
+LEAST_FUTURES = 5
+"""With fewer, P10 and P90 are the lowest and the highest of them (see `quantile`)."""
 Quantiles = dict[str, float]
 
 

@@ -116,3 +116,10 @@ def test_only_plans_that_are_good_enough_are_worth_waiting_for() -> None:
     assert "large comes closest at $912.50 a month, but is not good enough: mmlu 65 (at least 70 asked for)" in verdict(
         none
     )
+
+
+@pytest.mark.parametrize(("count", "told"), [(2, True), (4, True), (5, False), (10, False)])
+def test_ends_of_a_few_futures_are_told(count: int, told: bool) -> None:
+    """P10 and P90 of two futures stood in the verdict: their strata have the middles P25 and P75."""
+    lines = document(over(SMALL[:count], LARGE[:count]), {}, [])["assumptions"]
+    assert any(f"P10 and P90 of {count} futures are the lowest and the highest" in line for line in lines) == told
