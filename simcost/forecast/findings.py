@@ -34,6 +34,8 @@ SHORT_OF = 15
 LEAST_OF_A_WHOLE, STEADY, CHANGES = 0.5, 0.75, 3.0
 """Share of the least of its neighbours below which a step at an end may be recorded in part, and the share where they
 are steady: where it is away from them by so many times their largest change, by its logarithm."""
+GROWS_BY_THE_HOUR = "autoregression"
+"""Begin of the names of models that go on with growth of hours too: those of 10 % a month with 2.4 % a week."""
 LEAST_IDLE = 3
 """Steps of nothing at the end that are worth a word; of hours a quarter of the day."""
 NEIGHBOURS = 6
@@ -150,7 +152,8 @@ def of_growth(
 ) -> Iterator[Finding]:
     """That measured growth is left out, or cannot be."""
     if found is None:
-        if mode != "measured" and season.long is None and not isinstance(model, Flat | SeasonalNaive | Intermittent):
+        grows = season.long is None or model.name.startswith(GROWS_BY_THE_HOUR)
+        if mode != "measured" and grows and not isinstance(model, Flat | SeasonalNaive | Intermittent):
             yield _finding(
                 "growth",
                 f"{model.name} carries on what growth it finds, whatever --growth says; planning keeps them apart",

@@ -343,6 +343,21 @@ def test_no_band_of_a_month_has_zero_width():
         assert not (width and limited)
 
 
+def test_hours_that_go_on_growing_beside_growth_that_is_stated_are_told():
+    """The autoregression went on with 2.4 % a week of 10 % a month, and what was stated came on top without a word."""
+    hours = np.arange(42 * 24)
+    usual = 1000 * (1 + 0.5 * np.sin(hours / 24 * 2 * np.pi)) * 1.1 ** (hours / 730)
+    one = service(stream(8, "hours").poisson(usual), 3600)
+
+    def told(model):
+        asked = ProjectionOptions(seed=1, paths=20, model=model)
+        [made] = look_ahead([one], lambda _: 168, asked, events=(GROWTH,))
+        return [note["message"] for note in made.forecast.findings if note["kind"] == "growth"]
+
+    assert told("profile") == []
+    assert "carries on what growth it finds, whatever --growth says" in told("autoregression")[0]
+
+
 def test_growth_of_a_sum_is_not_shared_out_beside_growth_that_is_stated_of_a_part():
     """Top-down, the growth of the total's history came on top of that of the event: 13 % too much in a quarter."""
     parts_of_a_sum = [replace(service(walk(number, 0.022)[:60]), name=name) for number, name in ((1, "x"), (2, "y"))]
