@@ -52,6 +52,8 @@ class Work:
     """Set once there is."""
     sessions: set[str] = field(default_factory=set)
     """Those that asked for it."""
+    cancelled_by: set[str] = field(default_factory=set)
+    """Sessions that cancelled it while another one went on waiting for it."""
     cancelled: threading.Event = field(default_factory=threading.Event)
     begun_s: float = field(default_factory=monotonic)
     left: str = ""
@@ -131,6 +133,8 @@ def begin(name: str, task: Task, lock: threading.Lock, title: str, key: str = ""
         title: what it is, for those that wait for it.
         key: what the work is of; a session that asks for the same, or that was reloaded, gets the same work.
     """
+    if (same := _running().get(key)) is not None:
+        same.cancelled_by.discard(_session())
     if not attach(name, key):
         work = Work(title=title)
         _join(name, work)
@@ -141,13 +145,14 @@ def begin(name: str, task: Task, lock: threading.Lock, title: str, key: str = ""
 
 
 def attach(name: str, key: str) -> bool:
-    """Take part in work that goes on for the key; False where there is none."""
+    """Take part in work that goes on for the key; False where there is none, or this session has cancelled it."""
     for one in [one for one, work in _running().items() if work.done.is_set() or work.cancelled.is_set()]:
         _running().pop(one, None)
     work = _running().get(key)
-    if work is not None:
-        _join(name, work)
-    return work is not None
+    if work is None or _session() in work.cancelled_by:
+        return False
+    _join(name, work)
+    return True
 
 
 def goes_on(key: str) -> bool:
@@ -164,6 +169,17 @@ def leave(name: str) -> None:
     work.sessions.discard(_session())
     if not any(_is_open(one) for one in work.sessions):
         work.cancelled.set()
+
+
+def cancel(name: str) -> None:
+    """End the work of this session at its user's wish; it goes on for another session that asked for it too."""
+    work = works()[name]
+    leave(name)
+    if not work.cancelled.is_set():
+        work.cancelled_by.add(_session())
+        works()[name] = ended = Work(title=work.title)
+        ended.cancelled.set()
+        ended.done.set()
 
 
 def _join(name: str, work: Work) -> None:
@@ -239,4 +255,4 @@ def _watch(name: str, *, often: bool) -> None:
         st.rerun()
     st.progress(work.share, plain("Stops" if work.cancelled.is_set() else f"{work.doing}{work.left}"))
     if st.button("Cancel", key=f"cancel {name}", disabled=work.cancelled.is_set()):
-        work.cancelled.set()
+        cancel(name)

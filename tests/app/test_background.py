@@ -71,6 +71,26 @@ def test_work_goes_on_while_another_session_waits_for_it(sessions: Sessions, wor
     assert work.cancelled.is_set()
 
 
+def test_a_session_that_cancels_ends_no_run_of_another_one(sessions: Sessions, work: background.Work) -> None:
+    """Two looked at one scenario and moved the same lever: who cancelled took the run from the other, unasked."""
+    sessions.patch.setattr("streamlit.button", lambda *_, **__: True)
+    sessions.look("other")
+    assert not work.cancelled.is_set()
+    ended = background.taken(NAME)
+    assert ended is not None
+    assert ended.cancelled.is_set()
+    assert not background.attach(NAME, KEY), "a page that is drawn again does not take part again"
+    sessions.turn("one")
+    assert background.works()[NAME] is work
+    sessions.turn("other")
+    background.begin(NAME, lambda _: None, threading.Lock(), "the run of tiny", KEY)
+    assert background.works()[NAME] is work, "its button does"
+    sessions.turn("one")
+    sessions.opened = {"one"}
+    background.cancel(NAME)
+    assert work.cancelled.is_set()
+
+
 def test_work_of_closed_pages_alone_is_cancelled(sessions: Sessions, work: background.Work) -> None:
     """A page that was reloaded is another session: the one before must not hold the machine."""
     sessions.opened = {"other"}

@@ -251,6 +251,24 @@ def test_an_action_changes_its_plan(home: Path, monkeypatch: pytest.MonkeyPatch)
     assert page.session_state["plan of tiny.yaml"] == 1
 
 
+@pytest.mark.parametrize("label", ["Try it", "Add to scenario"])
+def test_an_action_of_another_kind_of_scaling_gives_a_plan_that_runs(
+    home: Path, label: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`target` stayed beside `kind: fixed`, which Plans showed as a fault."""
+    monkeypatch.setattr("streamlit.switch_page", lambda _: None)
+    scaled = "router: round-robin\n    scaling: {kind: target-concurrency, target: 0.2, min: 2, max: 3}"
+    text = TINY.replace("scaling: {kind: fixed, replicas: 2}", scaled)
+    (home / "scenarios/tiny.yaml").write_text(text, encoding="utf-8")
+    page = advised(home)
+    assert "scaling.kind target-concurrency \N{RIGHTWARDS ARROW} fixed" in page.header[0].value.replace("\\", "")
+    button(page, label).click().run()
+    assert not page.error
+    edited = page.session_state["drafts"]["tiny.yaml"]
+    plans = load_text(edited, home / "scenarios/tiny.yaml").first.scenario.plans
+    assert plans[page.session_state["plan of tiny.yaml"]].scaling.replicas == 1  # type: ignore[union-attr]
+
+
 def advised(home: Path) -> AppTest:
     """Advice for the plan of two."""
     page = AppTest.from_function(script, args=(str(APP.parent), str(home), "ADVICE"), default_timeout=60).run()

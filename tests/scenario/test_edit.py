@@ -85,3 +85,15 @@ def test_an_item_is_written_as_those_before_it(text: str, edited: str) -> None:
 def test_an_item_has_no_place_but_in_a_list_of_its_own(text: str) -> None:
     with pytest.raises(InputError):
         append(text, "a", 2)
+
+
+def test_another_kind_takes_the_place_of_one_that_is_written_alone() -> None:
+    """Advice of another router could not be tried: the path `router.kind` led nowhere."""
+    text = "plans:\n  - {name: a, router: round-robin}  # one\n"
+    edited = put(text, "plans.0.router.kind", "power-of-two")
+    assert edited == "plans:\n  - {name: a, router: power-of-two}  # one\n"
+
+
+def test_what_is_not_there_is_removed_without_a_mapping_for_it() -> None:
+    text = "plans:\n  - name: a\n"
+    assert put(text, "plans.0.scaling.behavior.window", None) == text

@@ -30,10 +30,15 @@ def number_text(number: float) -> str:
 def put(text: str, path: str, value: Plain) -> str:
     """The text with another value at a path such as `plans.0.scaling.replicas`; None removes the key.
 
+    A kind that is written alone, as `router: round-robin`, is replaced by another one.
+
     Raises:
         InputError: the path leads nowhere, or the value cannot be changed alone.
     """
     before = _plain(text, path)
+    owner = path.removesuffix(".kind")
+    if owner != path and isinstance(value, str) and isinstance(value_at(text, owner), str):
+        return put(text, owner, value)
     keys = _keys(path)
     wanted = _with(before, keys, value, path)
     try:
@@ -112,6 +117,8 @@ def _with(root: Any, keys: list[str | int], value: Plain, path: str) -> Any:
     for key in keys[:-1]:
         if isinstance(place, dict):
             if place.get(str(key)) is None:
+                if value is None:  # nothing to remove
+                    return root
                 place[str(key)] = {}
             place = place[str(key)]
         elif isinstance(place, list) and isinstance(key, int) and key < len(place):

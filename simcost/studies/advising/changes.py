@@ -12,14 +12,15 @@ _MISSING = object()
 
 
 def changes_between(base: Partial, other: Partial, in_full: Partial) -> Iterator[FieldChange]:
-    """Fields whose values differ.
+    """Fields whose values differ; None where one is no more, as a mapping of another kind does not have it.
 
     Args:
         base: a plan as it is written.
         other: another plan as it is written.
         in_full: the first with its defaults written out, whose order that of the changes is.
     """
-    for path, value in sorted(_leaves(partial_between(base, other)), key=lambda leaf: _place(in_full, leaf[0])):
+    found = [*_leaves(partial_between(base, other)), *((path, None) for path in _dropped(base, other))]
+    for path, value in sorted(found, key=lambda leaf: _place(in_full, leaf[0])):
         before = _looked_up(in_full, path)
         if before != value:
             yield FieldChange(path=".".join(path), before=before, after=value)
@@ -31,8 +32,9 @@ def partial_between(base: Partial, other: Partial) -> Partial:
 
 
 def wording(changes: Sequence[FieldChange]) -> str:
-    """`scaling.replicas 2 → 1, router → round-robin`."""
-    return ", ".join(_change(change) for change in changes)
+    """`scaling.replicas 2 → 1, router → round-robin`; fields that another kind does not have are left out."""
+    kinds = tuple(change.path.removesuffix("kind") for change in changes if change.path.endswith(".kind"))
+    return ", ".join(_change(one) for one in changes if one.after is not None or not one.path.startswith(kinds))
 
 
 def _changed(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
@@ -62,6 +64,26 @@ def _leaves(partial: dict[str, Any], *path: str) -> Iterator[tuple[tuple[str, ..
             yield from _leaves(value, *path, key)
         else:
             yield (*path, key), value
+
+
+def _dropped(before: Partial, after: Partial, *path: str, replaced: bool = False) -> Iterator[tuple[str, ...]]:
+    """Fields that the second plan has no more.
+
+    Args:
+        before: the first plan, or a mapping of it.
+        after: that of the second plan.
+        path: of the mapping.
+        replaced: its kind is another one, or that of a mapping around it.
+    """
+    for key, old in before.items():
+        new = after.get(key)
+        if replaced and key not in after:
+            yield (*path, key)
+        elif isinstance(old, dict) and isinstance(new, dict):
+            other_kind = replaced or old.get("kind") != new.get("kind")
+            yield from _dropped(old, new, *path, key, replaced=other_kind)
+        elif _are_alike(new, old):
+            yield from _dropped(_children(old), _children(new), *path, key, replaced=replaced)
 
 
 def _place(written: Any, path: Sequence[str]) -> list[int]:

@@ -9,7 +9,7 @@ import pytest
 from support.scenarios import SMALL, write
 
 from simcost.scenario.checks.load import load, load_with_services
-from simcost.studies.advising.changes import wording
+from simcost.studies.advising.changes import changes_between, wording
 from simcost.studies.advising.charts import savings
 from simcost.studies.advising.kinds import ActionKind, sizes_of
 from simcost.studies.advising.request_kinds import request_kinds
@@ -45,6 +45,21 @@ def test_a_policy_without_fields_is_named_by_its_kind() -> None:
     change = FieldChange(path="router.scorers", before=None, after=after)
     assert wording([change]) == (
         "router.scorers \N{RIGHTWARDS ARROW} scorer queue weight 2, scorer kv-cache-utilization"
+    )
+
+
+def test_fields_that_another_kind_does_not_have_are_changes_and_not_told() -> None:
+    """Applied one by one, the changes left `target` beside `kind: fixed`, which is a fault."""
+    scaled = {"kind": "target-concurrency", "target": 4.0, "min": 1, "max": 3}
+    fixed = {"kind": "fixed", "replicas": 2}
+    base = {"name": "one", "scaling": scaled, "pools": [{"name": "a", "scaling": scaled}]}
+    other = {"name": "one", "scaling": fixed, "pools": [{"name": "a", "scaling": fixed}]}
+    found = list(changes_between(base, other, base))
+    after = {change.path: change.after for change in found}
+    sizes = {"kind": "fixed", "replicas": 2, "target": None, "min": None, "max": None}
+    assert after == {f"{place}.{key}": to for place in ("scaling", "pools.0.scaling") for key, to in sizes.items()}
+    assert wording(found[:5]) == (
+        "scaling.kind target-concurrency \N{RIGHTWARDS ARROW} fixed, scaling.replicas \N{RIGHTWARDS ARROW} 2"
     )
 
 
