@@ -21,7 +21,7 @@ from simcost.present.parts import page
 from simcost.progress import heard_by
 from views import background, fields
 from views.charts import drawn_once
-from views.files import COLUMNS, Chosen, Words, Written
+from views.files import COLUMNS, Chosen, Words, Written, numbered
 from views.result import body
 from views.text import headline, on_page, plain, same_command
 
@@ -106,6 +106,7 @@ def run(words: Words, tell: background.Progress) -> dict[str, Any]:
         InputError: why there is none, without the places where files lay for a moment.
     """
     tell(0.0, "Works")
+    words = numbered(words)
     with TemporaryDirectory() as folder:
         places = [str(word.on_disk(Path(folder))) if isinstance(word, Chosen) else word for word in words]
         try:

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ class Chosen:
 
     path: Path | None
     upload: Any = None
+    number: int = 1
+    """Of the uploads of one name."""
 
     def __bool__(self) -> bool:
         return self.path is not None or self.upload is not None
@@ -28,7 +31,8 @@ class Chosen:
     def name(self) -> str:
         """As it is shown; of an upload harmless, of a result with its folder, as commands name it."""
         if self.upload is not None:
-            return re.sub(r"[^\w. -]", "_", self.upload.name)[-80:].lstrip(".") or "upload"
+            stem, dot, rest = (re.sub(r"[^\w. -]", "_", self.upload.name)[-80:].lstrip(".") or "upload").partition(".")
+            return f"{stem}{'' if self.number == 1 else f'-{self.number}'}{dot}{rest}"
         if self.path is not None and (self.path / "result.json").is_file():
             return f"{self.path.parent.name}/{self.path.name}"
         return "" if self.path is None else self.path.name
@@ -79,6 +83,19 @@ Words = list[str | Chosen]
 """Of a command line."""
 COLUMNS = r"write \g<ours>=\g<theirs> under Columns of other names"
 """Words of a page for `--map` in messages, where it has the field of `renamed`."""
+
+
+def numbered(words: Words) -> Words:
+    """The words, an upload with a number where another file has its name: they lie in one folder, and are told apart."""
+    taken = {word.name for word in words if isinstance(word, Chosen) and word.upload is None}
+    found: Words = []
+    for word in words:
+        if isinstance(word, Chosen) and word.upload is not None:
+            found.append(next(one for n in count(1) if (one := replace(word, number=n)).name not in taken))
+            taken.add(found[-1].name)  # type: ignore[union-attr]
+        else:
+            found.append(word)
+    return found
 
 
 def choose(label: str, listed: Sequence[Path], key: str, kinds: Sequence[str] = KINDS) -> Chosen:

@@ -1,11 +1,12 @@
 """The page of money without a browser: a bill under two plans, what to commit to, and bad input as messages."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
-from support.commands import trace
+from support.commands import call, trace
 from support.home import APP, TINY, settle
 
 from simcost.scenario.checks.load import load_text
@@ -169,6 +170,26 @@ def test_why_two_results_differ(page: AppTest, home: Path) -> None:
     assert "of after costs" in page.header[0].value
     assert "of before" in page.header[0].value
     assert str(home) not in page.dataframe[0].value.to_string()
+
+
+def test_two_uploads_of_one_name_are_two_files(tmp_path: Path) -> None:
+    """The second lay in the place of the first and was compared with itself: it cost as much, without a word."""
+    usage, plan, bills = tmp_path / "usage.csv", tmp_path / "plan.yaml", []
+    plan.write_text("purchasing: on demand\nprovider: aws\nregion: us-east-1\n", encoding="utf-8")
+    for quantity in (4, 9):
+        row = f"g6e.xlarge,2026-01-05T08:00:00Z,{quantity}\n"
+        usage.write_text(f"sku,hour,quantity\n{row}", encoding="utf-8")
+        bills.append(call("bill", usage, "--plan", plan, "--json", "--quiet").out.encode())
+    before, after = (
+        Chosen(None, SimpleNamespace(name="bill.json", file_id=str(i), getvalue=lambda bill=bill: bill))
+        for i, bill in enumerate(bills)
+    )
+    found = ask.run(["diff", before, after], lambda *_: None)
+    assert found["document"]["before"]["usd"] * 9 == pytest.approx(found["document"]["after"]["usd"] * 4)
+    assert "on demand of bill-2.json costs" in found["document"]["verdict"]
+    assert found["command"] == "simcost diff bill.json bill-2.json"
+    assert found["of"] == ask.told_apart(["diff", before, after]), "it answers what is asked"
+    assert set(found["document"]["provenance"]["inputs"]) == {"bill.json", "bill-2.json"}
 
 
 def test_an_answer_tells_how_far_it_is_and_can_be_cancelled(home: Path) -> None:
