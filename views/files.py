@@ -86,7 +86,7 @@ COLUMNS = r"write \g<ours>=\g<theirs> under Columns of other names"
 
 
 def numbered(words: Words) -> Words:
-    """The words, an upload with a number where another file has its name: they lie in one folder, and are told apart."""
+    """The words, an upload with a number where another file has its name: both lie in one folder, and differ."""
     taken = {word.name for word in words if isinstance(word, Chosen) and word.upload is None}
     found: Words = []
     for word in words:
