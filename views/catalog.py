@@ -81,9 +81,9 @@ def _known(folder: Path) -> None:
         return
     rows = listed.rows
     key = f"catalog {kind} {wanted}"  # of other rows none is selected
-    chosen = table(rows, key=key, selection="single-row").selection.rows if kind in _NAMED else []
+    chosen = table(rows, kind, key=key, selection="single-row").selection.rows if kind in _NAMED else []
     if kind not in _NAMED:
-        table(rows)
+        table(rows, kind)
     for line in listed.said:
         st.caption(plain(line))
     if chosen and chosen[0] < len(rows):

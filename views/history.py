@@ -56,7 +56,7 @@ def show(scenarios: Path, results: Path, plans: Any) -> None:
     asked = [name for name in st.query_params.get("runs", "").split(",") if name]
     linked = [name for name in asked if name in found]
     key = f"history {st.session_state.get('deletions', 0)}"  # of other rows none is selected
-    chosen = table(rows, key=key, selection="multi-row", on_select=_forget_address).selection.rows
+    chosen = table(rows, "Finished results", key=key, selection="multi-row", on_select=_forget_address).selection.rows
     if not chosen and linked != asked:
         missing = ", ".join(name for name in asked if name not in found)
         st.warning(plain(f"Not on this machine: {missing}. Choose its scenario on the page Plans and run it."))

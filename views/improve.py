@@ -212,6 +212,7 @@ def _edited_ranges(key: str, probable: Sequence[tuple[str, float, float]]) -> li
         kept["first"],
         num_rows="dynamic",
         hide_index=True,
+        alt="Ranges of the values",
         column_config={"value": "Value", "low": "Low", "high": "High"},
         key=key,
     )

@@ -211,7 +211,7 @@ def _preview(head: LogHead, lacking: Sequence[str], *, asked: bool) -> None:
     else:
         st.info("Check the columns on the left, then press Read." if asked else "Press Read.")
     st.header("First rows")
-    st.dataframe([dict(zip(head.names, row, strict=False)) for row in head.rows], hide_index=True)
+    st.dataframe([dict(zip(head.names, row, strict=False)) for row in head.rows], hide_index=True, alt="First rows")
 
 
 def _format_of(upload: Any) -> str:

@@ -127,7 +127,7 @@ def _tabs(document: Mapping[str, Any], grouped: Mapping[str, list[Part]], editor
             body(_ordered(grouped[name]) if name == "Summary" else grouped[name])
             if name == "Assumptions":
                 with st.expander("Provenance"):
-                    st.dataframe(provenance(dict(document)), hide_index=True)
+                    st.dataframe(provenance(dict(document)), hide_index=True, alt="Provenance")
 
 
 def _verdict(document: Mapping[str, Any], figures: Sequence[KeyFigure], badge: str) -> None:
@@ -193,12 +193,12 @@ def body(parts: Sequence[Part], columns: str = RENAME, fields: Mapping[str, str]
 def _part(part: Part, columns: str, fields: Mapping[str, str], width_px: int = 900) -> None:
     if part.rows and part.closed:
         with st.expander(plain(part.title)):
-            table(part.rows)
+            table(part.rows, part.title)
         return
     if part.title and (part.rows or part.said):
         st.subheader(plain(part.title))
     if part.rows:
-        table(part.rows)
+        table(part.rows, part.title)
     said = [on_page(line, columns, fields) for line in part.said]
     if len(said) == 1:
         (st.caption if part.rows else st.markdown)(footnote(said[0]))

@@ -26,11 +26,12 @@ TINT = "background-color: rgba(0, 114, 178, 0.12)"
 """Of the row of the best plan."""
 
 
-def table(rows: Table, **options: Any) -> Any:
+def table(rows: Table, title: str, **options: Any) -> Any:
     """The rows of a report.
 
     Args:
         rows: as parts have them.
+        title: of the table, as screen readers say it.
         options: `key`, and with `selection` the way in which rows are selected; what is selected is returned, and
             `on_select` is called where it changes.
     """
@@ -65,7 +66,7 @@ def table(rows: Table, **options: Any) -> Any:
     selection = options.pop("selection", None)
     if selection:
         options = {"on_select": "rerun"} | options | {"selection_mode": selection}
-    return st.dataframe(style, hide_index=True, placeholder=NONE, **options)
+    return st.dataframe(style, hide_index=True, placeholder=NONE, alt=title or None, **options)
 
 
 def _marked(cell: str) -> str:

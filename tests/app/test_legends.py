@@ -47,7 +47,7 @@ def page() -> None:
     from views.table import table
 
     text.headline("One is the best: $5. The next costs $6.")
-    table([{"plan": "a", "SLO": "met"}, {"plan": "b", "SLO": "met *"}])
+    table([{"plan": "a", "SLO": "met"}, {"plan": "b", "SLO": "met *"}], "Plans compared")
     legends.draw({"a <b>": legends.Swatch(colour="#000", dash=(4, 2)), "c": legends.Swatch(colour="#111")})
 
 
