@@ -113,6 +113,7 @@ def _run(
         "found": found,
         "document": document,
         "parts": drawn_once(parts),
+        "file": draft.file,
         "asked": (draft.text, settings),
         "command": shlex.join(["simcost", search.command, file, *search.options(settings)]),
         "written": written,
@@ -129,10 +130,13 @@ def _with_names(document: dict[str, Any]) -> dict[str, Any]:
 
 def _answer(search: Search, found: dict[str, Any], draft: drafts.Draft, settings: Settings, plans: Any) -> None:
     with st.container(border=True):
-        if found["asked"] != (draft.text, settings):
-            st.badge("Answers an earlier question", color="orange")
+        is_of_another = found["file"] != draft.file
+        if is_of_another or found["asked"] != (draft.text, settings):
+            earlier = "Answers an earlier question"
+            st.badge(plain(f"{earlier}, of {found['file'].stem}" if is_of_another else earlier), color="orange")
         headline(found["document"]["verdict"])
-        search.actions(found["found"], draft, plans)
+        if not is_of_another:  # a plan that was found for it is not one of another scenario
+            search.actions(found["found"], draft, plans)
     body(found["parts"])
     same_command(found["command"])
     files = {

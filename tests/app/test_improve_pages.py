@@ -241,6 +241,20 @@ def test_a_found_plan_goes_beside_those_of_the_scenario(
     assert len(loaded.first.scenario.plans) in (2, 3)
 
 
+def test_what_was_found_for_a_scenario_is_not_offered_to_another_one(home: Path) -> None:
+    """*Add to scenario* put a plan that was found for one scenario into the one that was chosen since."""
+    (home / "scenarios/z.yaml").write_text(TINY.replace("scenario: tiny", "scenario: z"), encoding="utf-8")
+    page = answered(home, "OPTIMIZE")
+    assert "Add to scenario" in [one.label for one in page.button]
+    labelled(page.selectbox, "Scenario").select_index(1).run()
+    assert not page.exception
+    assert page.header, "the answer stays"
+    assert "Answers an earlier question, of tiny" in [one.value for one in page.get("markdown")][0]
+    assert "Add to scenario" not in [one.label for one in page.button]
+    labelled(page.selectbox, "Scenario").select_index(0).run()
+    assert "Add to scenario" in [one.label for one in page.button]
+
+
 def test_an_action_changes_its_plan(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streamlit.switch_page", lambda _: None)
     page = advised(home)
