@@ -249,7 +249,7 @@ def test_what_was_found_for_a_scenario_is_not_offered_to_another_one(home: Path)
     labelled(page.selectbox, "Scenario").select_index(1).run()
     assert not page.exception
     assert page.header, "the answer stays"
-    assert "Answers an earlier question, of tiny" in [one.value for one in page.get("markdown")][0]
+    assert "Answers an earlier question, of tiny" in next(one.value for one in page.get("markdown"))
     assert "Add to scenario" not in [one.label for one in page.button]
     labelled(page.selectbox, "Scenario").select_index(0).run()
     assert "Add to scenario" in [one.label for one in page.button]
