@@ -102,7 +102,7 @@ def changed_bill(scenarios: Path, results: Path) -> Words:
     """`simcost diff`."""
     listed = [*finished(results), *beside(scenarios)]
     words: Words = ["diff"]
-    words += [choose(label, listed, label.lower()) for label in ("Before", "After")]
+    words += [choose(label, listed, f"bill {label.lower()}") for label in ("Before", "After")]
     return [*words, "--per-month"] if fields.check("Scale both to a month of 730 h") else words
 
 
