@@ -92,6 +92,8 @@ def test_another_kind_takes_the_place_of_one_that_is_written_alone() -> None:
     text = "plans:\n  - {name: a, router: round-robin}  # one\n"
     edited = put(text, "plans.0.router.kind", "power-of-two")
     assert edited == "plans:\n  - {name: a, router: power-of-two}  # one\n"
+    picker = put(put(text, "plans.0.router.kind", "endpoint-picker"), "plans.0.router.scorers", [{"weight": 2}])
+    assert value_at(picker, "plans.0.router") == {"kind": "endpoint-picker", "scorers": [{"weight": 2}]}
 
 
 def test_what_is_not_there_is_removed_without_a_mapping_for_it() -> None:

@@ -30,15 +30,15 @@ def number_text(number: float) -> str:
 def put(text: str, path: str, value: Plain) -> str:
     """The text with another value at a path such as `plans.0.scaling.replicas`; None removes the key.
 
-    A kind that is written alone, as `router: round-robin`, is replaced by another one.
+    A kind that is written alone, as `router: round-robin`, is replaced by another one; with a field it is a mapping.
 
     Raises:
         InputError: the path leads nowhere, or the value cannot be changed alone.
     """
     before = _plain(text, path)
-    owner = path.removesuffix(".kind")
-    if owner != path and isinstance(value, str) and isinstance(value_at(text, owner), str):
-        return put(text, owner, value)
+    owner, _, key = path.rpartition(".")
+    if owner and value is not None and isinstance(alone := value_at(text, owner), str):
+        return put(text, owner, value if key == "kind" else {"kind": alone, key: value})
     keys = _keys(path)
     wanted = _with(before, keys, value, path)
     try:
