@@ -7,7 +7,10 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
+from platform import node
 from stat import S_ISDIR, S_ISREG
 from tempfile import TemporaryDirectory, gettempdir
 from time import time
@@ -15,7 +18,7 @@ from time import time
 from simcost.errors import InputError
 
 FORGOTTEN_AFTER_S = 86_400.0
-"""Age from which a draft is that of a killed process; a younger one may belong to a process that runs."""
+"""Age from which a draft is that of a killed process; a younger one may be of a process that runs elsewhere."""
 NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 """Errors of a full disk."""
 _DRAFT = ".draft-"
@@ -139,12 +142,34 @@ def output_file(path: Path) -> Path:
 
 
 def new_draft(folder: Path) -> Path:
-    """A name in a folder for an unfinished file; drafts that killed processes left a day ago are removed."""
+    """A name in a folder for an unfinished file; drafts that killed processes have left are removed."""
     for draft in folder.glob(f"{_DRAFT}*"):
         with suppress(OSError):  # finished meanwhile, or not ours to remove
-            if time() - draft.stat().st_mtime > FORGOTTEN_AFTER_S:
+            if _is_forgotten(draft):
                 shutil.rmtree(draft) if draft.is_dir() else draft.unlink()
-    return folder / f"{_DRAFT}{os.getpid()}-{os.urandom(8).hex()}"
+    return folder / f"{_DRAFT}{os.getpid()}-{_processes()}-{os.urandom(8).hex()}"
+
+
+def _is_forgotten(draft: Path) -> bool:
+    """True if the process of a draft has ended, where that can be known here, or if the draft is a day old."""
+    number, _, rest = draft.name.removeprefix(_DRAFT).partition("-")
+    if os.name == "posix" and number.isdecimal() and rest.startswith(f"{_processes()}-"):
+        try:
+            os.kill(int(number), 0)  # sends nothing
+        except ProcessLookupError:
+            return True
+        except (PermissionError, OverflowError):
+            pass
+    return time() - draft.stat().st_mtime > FORGOTTEN_AFTER_S
+
+
+@cache
+def _processes() -> str:
+    """Eight hex digits of what the numbers of processes are of: this start of this machine, or of a container."""
+    said = node()
+    with suppress(OSError):
+        said += Path("/proc/sys/kernel/random/boot_id").read_text() + str(Path("/proc/self/ns/pid").readlink())
+    return sha256(said.encode()).hexdigest()[:8]
 
 
 def new_folders(folder: Path) -> list[Path]:

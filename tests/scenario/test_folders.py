@@ -1,10 +1,19 @@
-"""Drafts of killed processes are forgotten after a day, those of running ones are left alone."""
+"""Folders that several processes write: a run at a time, the same run at once, and drafts of killed processes."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
+from threading import Barrier, Thread
 from time import time
 
-from simcost.scenario.storage.folders import whole_folder
+import pytest
+from support.commands import refused
+from support.scenarios import write
+
+from simcost.errors import InputError
+from simcost.outputs import new_draft
+from simcost.scenario.storage.folders import alone, check_sums, whole_folder, write_sums
 
 
 def test_only_old_drafts_are_removed(tmp_path: Path) -> None:
@@ -18,3 +27,74 @@ def test_only_old_drafts_are_removed(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "whole").exists()
     assert young.exists()
     assert not old.exists()
+
+
+def test_drafts_of_killed_processes_of_this_machine_are_removed_at_once(tmp_path: Path) -> None:
+    code = f"from pathlib import Path; from simcost.outputs import new_draft; print(new_draft(Path({str(tmp_path)!r})))"
+    ended = Path(
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    )
+    elsewhere = ended.with_name("-".join([*ended.name.split("-")[:2], "00000000", "00"]))
+    own = new_draft(tmp_path)
+    for draft in (ended, elsewhere, own):
+        draft.write_text("half")
+    new_draft(tmp_path)
+    assert not ended.exists()
+    assert elsewhere.exists(), "a number of another machine says nothing here"
+    assert own.exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders cannot be locked")
+def test_a_second_one_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+    at_work = pytest.raises(InputError, match="another sweep is at work")
+    with alone(tmp_path, "sweep"), at_work, alone(tmp_path, "sweep"):
+        pass
+    with alone(tmp_path / "new", "sweep"):
+        pass
+    assert list(tmp_path.iterdir()) == [], "nothing was written, so nothing stays"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders cannot be locked")
+def test_a_second_run_of_a_results_folder_is_refused(tmp_path: Path) -> None:
+    """Each removed the runs of the other while that was reading them, and a result could be of both."""
+    file = write(tmp_path)
+    with alone(tmp_path / "out", "run"):
+        said = refused("run", file, "--out", tmp_path / "out")
+    assert f"{tmp_path / 'out'}: another run is at work in it" in said
+    assert not list((tmp_path / "out").glob("*.json"))
+
+
+def test_the_same_folder_may_be_written_by_many_at_once(tmp_path: Path) -> None:
+    """As the runs that several searches share: one of them failed where two removed the folder at once."""
+    place, failed, together = tmp_path / "run", list[BaseException](), Barrier(4)
+
+    def fill(text: str) -> None:
+        try:
+            for _ in range(25):
+                together.wait()
+                with whole_folder(place) as draft:
+                    (draft / "table").write_text(text)
+                    write_sums(draft)
+        except BaseException as error:  # noqa: BLE001 - told in the thread of the test
+            failed.append(error)
+            together.abort()
+
+    threads = [Thread(target=fill, args=(text,)) for text in ("one", "one", "other", "another")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed
+    check_sums(place, nothing_else=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_the_same_run_that_is_there_stays(tmp_path: Path) -> None:
+    """Others may be reading it."""
+    numbers = set()
+    for _ in range(2):
+        with whole_folder(tmp_path / "run") as draft:
+            (draft / "table").write_text("whole")
+            write_sums(draft)
+        numbers.add((tmp_path / "run").stat().st_ino)
+    assert len(numbers) == 1

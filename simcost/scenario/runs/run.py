@@ -28,6 +28,7 @@ from simcost.scenario.runs.serving_runs import ServingRun, list_serving_runs
 from simcost.scenario.runs.tables import RunTables
 from simcost.scenario.runs.tasks import Key, RunJobs, ServeRequests, shared_by_runs
 from simcost.scenario.schema.loaded_scenario import AnyScenario, LoadedServices
+from simcost.scenario.storage.folders import alone
 
 
 def run(
@@ -57,12 +58,13 @@ def run(
         The document of `simcost run`, as `result.json` has it.
 
     Raises:
-        InputError: a folder that is not a results folder; an unreadable trace; numbers that cannot be simulated.
+        InputError: a folder that is not a results folder, or in which another run is at work; an unreadable trace;
+            numbers that cannot be simulated.
         RunError: a simulation that could not go on.
     """
     if (out / "scenario.yaml").exists() and not (out / "runs").exists():
         raise InputError(f"{out}: its scenario.yaml was not written by a run and would be lost; choose another --out")
-    with workers_of(out / "runs", jobs=jobs, engine=engine) as workers:
+    with alone(out, "run"), workers_of(out / "runs", jobs=jobs, engine=engine) as workers:
         options = RunOptions(folder=out / "runs", workers=workers, fresh=fresh, progress=progress)
         if isinstance(loaded, LoadedServices):
             services = settle_services(loaded, seed=seed, seeds=seeds)

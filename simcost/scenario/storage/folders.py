@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from filecmp import cmp
 from hashlib import sha256
 from logging import WARNING
@@ -21,11 +22,13 @@ import pyarrow.parquet as pq
 
 from simcost.errors import InputError, RunError
 from simcost.execution.log import log_once
-from simcost.outputs import new_draft, new_folders, output_file, remove_empty, writing
+from simcost.outputs import check_folder, new_draft, new_folders, output_file, remove_empty, writing
 from simcost.scenario.storage.engine_version import engine_version
 from simcost.tables.digests import sha256_of
 
 SUMS = "SHA256SUMS"
+_ATTEMPTS = 20
+"""Times that a folder is moved to its place while other processes move theirs there."""
 DESCRIPTION = "sweep.json"
 """File that says that a folder is that of a sweep."""
 
@@ -43,12 +46,81 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         try:
             draft.mkdir(parents=True)
             yield draft
-            if folder.exists():
-                shutil.rmtree(folder)
-            draft.replace(folder)
+            _take_place(draft, folder)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
             remove_empty(new)
+
+
+def _take_place(draft: Path, folder: Path) -> None:
+    """Move a filled folder to its place, also while others move theirs there; the same one that is there stays."""
+    if _same(draft / SUMS, folder / SUMS) and _is_whole(folder):
+        return
+    for _ in range(_ATTEMPTS):
+        former = new_draft(folder.parent)
+        with suppress(FileNotFoundError):  # none is there, or another process has just moved it
+            folder.replace(former)
+        try:
+            draft.replace(folder)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        else:
+            return
+        finally:
+            shutil.rmtree(former, ignore_errors=True)
+    raise InputError(f"{folder}: other processes write it again and again; wait until they end")
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        check_sums(folder, nothing_else=True)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+@contextmanager
+def alone(folder: Path, what: str) -> Iterator[None]:
+    """While others that ask the same of a folder are refused, where folders can be locked.
+
+    The system forgets the lock when the process ends, however it does, and nothing is left in the folder.
+
+    Args:
+        folder: it is made where it is not there, and removed if nothing is in it at the end.
+        what: name of what works in it, for the message: `run`.
+
+    Raises:
+        InputError: another one is at work in it, it is no folder, or nothing can be written there.
+    """
+    check_folder(folder)
+    if os.name != "posix":
+        yield
+        return
+    new = new_folders(folder)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        if not _locked(lock):
+            raise InputError(f"{folder}: another {what} is at work in it; wait until it ends, or name another folder")
+        yield
+    finally:
+        remove_empty(new)
+        os.close(lock)
+
+
+def _locked(folder: int) -> bool:
+    """Lock an open folder until it is closed; False where another process has it."""
+    import fcntl
+
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
 
 
 @contextmanager
@@ -166,7 +238,7 @@ def _drafted(folder: Path) -> Iterator[tuple[Path, OSError | None]]:
 
 
 def _same(one: Path, other: Path) -> bool:
-    return other.is_file() and cmp(one, other, shallow=False)
+    return one.is_file() and other.is_file() and cmp(one, other, shallow=False)
 
 
 VERSION = 3

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import fsum
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 from simcost import __version__
 from simcost.errors import InputError
 from simcost.execution.options import EngineOptions
-from simcost.outputs import check_folder, whole_file, writing
+from simcost.outputs import check_folder, whole_file
 from simcost.scenario.runs.execution import Progress, workers_of
 from simcost.scenario.runs.provenance import scenario_as_read
 from simcost.scenario.runs.resolve import settle
@@ -109,41 +108,6 @@ def sweep(space: SweepSpace, folder: Path, options: SweepOptions) -> FinishedRun
     return FinishedRuns(
         new=len(asked), reused=space.runs - len(missing), missing=left, others=others, files=tuple(files)
     )
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """While another sweep of the same folder is refused, where folders can be locked.
-
-    Raises:
-        InputError: another sweep is at work in it, or nothing can be written there.
-    """
-    check_sweep_folder(folder)
-    if os.name != "posix":
-        yield
-        return
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    lock = os.open(folder, os.O_RDONLY)
-    try:
-        if not _locked(lock):
-            raise InputError(f"{folder}: another sweep is at work in it; wait until it ends, or name another folder")
-        yield
-    finally:
-        os.close(lock)
-
-
-def _locked(folder: int) -> bool:
-    """Lock an open folder until it is closed; False where another process has it."""
-    import fcntl
-
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system without locks
-        return True
-    return True
 
 
 def check_sweep_folder(folder: Path) -> None:

@@ -18,10 +18,10 @@ from simcost.scenario.files.faults import fault_at
 from simcost.scenario.inputs.model_quality import is_good_enough
 from simcost.scenario.schema.demand import Demand
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
-from simcost.scenario.storage.folders import DESCRIPTION
+from simcost.scenario.storage.folders import DESCRIPTION, alone
 from simcost.scenario.sweeps.rows import by_plan, result_rows
 from simcost.scenario.sweeps.space import SweepSpace, sweep_space
-from simcost.scenario.sweeps.sweep import SweepOptions, alone, estimate, provenance, sweep
+from simcost.scenario.sweeps.sweep import SweepOptions, check_sweep_folder, estimate, provenance, sweep
 from simcost.units import format_count, format_seconds, format_usd, how_many, plural
 
 UNASKED = 10_000
@@ -108,7 +108,8 @@ def answer(loaded: LoadedScenario, folder: Path, settings: SweepSettings, option
             "you mean it, --limit to make some of them, or take fewer values"
         )
         raise FaultsError([fault_at(loaded.root.get("sweep") or loaded.root, message, str(loaded.path))])
-    with alone(folder):
+    check_sweep_folder(folder)
+    with alone(folder, "sweep"):
         done = sweep(space, folder, options)
         files = tuple(os.path.relpath(path) for path in (*done.files, folder / DESCRIPTION))
         plans = by_plan(result_rows(folder))

@@ -14,7 +14,6 @@ from simcost.errors import InputError
 from simcost.scenario.storage import engine_version
 from simcost.scenario.sweeps.dataset import compact, with_heads
 from simcost.scenario.sweeps.rows import ResultRows, by_plan
-from simcost.scenario.sweeps.sweep import alone
 from simcost.studies.results.charts import points
 from simcost.studies.results.study import ResultQuery, selected
 from simcost.studies.results.view import parts
@@ -197,13 +196,6 @@ def test_a_plan_of_which_a_run_could_not_go_on_does_not_meet_the_slo_in_all_its_
     plans = ranked(by_plan(ResultRows(table=pa.table(runs), heads=frozenset(["plan"]))).to_pylist(), None)
     assert [(row["plan"], row["met_share"], row["failed"]) for row in plans] == [("sure", 1.0, 0), ("cheap", 0.5, 1)]
     assert [row["cost_usd_per_month"] for row in plans] == [6.0, None], "as in the result of a run"
-
-
-def test_two_sweeps_of_one_folder_at_once_are_refused(tmp_path: Path) -> None:
-    with alone(tmp_path), pytest.raises(InputError, match="another sweep is at work"), alone(tmp_path):
-        pass
-    with alone(tmp_path):
-        pass
 
 
 def test_rows_that_may_be_whole_and_cannot_be_read_now_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
