@@ -1,10 +1,12 @@
 """`simcost prices`: a list becomes rows of a catalog folder that scenarios read; two books are compared."""
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
 from support.commands import call, contents, refused
+from support.scenarios import write
 
 from simcost.catalog import load_catalog
 
@@ -138,3 +140,43 @@ def test_a_price_of_one_region_is_not_taken_for_that_of_another(tmp_path: Path) 
         ("neo big", "cache_write_1h_usd_per_m"),
         ("neo storage east 0.0", "price_usd"),
     ]
+
+
+def test_another_number_of_accelerators_at_the_same_price_is_a_change(tmp_path: Path) -> None:
+    """Half the machine for the price of the whole one seemed to be no change."""
+    head = "provider,sku,region,accelerator,accelerators,on_demand_usd_per_h,source,as_of,quality\n"
+    for name, shape in (("old", "h100-sxm,8"), ("new", "h200-sxm,4")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "offers.csv").write_text(f"{head}neo,big,east,{shape},20,quote,2026-10-01,A\n")
+    said = call("prices", "diff", tmp_path / "old", tmp_path / "new", "--json").document()["changes"]
+    assert [(one["price"], one["before"], one["after"], one["change"]) for one in said] == [
+        ("accelerators", 8, 4, -0.5),
+        ("accelerator", "h100-sxm", "h200-sxm", None),
+    ]
+    text = call("prices", "diff", tmp_path / "old", tmp_path / "new").out
+    assert text.startswith("0 prices changed, 0 are new, 0 are gone, 2 are of other accelerators")
+    assert "h100-sxm" in text
+    gone = call("prices", "diff", tmp_path / "old", "--json").document()["changes"]
+    assert {one["price"] for one in gone if one["name"].startswith("neo")} == {"on_demand_usd_per_h"}
+
+
+def test_all_facts_that_a_new_provider_lacks_are_named_at_once(tmp_path: Path) -> None:
+    """The billing rule, the storage price and the egress price were named one after the other."""
+    (tmp_path / "quote.csv").write_text(
+        "provider,sku,region,price_per_h,accelerator,accelerators,as_of\nneo,one,east,2.5,L40S,1,2026-10-01\n"
+    )
+    facts = tmp_path / "facts"
+    found = call("prices", "import", tmp_path / "quote.csv", "--format", "own", "-o", facts, "--json").document()
+    [finding] = [one for one in found["findings"] if one["kind"] == "provider-lacks-facts"]
+    assert (finding["count"], finding["outcome"]) == (1, "kept")
+    of_neo = (("accelerator: l4}", "accelerator: l40s}"), ("aws/g6.xlarge", "neo/one"))
+    file = write(tmp_path, *of_neo, ("scenario: ", "catalog: facts\nscenario: "))
+    said = refused("check", file)
+    for told in (finding["places"][0]["detail"], said):
+        assert "no billing rule of provider 'neo', no storage price of neo, no egress price of neo" in told
+    files = re.findall(r"(\w+\.csv) \(([\w,]+)\) `([^`]+)`(?: and `([^`]+)`)?", said)[:2]
+    for name, head, *rows in files:
+        (facts / name).write_text("\n".join([head, *filter(None, rows), ""]))
+    assert "no faults" in call("check", file).out
+    again = call("prices", "import", tmp_path / "quote.csv", "--format", "own", "-o", facts, "--json").document()
+    assert "provider-lacks-facts" not in {one["kind"] for one in again["findings"]}

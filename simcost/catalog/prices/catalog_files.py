@@ -109,10 +109,13 @@ _PRICES = {
     "contracts": ("price_per_h", "discount"),
     "currencies": ("usd_per_unit",),
 }
+SHAPES = {"offers": ("accelerator", "accelerators")}
+"""What a price is of: it is another one without a change of its own."""
 
 
 def price_changes(before: Catalog, after: Catalog) -> list[dict[str, Any]]:
-    """Each price that differs: `kind`, `name`, `price`, `before`, `after`, `change` (a share), dates.
+    """Each price that differs, and what a price is of where that does: `kind`, `name`, `price`, `before`, `after`,
+    `change` (a share), dates.
 
     `before` or `after` is None where there was or is no such price; the largest changes come first, then prices
     that are new or gone.
@@ -125,16 +128,17 @@ def _of_kind(kind: str, before: Catalog, after: Catalog) -> Iterator[dict[str, A
     old, new = (_by_key(kind, book) for book in (before, after))
     for key in dict.fromkeys((*old, *new)):
         was, now = old.get(key), new.get(key)
-        for price in _PRICES[kind]:
+        shape = SHAPES.get(kind, ()) if was and now else ()
+        for price in (*_PRICES[kind], *shape):
             a, b = getattr(was, price, None), getattr(now, price, None)
-            if a != b:
+            if a != b and not (price in shape and None in (a, b)):
                 yield {
                     "kind": kind.replace("_", "-"),
                     "name": " ".join(f"{part}" for part in key),
                     "price": price,
                     "before": a,
                     "after": b,
-                    "change": b / a - 1.0 if a and b else None,
+                    "change": None if isinstance(a, str) or not (a and b) else b / a - 1.0,
                     "before_as_of": getattr(was, "as_of", None),
                     "after_as_of": getattr(now, "as_of", None),
                 }

@@ -15,13 +15,14 @@ from typing import Any, Literal
 from simcost.catalog.aliases import matches
 from simcost.catalog.catalog import Catalog
 from simcost.catalog.dates import UNKNOWN, is_date, is_later, today
-from simcost.catalog.facts import Provenance
+from simcost.catalog.facts import Offer, Provenance
 from simcost.catalog.loading import key_of, replaced_newer, with_rows
 from simcost.catalog.prices import aws, azure, gcp, own_list, skypilot
 from simcost.catalog.prices.catalog_files import commitment_rates, csv_text, offers
 from simcost.catalog.prices.components import joined
 from simcost.catalog.prices.genai_prices import PACKAGE, read_tokens
 from simcost.catalog.prices.quote import Findings, ImportContext, Quote
+from simcost.catalog.provider_facts import lacking_facts
 from simcost.errors import InputError, did_you_mean
 from simcost.units import plural
 
@@ -181,6 +182,12 @@ class Imported:
     """Day of the list; of one that has none the newest of its rows, `unknown` where these have none either."""
     looked_at: int
     findings: Findings
+
+    def note_lacking(self, catalog: Catalog) -> None:
+        """Add to the findings which facts a catalog lacks of the providers of offers."""
+        for provider in dict.fromkeys(row.provider for row in self.rows.get("offers", []) if isinstance(row, Offer)):
+            if lacking := lacking_facts(catalog, provider):
+                self.findings.add("provider-lacks-facts", provider, lacking)
 
     def files(self, folder: Path) -> dict[str, str]:
         """The text of each file of a catalog folder with these rows in it, over those of the same key; newer ones that

@@ -177,6 +177,7 @@ _KINDS = {
             "accelerators: correct it in the list and import again"
         ),
     ),
+    "provider-lacks-facts": (NOTED, "a provider of which bills need more than its offers"),
     "day-to-come": (NOTED, "a date that is still to come: the day of a price list is past, so correct its year"),
     "no-date": (
         NOTED,

@@ -4,12 +4,13 @@ the facts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import get_args
 
 from simcost.billing import Buy
 from simcost.catalog import Catalog
+from simcost.catalog.provider_facts import lacking_facts
 from simcost.errors import Fault, InputError, did_you_mean
 from simcost.plan.nodes import AtOnce
 from simcost.plan.scheduling import Elastic, Rigid
@@ -74,15 +75,12 @@ def cluster_faults(node: YamlNode, plan: Plan | None, catalog: Catalog, file: st
     if training is None or not isinstance(training.value, dict):
         return
     own, spot = node.get("training_buy"), training.get("spot")
-    yield from _offer_faults(own if own is not None and is_given(own) else node.get("buy"), catalog, file)
-    yield from _offer_faults(spot, catalog, file)
+    bought = own if own is not None and is_given(own) else node.get("buy")
+    yield from _offer_faults(bought, catalog, file, stores=_stores(plan, lambda buy: buy.storage))
+    yield from _offer_faults(spot, catalog, file, stores=_stores(plan, storage_of_spot))
     if plan is None or plan.training is None:
         return
     buy, gpus = plan.training_buy or plan.buy, training.get("gpus")
-    if not isinstance(plan.training, OnShared) and plan.training.disk:
-        bought = own if own is not None and is_given(own) else node.get("buy")
-        yield from _storage_faults(bought, buy.storage, catalog, file)
-        yield from _storage_faults(spot, storage_of_spot(buy), catalog, file)
     if isinstance(plan.training, OnNodes) or gpus is None:
         return
     yield from _size_faults(gpus, plan.training.gpus, buy, catalog, file)
@@ -209,8 +207,15 @@ def _format_faults(form: YamlNode | None, file: str) -> Iterator[Fault]:
         yield fault_at(form, f"{form.value!r} is not a format; known: auto, {', '.join(JOB_FORMATS)}{near}", file)
 
 
-def _offer_faults(buy: YamlNode | None, catalog: Catalog, file: str) -> Iterator[Fault]:
-    """An offer that is not there, has no price or no accelerators."""
+def _stores(plan: Plan | None, own_usd: Callable[[Buy], float | None]) -> bool:
+    """True if the nodes of jobs have a disk that the plan itself gives no price of."""
+    if plan is None or plan.training is None or isinstance(plan.training, OnShared) or not plan.training.disk:
+        return False
+    return own_usd(plan.training_buy or plan.buy) is None
+
+
+def _offer_faults(buy: YamlNode | None, catalog: Catalog, file: str, *, stores: bool) -> Iterator[Fault]:
+    """An offer that is not there, has no price or no accelerators; `stores`: the price of its disk is needed, too."""
     place = None if buy is None else buy.get("offer")
     region = None if buy is None else buy.get("region")
     wanted = region.value if region is not None and isinstance(region.value, str) else None
@@ -218,20 +223,14 @@ def _offer_faults(buy: YamlNode | None, catalog: Catalog, file: str) -> Iterator
     yield from missing
     if place is None or offer is None:
         return
-    yield from ask(place, file, lambda _: catalog.billing_rule(offer.provider))[1]
+    if lacking := lacking_facts(catalog, offer.provider, ["storage"] if stores else []):
+        yield fault_at(place, lacking, file)
     if not offer.accelerators:
         yield fault_at(place, f"{offer.name} has no accelerators; jobs need some", file)
     prices = [] if buy is None else [buy.get(key) for key in ("price", "prices")]
     if "spot" in place.path and offer.spot_usd_per_h is None and not any(map(is_given, prices)):
         lacks = f"the catalog has no spot price of {offer.name}; give price or prices"
         yield fault_at(place, f"{lacks} (the file of the availability, if it has a column of them)", file)
-
-
-def _storage_faults(bought: YamlNode | None, own_usd: float | None, catalog: Catalog, file: str) -> Iterator[Fault]:
-    """Nodes whose disk has no price."""
-    place = None if bought is None else bought.get("offer")
-    if own_usd is None and place is not None and isinstance(place.value, str):
-        yield from ask(place, file, lambda name: catalog.tier_prices(name.partition("/")[0], "storage"))[1]
 
 
 def _size_faults(place: YamlNode, gpus: int, buy: Buy, catalog: Catalog, file: str) -> Iterator[Fault]:

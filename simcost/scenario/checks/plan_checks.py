@@ -6,12 +6,12 @@ hide another.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from simcost.billing import Buy, OnDemand, Owned, Spot
 from simcost.catalog import Accelerator, Catalog, Model, load_catalog
+from simcost.catalog.provider_facts import lacking_facts
 from simcost.errors import Fault, FaultsError, InputError, did_you_mean
 from simcost.perf import ReplicaSpec, fit_memory, step_source
 from simcost.plan.nodes import FixedNodes
@@ -228,18 +228,12 @@ def _price_faults(
     place: YamlNode, plan: Plan, option: Buy, catalog: Catalog, provider: str, file: str
 ) -> Iterator[Fault]:
     """Rules and prices that a bill of the plan will need."""
-    needed: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [(catalog.billing_rule, (provider,))]
-    if isinstance(option, Spot):
-        needed.append((option.usd_per_h, (catalog,)))
-    if option.storage is None and plan.startup.disk:
-        needed.append((catalog.tier_prices, (provider, "storage")))
-    if option.egress is None and plan.response_bytes_per_token:
-        needed.append((catalog.tier_prices, (provider, "egress")))
-    for asked, question in needed:
-        try:
-            asked(*question)
-        except InputError as error:
-            yield fault_at(place, str(error), file)
+    items = ["storage"] if option.storage is None and plan.startup.disk else []
+    items += ["egress"] if option.egress is None and plan.response_bytes_per_token else []
+    if lacking := lacking_facts(catalog, provider, items):
+        yield fault_at(place, lacking, file)
+    elif isinstance(option, Spot):
+        yield from ask(place, file, lambda _: option.usd_per_h(catalog))[1]
 
 
 def _name_faults(root: YamlNode, plans: Sequence[YamlNode], file: str) -> Iterator[Fault]:

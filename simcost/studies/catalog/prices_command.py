@@ -53,14 +53,16 @@ def _import(arguments: Arguments) -> None:
     if folder and arguments.catalog:
         raise InputError("give -o or --catalog: the facts of the folder written to are those used")
     known = folder if folder and folder.is_dir() else arguments.catalog
+    catalog = load_catalog(known)
     imported = import_prices(
         arguments.file,
         arguments.format,
-        load_catalog(known),
+        catalog,
         provider=arguments.provider,
         as_of=arguments.as_of or "",
         only=arguments.only,
     )
+    imported.note_lacking(catalog)
     texts = imported.files(folder) if folder else {}
     for name, text in texts.items():
         with whole_file(folder / name) as draft:

@@ -10,6 +10,8 @@ from simcost.units import how_many, plural
 
 Document = Mapping[str, Any]
 _SHOWN = 40
+_SHAPES = ("accelerator", "accelerators")
+"""What a price is of."""
 _NAMES = {"offers": "offer", "commitment_rates": "commitment rate", "token_prices": "token price"}
 
 
@@ -58,8 +60,10 @@ def _meaning(finding: Document) -> str:
 def _changed(document: Document) -> list[Part]:
     found = document["changes"]
     new, gone = (sum(change[side] is None for change in found) for side in ("before", "after"))
-    changed = plural(len(found) - new - gone, "price")
+    shapes = sum(change["price"] in _SHAPES for change in found)
+    changed = plural(len(found) - new - gone - shapes, "price")
     counts = f"{changed} changed, {how_many(new, 'is', 'are')} new, {how_many(gone, 'is', 'are')} gone"
+    counts += f", {how_many(shapes, 'is', 'are')} of other accelerators" if shapes else ""
     told = f"{counts} from {document['before']} to {document['after']}"
     return [
         Part(title="Prices compared", titled=False, said=[told]),
@@ -71,8 +75,13 @@ def _change(change: Document) -> dict[str, str]:
     return {
         "name": change["name"],
         "price": change["price"],
-        "before": exact(change["before"]),
-        "after": exact(change["after"]),
+        "before": _value(change["before"]),
+        "after": _value(change["after"]),
         "change": share_change(change["change"]),
         "as of": " -> ".join(str(date) for date in (change["before_as_of"], change["after_as_of"]) if date),
     }
+
+
+def _value(value: float | str | None) -> str:
+    """A price or a count in full; of an accelerator its name, `none` of a machine without one."""
+    return value or "none" if isinstance(value, str) else exact(value)
