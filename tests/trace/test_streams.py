@@ -47,6 +47,19 @@ def test_same_seed_same_bytes(stream: Stream) -> None:
     assert 0 <= one.arrival_ns[0] <= one.arrival_ns[-1] <= 4 * 3600e9
 
 
+@pytest.mark.parametrize(("median_s", "sigma"), [(1e9, 1.0), (1e9, 3.0), (1e6, 3.0)])
+def test_pauses_that_no_simulation_can_begin_before_are_refused(median_s: float, sigma: float) -> None:
+    """It had to begin a conversation for each of the years before, and never ended; the longest overflowed."""
+    with pytest.raises(InputError, match=r"conversations .* last up to .* days .* lower think_median or think_sigma"):
+        draw(Stream(sessions=Sessions(mean_turns=3.0, think_median=median_s, think_sigma=sigma)))
+
+
+def test_pauses_far_longer_than_the_run_keep_its_rate() -> None:
+    flat = ArrivalRates(step_s=3600.0, expected=np.full(4, 4500.0))
+    got = draw(Stream(sessions=Sessions(mean_turns=2.0, think_median=86_400.0, think_sigma=0.5)), rates=flat)
+    assert len(got) == pytest.approx(18_000, rel=0.05)
+
+
 def test_clients_have_their_shares_and_add_up() -> None:
     rigid = Stream(share=3.0, lengths=Lengths(prompt_median=9, prompt_sigma=0))
     got = draw(rigid, Stream(lengths=Lengths(prompt_median=90, prompt_sigma=0)))

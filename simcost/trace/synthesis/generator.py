@@ -23,7 +23,7 @@ from simcost.trace.synthesis.sessions import conversations, talk
 from simcost.trace.workload.lengths import Lengths
 from simcost.trace.workload.shape import shape
 from simcost.trace.workload.spec import Sessions, Stream, Synthetic, stream_tenants
-from simcost.units import NS_PER_S
+from simcost.units import NS_PER_S, SECONDS_PER_DAY
 
 _FIRST = 4096
 _NO_PAIRS = (np.empty(0, np.int32), np.empty(0, np.int32))
@@ -112,6 +112,10 @@ def superposed(
     return merge([client.requests(clock, source, factors, cut, most) for client in clients])
 
 
+_MOST_BEFORE = 20_000_000
+"""Conversations that begin before the simulation, so that later turns are there from the start; some minutes."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Client:
     """One stream among others."""
@@ -163,7 +167,16 @@ class _Client:
     ) -> Iterator[RequestBatch]:
         """Conversations; some begin before time 0, so that later turns are there from the start."""
         drawing = talk(sessions, partial(self._pairs, source), source.folder, source.rng("sessions", self.number))
-        begun = arrive(clock.with_run_up(drawing.longest_ns), self.share / drawing.mean)
+        run_up = clock.with_run_up(drawing.longest_ns)
+        before = -run_up.first * self.share / drawing.mean
+        if before > _MOST_BEFORE:
+            raise InputError(
+                f"conversations of the workload last up to {drawing.longest_ns / NS_PER_S / SECONDS_PER_DAY:,.3g} days "
+                f"from their first turn to their last, so that {before:,.3g} of them would have to begin before the "
+                f"simulation does, and at most {_MOST_BEFORE:,} are drawn; lower think_median or think_sigma, as a "
+                "turn after a long pause is a new conversation"
+            )
+        begun = arrive(run_up, self.share / drawing.mean)
         starts = (start_ns for start_ns, _ in begun)
         for batch in conversations(starts, drawing, partial(self._scale, factors), clock.end_ns):
             session = batch.sessions() * self.clients + self.number

@@ -145,6 +145,8 @@ class _Prefixes:
 
 _SAMPLE = 4096
 _LONGEST = 0.999
+_LONGEST_PAUSE_NS = 10**17
+"""Three years: no simulation lasts longer, and the sums of some tens of pauses stay within 64 bits."""
 Scale = Callable[[Ints], tuple[float | Floats, float | Floats]]
 """Factors on the tokens of prompts and outputs of what starts at these times."""
 
@@ -203,8 +205,8 @@ def talk(
         known = recorded(inside(folder, sessions.trace))
         draw, mean = _resampled(known, rng), known.mean_turns
     sample = draw(_SAMPLE)
-    longest = np.quantile(np.add.reduceat(sample.gap_ns, sample.first()), _LONGEST)
-    return Talk(draw, mean, int(longest))
+    longest = np.quantile(np.add.reduceat(sample.gap_ns.astype(np.float64), sample.first()), _LONGEST)
+    return Talk(draw, mean, int(min(longest, 2.0**62)))
 
 
 def _resampled(known: RecordedSessions, rng: np.random.Generator) -> Callable[[int], SessionTurns]:
@@ -232,7 +234,8 @@ def _invented(
         prompt, output = pairs(total)
         new = np.rint(rng.lognormal(np.log(sessions.new_tokens_median), sessions.new_tokens_sigma, total))
         new = np.minimum(new, MAX_TOKENS).astype(np.int64)
-        gap_ns = (rng.lognormal(np.log(sessions.think_median), sessions.think_sigma, total) * NS_PER_S).astype(np.int64)
+        gap_ns = rng.lognormal(np.log(sessions.think_median), sessions.think_sigma, total) * NS_PER_S
+        gap_ns = np.minimum(gap_ns, _LONGEST_PAUSE_NS).astype(np.int64)
         new[first] = np.maximum(prompt[first], sessions.system_tokens + 1)
         gap_ns[first] = 0
         return SessionTurns(count, gap_ns, new, output.astype(np.int64))
