@@ -21,7 +21,7 @@ FORGOTTEN_AFTER_S = 86_400.0
 """Age from which a draft is that of a killed process; a younger one may be of a process that runs elsewhere."""
 NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 """Errors of a full disk."""
-_DRAFT = ".draft-"
+_DRAFT, _TEMPORARY = ".draft-", "simcost-"
 _STREAMS = (0, 1, 2)
 """File descriptors of a command: its own stdin, stdout and stderr."""
 
@@ -67,12 +67,15 @@ def writing(path: Path) -> Iterator[None]:
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """A folder for files that nobody needs at the end, when it is removed.
+    """A folder for files that nobody needs at the end, when it is removed; those of killed processes are, too.
 
     Raises:
         InputError: the disk is full.
     """
-    with TemporaryDirectory() as folder:
+    for left in Path(gettempdir()).glob(f"{_TEMPORARY}*"):
+        if _has_ended(left.name.removeprefix(_TEMPORARY)):
+            shutil.rmtree(left, ignore_errors=True)
+    with TemporaryDirectory(prefix=f"{_TEMPORARY}{_owner()}") as folder:
         try:
             yield Path(folder)
         except OSError as error:
@@ -147,20 +150,31 @@ def new_draft(folder: Path) -> Path:
         with suppress(OSError):  # finished meanwhile, or not ours to remove
             if _is_forgotten(draft):
                 shutil.rmtree(draft) if draft.is_dir() else draft.unlink()
-    return folder / f"{_DRAFT}{os.getpid()}-{_processes()}-{os.urandom(8).hex()}"
+    return folder / f"{_DRAFT}{_owner()}{os.urandom(8).hex()}"
 
 
 def _is_forgotten(draft: Path) -> bool:
     """True if the process of a draft has ended, where that can be known here, or if the draft is a day old."""
-    number, _, rest = draft.name.removeprefix(_DRAFT).partition("-")
-    if os.name == "posix" and number.isdecimal() and rest.startswith(f"{_processes()}-"):
-        try:
-            os.kill(int(number), 0)  # sends nothing
-        except ProcessLookupError:
-            return True
-        except (PermissionError, OverflowError):
-            pass
-    return time() - draft.stat().st_mtime > FORGOTTEN_AFTER_S
+    return _has_ended(draft.name.removeprefix(_DRAFT)) or time() - draft.stat().st_mtime > FORGOTTEN_AFTER_S
+
+
+def _has_ended(owner: str) -> bool:
+    """True if the process that a name begins with is one of this machine, and has ended."""
+    number, _, rest = owner.partition("-")
+    if os.name != "posix" or not number.isdecimal() or not rest.startswith(f"{_processes()}-"):
+        return False
+    try:
+        os.kill(int(number), 0)  # sends nothing
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):
+        pass
+    return False
+
+
+def _owner() -> str:
+    """The beginning of names of files of this process."""
+    return f"{os.getpid()}-{_processes()}-"
 
 
 @cache

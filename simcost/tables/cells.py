@@ -13,6 +13,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from simcost.tables.sheet_dates import sheet_dates
+
 TimeUnit = Literal["s", "ms", "us", "ns"]
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -59,6 +61,8 @@ class TimeRule:
     guessed: bool = False
     dates_in: TimeUnit | None = None
     """Another unit than the stated one, in which the numbers would be dates of our time."""
+    sheet: str = ""
+    """Sentence on numbers that would be dates of a spreadsheet; empty = they are not, or their unit is stated."""
 
 
 def time_rule(column: pa.Array, name: str, unit: TimeUnit | None) -> TimeRule:
@@ -82,7 +86,13 @@ def time_rule(column: pa.Array, name: str, unit: TimeUnit | None) -> TimeRule:
     in_years = [u for u in _DIGITS if EPOCH_S[0] <= middle * 10.0 ** (_DIGITS[u] - 9) < EPOCH_S[1]]
     chosen: Any = stated or (in_years[0] if in_years else "s")
     other: Any = in_years[0] if in_years and chosen not in in_years and numbers.min() > 0.9 * middle else None
-    return TimeRule(chosen, epoch=chosen in in_years, guessed=stated is None, dates_in=other)
+    return TimeRule(
+        chosen,
+        epoch=chosen in in_years,
+        guessed=stated is None,
+        dates_in=other,
+        sheet=sheet_dates(numbers) if stated is None and (numbers % 1 > 0).any() else "",
+    )
 
 
 def instants(column: pa.Array, rule: TimeRule) -> tuple[Ints, Flags]:

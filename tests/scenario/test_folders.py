@@ -12,7 +12,7 @@ from support.commands import refused
 from support.scenarios import write
 
 from simcost.errors import InputError
-from simcost.outputs import new_draft
+from simcost.outputs import new_draft, temporary_folder
 from simcost.scenario.storage.folders import alone, check_sums, whole_folder, write_sums
 
 
@@ -42,6 +42,20 @@ def test_drafts_of_killed_processes_of_this_machine_are_removed_at_once(tmp_path
     assert not ended.exists()
     assert elsewhere.exists(), "a number of another machine says nothing here"
     assert own.exists()
+
+
+def test_temporary_folders_of_killed_processes_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sweep that was killed left its requests in the temporary folder for ever."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    code = "import os, sys; from simcost.outputs import temporary_folder as t; f = t(); f.__enter__(); os._exit(9)"
+    subprocess.run([sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(tmp_path)}, check=False)
+    [left] = tmp_path.iterdir()
+    (tmp_path / "simcost-of-others").mkdir()
+    with temporary_folder() as first, temporary_folder() as second:
+        assert not left.exists()
+        assert first.exists()
+        assert second.exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["simcost-of-others"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="folders cannot be locked")

@@ -85,6 +85,9 @@ def read_times(sieve: Sieve, timezone: str) -> LogTimes:
         bad = known & ~ok
         sieve.drop(bad, "time", ours, f"no time, negative, or out of range{_milliseconds(ours, column, bad, rule)}")
         found[ours], epochs[ours] = Times(ns, known), rule.epoch
+        if rule.sheet:
+            said = f"{sieve.table.theirs[ours]} was read as {rule.unit} since an unknown start, but {rule.sheet}"
+            sieve.findings.append(finding("time_unit", 1, said))
         if rule.unit is None:
             naive[ours] = known & without_zone(column)
     if len(set(epochs.values())) > 1:

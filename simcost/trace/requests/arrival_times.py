@@ -121,7 +121,8 @@ class ArrivalReader:
             unknown = "an unknown start" if self.start is None else self.start
             zero = "1970-01-01 UTC" if rule.epoch else unknown
             said = f"{self._column} was read as {rule.unit} since {zero}"
-            yield _finding("time_unit", 1, f"{said}; if that is wrong, pass --time-unit")
+            wrong = f", but {rule.sheet}" if rule.sheet else "; if that is wrong, pass --time-unit"
+            yield _finding("time_unit", 1, f"{said}{wrong}")
         elif rule is not None and rule.dates_in is not None:
             said = f"{self._column} was read as {rule.unit} since an unknown start, but its numbers are dates in "
             yield _finding(

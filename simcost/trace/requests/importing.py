@@ -117,7 +117,7 @@ class Intake:
         }
         since = {name: self._since(cells["arrival"], name, chunk) for name in self.times if name in chunk.columns}
         labels = [ours for ours in self.optional if ours not in (*LATENCIES, CACHED_TOKENS)]
-        columns |= {ours: self._optional(ours, chunk, cells, rows) for ours in labels}
+        columns |= {ours: self._optional(ours, chunk, cells, keep) for ours in labels}
         if CACHED_TOKENS in self.optional:
             columns[CACHED_TOKENS] = self._cached(chunk, prompt, keep)
         latencies = self._latencies(chunk, since, keep)
@@ -154,11 +154,13 @@ class Intake:
         possible = ~(cells.bad | cells.empty)
         return cells.values, possible | empty(column, words=True) if ours == "priority" else possible
 
-    def _optional(self, ours: str, chunk: Chunk, cells: Cells, rows: int) -> pa.Array:
-        """An optional column in the store's type; empty labels become null, and a column that this file lacks."""
+    def _optional(self, ours: str, chunk: Chunk, cells: Cells, keep: Flags) -> pa.Array:
+        """An optional column in the store's type; empty labels become null, as do words for no value, which are
+        counted, and a column that this file lacks.
+        """
         column = chunk.columns.get(ours)
         if column is None:
-            return pa.nulls(rows, OPTIONAL[ours])
+            return pa.nulls(len(keep), OPTIONAL[ours])
         try:
             if ours == "priority":
                 return pa.array(
@@ -166,8 +168,9 @@ class Intake:
                 )
             if ours == "prefix_hashes":
                 return column.cast(OPTIONAL[ours])
-            text = as_text(column)
-            return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text).dictionary_encode()
+            text, nothing = as_text(column), empty(column, words=True)
+            self.tally.note_words(chunk.theirs[ours], text.filter(pa.array(nothing & ~empty(column) & keep)))
+            return pc.if_else(pa.array(nothing), pa.scalar(None, pa.string()), text).dictionary_encode()
         except pa.ArrowException as error:
             raise TraceError(f"{self.name}: {chunk.theirs[ours]} holds {column.type}, no {ours}") from error
 

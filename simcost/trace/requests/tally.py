@@ -55,12 +55,18 @@ class Tally:
     repaired: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
     _statuses: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _words: dict[str, Counter[str]] = field(default_factory=dict)
 
     def note_statuses(self, column: str, values: pa.Array) -> None:
         """Count values of a status that say neither served nor failed."""
         if len(self._statuses) < _STATUSES:
             for item in values.value_counts().to_pylist():
                 self._statuses[column, item["values"]] += item["counts"]
+
+    def note_words(self, column: str, words: pa.Array) -> None:
+        """Count words for no value in a column of labels."""
+        for item in words.value_counts().to_pylist():
+            self._words.setdefault(column, Counter())[item["values"].strip()] += item["counts"]
 
     def findings(self) -> list[dict[str, Any]]:
         """Findings on what was left out or repaired."""
@@ -76,6 +82,11 @@ class Tally:
             were = how_many(count, "request of an unknown status was", "requests of an unknown status were")
             message = f"{were} taken as served: {shown}; select others with --where"
             result.append({"kind": "unknown_status", "count": count, "message": message})
+        for column, words in self._words.items():
+            shown = " or ".join(f"{word!r}" for word, _ in words.most_common(3))
+            requests = how_many(words.total(), "request has", "requests have")
+            message = f"{requests} {shown} as {column}, which was taken as none; if it is a name, write another one"
+            result.append({"kind": "no_label", "count": words.total(), "message": message})
         return result
 
 
