@@ -8,7 +8,7 @@ from threading import Barrier, Thread
 from time import time
 
 import pytest
-from support.commands import refused
+from support.commands import call, refused
 from support.scenarios import write
 
 from simcost.errors import InputError
@@ -63,9 +63,16 @@ def test_a_second_one_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     at_work = pytest.raises(InputError, match="another sweep is at work")
     with alone(tmp_path, "sweep"), at_work, alone(tmp_path, "sweep"):
         pass
-    with alone(tmp_path / "new", "sweep"):
-        pass
+    with pytest.raises(ValueError, match="stop"), alone(tmp_path / "new", "sweep"):
+        raise ValueError("stop")
     assert list(tmp_path.iterdir()) == [], "nothing was written, so nothing stays"
+
+
+def test_a_results_folder_may_be_named_from_one_that_is_not_there(tmp_path: Path) -> None:
+    """As `mkdir -p` does, it is made: without it the name of the results leads nowhere."""
+    out = tmp_path / "new" / ".." / "out"
+    call("run", write(tmp_path), "--seeds", 1, "--out", out, "--quiet")
+    assert (tmp_path / "out" / "report.html").is_file()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="folders cannot be locked")

@@ -87,7 +87,7 @@ def alone(folder: Path, what: str) -> Iterator[None]:
     The system forgets the lock when the process ends, however it does, and nothing is left in the folder.
 
     Args:
-        folder: it is made where it is not there, and removed if nothing is in it at the end.
+        folder: it is made where it is not there, and removed where an error ends it with nothing in it.
         what: name of what works in it, for the message: `run`.
 
     Raises:
@@ -102,25 +102,25 @@ def alone(folder: Path, what: str) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
     lock = os.open(folder, os.O_RDONLY)
     try:
-        if not _locked(lock):
-            raise InputError(f"{folder}: another {what} is at work in it; wait until it ends, or name another folder")
+        _lock(lock, f"{folder}: another {what} is at work in it; wait until it ends, or name another folder")
         yield
-    finally:
+    except BaseException:
         remove_empty(new)
+        raise
+    finally:
         os.close(lock)
 
 
-def _locked(folder: int) -> bool:
-    """Lock an open folder until it is closed; False where another process has it."""
+def _lock(folder: int, taken: str) -> None:
+    """Lock an open folder until it is closed. Raises InputError with a message where another process has it."""
     import fcntl
 
     try:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+    except BlockingIOError as error:
+        raise InputError(taken) from error
     except OSError:  # a file system without locks
-        return True
-    return True
+        return
 
 
 @contextmanager
