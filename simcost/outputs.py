@@ -112,6 +112,10 @@ def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path] = ()) -> None:
 
 def check_folder(path: Path) -> None:
     """Raise InputError if a folder to write to is something else, or cannot be made."""
+    if path.is_symlink() and not path.exists():
+        raise InputError(
+            f"{path}: is a link to {path.readlink()}, which is not there; make that folder, or name another"
+        )
     if path.exists() and not path.is_dir():
         raise InputError(f"{path}: is not a folder; choose another place")
     if not path.exists():

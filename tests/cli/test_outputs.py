@@ -136,7 +136,22 @@ def test_a_link_to_write_to_stays_and_its_file_is_replaced(folder: Path) -> None
     assert [path.name for path in (folder / "elsewhere").iterdir()] == ["t.parquet"]
 
 
-@pytest.mark.usefixtures("no_report")
+@pytest.mark.parametrize("target", ["nowhere", "out"])
+def test_a_results_folder_that_is_a_link_to_nothing_is_refused(folder: Path, target: str) -> None:
+    """A loop of links ended in a traceback, a link to nothing in a folder that exists."""
+    (folder / "out").symlink_to(target)
+    said = refused("run", folder / "tiny.yaml", "--out", folder / "out")
+    assert f"{folder / 'out'}: is a link to {target}, which is not there; make it, or name another" in said
+
+
+@pytest.mark.parametrize("verb", ["run", "check"])
+def test_a_folder_of_traces_that_is_none_is_refused(folder: Path, verb: str) -> None:
+    """A scenario without traces took any name, and a loop of links ended in a traceback after the run."""
+    (folder / "loop").symlink_to("loop")
+    for name in ("loop", "nowhere", "tiny.yaml"):
+        assert f"{name}: is not a folder; give --data" in refused(verb, folder / "tiny.yaml", "--data", name)
+
+
 def test_results_replace_no_input(folder: Path) -> None:
     stored = trace(folder)
     recorded = (

@@ -114,6 +114,8 @@ def find_faults(path: Path, data_folder: Path | None = None) -> list[Fault]:
 
 def _read(path: Path, folder: Path) -> tuple[AnyScenario | None, list[Fault]]:
     text, faults = yaml.read(path)
+    if not faults and not folder.is_dir():
+        faults = [Fault(file=str(folder), message="is not a folder; give --data the one in which the traces are")]
     return (None, faults) if faults else _parsed(text, path, folder)
 
 
