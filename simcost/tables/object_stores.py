@@ -45,7 +45,7 @@ def download(uri: str, folder: Path) -> Path:
     """A copy of an object in a folder, as long as the store says that it is.
 
     Raises:
-        InputError: there is no such object, it cannot be read, or it came cut short.
+        InputError: there is no such object, it cannot be read, it came cut short, or was written again meanwhile.
     """
     target = folder / PurePath(urlsplit(uri).path).name
     try:
@@ -56,8 +56,11 @@ def download(uri: str, folder: Path) -> Path:
         with store.open_input_stream(key) as source, target.open("wb") as copy:
             while part := source.read(_PART_BYTES):
                 copy.write(part)
+        after = store.get_file_info(key)
     except (OSError, ValueError) as error:
         raise InputError(f"{uri}: cannot be read: {_reason(error)}") from error
+    if (after.size, after.mtime_ns) != (info.size, info.mtime_ns):  # it comes in parts, which may be of both
+        raise InputError(f"{uri}: was written again while it was copied; try again")
     if (came := target.stat().st_size) != info.size:
         raise InputError(f"{uri}: {came:,} bytes came of {info.size:,}; try again")
     _COPIES[target] = uri
@@ -128,6 +131,8 @@ def _amazon(endpoint: str) -> Any:
     from pyarrow import fs
 
     server = urlsplit(endpoint)
+    if server.scheme not in ("http", "https") or not server.netloc:
+        raise ValueError(f"AWS_ENDPOINT_URL is {endpoint!r}; write it as https://HOST:PORT")
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
     return fs.S3FileSystem(
         endpoint_override=server.netloc,
@@ -175,4 +180,7 @@ def _azure(account: str, parts: SplitResult) -> tuple[Any, str]:
 
 
 def _reason(error: Exception) -> str:
-    return " ".join(str(error).split())
+    """The error of a store in one line; what may be wrong where it refuses the caller."""
+    said = " ".join(str(error).split()).removesuffix(".")
+    refused = any(word in said for word in ("ACCESS_DENIED", "InvalidAccessKey", "SignatureDoesNotMatch", "403"))
+    return f"{said}; check the credentials in the environment, and what they may do there" if refused else said
