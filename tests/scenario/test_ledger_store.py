@@ -16,7 +16,7 @@ from simcost.ledger.request_tables import TIMELINE
 from simcost.ledger.requests import LatencyLimits, Ledger, Sendings
 from simcost.plan.failures import Checkpoints
 from simcost.plan.scheduling import FifoSkip
-from simcost.scenario.storage.folders import whole_files, whole_folder, write_sums
+from simcost.scenario.storage.folders import OtherEngineError, whole_files, whole_folder, write_sums
 from simcost.scenario.storage.ledgers import load_job_ledger, load_ledger, save_job_ledger, save_ledger
 from simcost.sim.jobs.changing_capacity import GpuCapacity
 from simcost.sim.jobs.simulate import schedule
@@ -97,7 +97,7 @@ def test_a_ledger_of_jobs_comes_back_without_loss(tmp_path: Path, spot: bool) ->
         load_job_ledger(tmp_path)
 
 
-@pytest.mark.parametrize("damage", ["cut", "missing", "sealed not", "other version", "no json", "nothing"])
+@pytest.mark.parametrize("damage", ["cut", "missing", "sealed not", "no json", "nothing"])
 def test_a_damaged_folder_is_no_ledger(tmp_path: Path, damage: str) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
@@ -110,10 +110,6 @@ def test_a_damaged_folder_is_no_ledger(tmp_path: Path, damage: str) -> None:
             nodes.unlink()
         case "sealed not":
             sums.unlink()
-        case "other version":
-            said.write_text(said.read_text().replace('"version": 3', '"version": 0'))
-            sums.unlink()
-            write_sums(folder)
         case "no json":
             said.write_text("[1]")
             sums.unlink()
@@ -122,6 +118,17 @@ def test_a_damaged_folder_is_no_ledger(tmp_path: Path, damage: str) -> None:
             folder = tmp_path / "none"
     with pytest.raises(RunError, match="no whole run is stored here"):
         load_ledger(folder)
+
+
+def test_a_run_in_the_form_of_another_version_is_whole(tmp_path: Path) -> None:
+    """`simcost verify` called each of them damaged, and a run warned of each."""
+    save_ledger(sample(), tmp_path)
+    said = tmp_path / "ledger.json"
+    said.write_text(said.read_text().replace('"version": 3', '"version": 0'))
+    (tmp_path / "SHA256SUMS").unlink()
+    write_sums(tmp_path)
+    with pytest.raises(OtherEngineError, match="made by engine"):
+        load_ledger(tmp_path)
 
 
 def interrupted(folder: AbstractContextManager[Path]) -> None:

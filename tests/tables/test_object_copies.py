@@ -49,7 +49,7 @@ def test_an_object_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_an_object_that_changes_meanwhile_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It comes in parts of 8 MiB, and one of the same length could be of both."""
-    with pytest.raises(InputError, match="s3://bucket/object.csv: was written again while it was copied; try again"):
+    with pytest.raises(InputError, match=r"s3://bucket/object.csv: was written again while it was copied; try again"):
         copied(tmp_path, monkeypatch, written_again)
 
 
@@ -60,5 +60,5 @@ def test_a_store_that_refuses_says_what_to_check(tmp_path: Path, monkeypatch: py
 
 def test_an_endpoint_without_a_scheme_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "127.0.0.1:9000")
-    with pytest.raises(InputError, match="AWS_ENDPOINT_URL is '127.0.0.1:9000'; write it as https://HOST:PORT"):
+    with pytest.raises(InputError, match=r"AWS_ENDPOINT_URL is '127.0.0.1:9000'; write it as https://HOST:PORT"):
         upload(tmp_path, "s3://bucket/results", "SHA256SUMS")

@@ -110,7 +110,7 @@ _PRICES = {
     "currencies": ("usd_per_unit",),
 }
 SHAPES = {"offers": ("accelerator", "accelerators")}
-"""What a price is of: it is another one without a change of its own."""
+"""Make-up of what is priced: the same price of another one is a change."""
 
 
 def price_changes(before: Catalog, after: Catalog) -> list[dict[str, Any]]:

@@ -272,9 +272,8 @@ def whole(folder: Path) -> Iterator[dict[str, Any]]:
     try:
         check_sums(folder, nothing_else=True)
         said = json.loads((folder / SAID).read_text(encoding="utf-8"))
-        if said["version"] != VERSION:
-            raise RunError(_damaged(folder, "its version is another"))
-        if (made_by := said["engine_version"]) != engine_version():
+        made_by = said["engine_version"]
+        if said["version"] != VERSION or made_by != engine_version():
             raise OtherEngineError(f"{folder}: made by engine {made_by}, this is {engine_version()}; run again")
         yield said
     except (OSError, ValueError, LookupError, TypeError, AttributeError, pa.ArrowException) as error:

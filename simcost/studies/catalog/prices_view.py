@@ -11,7 +11,7 @@ from simcost.units import how_many, plural
 Document = Mapping[str, Any]
 _SHOWN = 40
 _SHAPES = ("accelerator", "accelerators")
-"""What a price is of."""
+"""Make-up of what is priced, in place of a price."""
 _NAMES = {"offers": "offer", "commitment_rates": "commitment rate", "token_prices": "token price"}
 
 

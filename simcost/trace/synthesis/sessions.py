@@ -234,8 +234,8 @@ def _invented(
         prompt, output = pairs(total)
         new = np.rint(rng.lognormal(np.log(sessions.new_tokens_median), sessions.new_tokens_sigma, total))
         new = np.minimum(new, MAX_TOKENS).astype(np.int64)
-        gap_ns = rng.lognormal(np.log(sessions.think_median), sessions.think_sigma, total) * NS_PER_S
-        gap_ns = np.minimum(gap_ns, _LONGEST_PAUSE_NS).astype(np.int64)
+        gap = rng.lognormal(np.log(sessions.think_median), sessions.think_sigma, total) * NS_PER_S
+        gap_ns = np.minimum(gap, _LONGEST_PAUSE_NS).astype(np.int64)
         new[first] = np.maximum(prompt[first], sessions.system_tokens + 1)
         gap_ns[first] = 0
         return SessionTurns(count, gap_ns, new, output.astype(np.int64))
