@@ -152,12 +152,12 @@ def new_draft(folder: Path) -> Path:
     """A name in a folder for an unfinished file; drafts that killed processes have left are removed."""
     for draft in folder.glob(f"{_DRAFT}*"):
         with suppress(OSError):  # finished meanwhile, or not ours to remove
-            if _is_forgotten(draft):
+            if is_forgotten(draft):
                 shutil.rmtree(draft) if draft.is_dir() else draft.unlink()
     return folder / f"{_DRAFT}{_owner()}{os.urandom(8).hex()}"
 
 
-def _is_forgotten(draft: Path) -> bool:
+def is_forgotten(draft: Path) -> bool:
     """True if the process of a draft has ended, where that can be known here, or if the draft is a day old."""
     return _has_ended(draft.name.removeprefix(_DRAFT)) or time() - draft.stat().st_mtime > FORGOTTEN_AFTER_S
 

@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 
 from simcost.catalog import load_catalog
-from simcost.errors import SimcostError
+from simcost.errors import InputError, SimcostError
 from simcost.present.format import attained, count, usd
 from simcost.present.parts import Part
 from simcost.scenario.files.edit import values
@@ -93,6 +93,8 @@ def _delete(folders: list[Path]) -> None:
             continue
         try:
             runs.remove(folder)
+        except InputError:
+            kept.append(f"{folder.name} is being run by a command; wait until it ends.")
         except OSError as error:
             kept.append(f"{folder.name} could not be deleted: {error.strerror}.")
     _forget_address()

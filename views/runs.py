@@ -18,7 +18,7 @@ from simcost.errors import InputError
 from simcost.outputs import new_draft
 from simcost.present.format import count
 from simcost.scenario.storage.engine_version import engine_version
-from simcost.scenario.storage.folders import stamp_of
+from simcost.scenario.storage.folders import alone, stamp_of
 from simcost.tables.digests import sha256_of
 from views import background
 from views.drafts import Draft
@@ -185,12 +185,18 @@ def finished(results: Path) -> dict[str, Path]:
 
 
 def remove(folder: Path) -> None:
-    """Delete a result; simulations that it shares with others stay. Raises OSError."""
+    """Delete a result; simulations that it shares with others stay.
+
+    Raises:
+        InputError: a run is at work in it, as one of the command line.
+        OSError: it cannot be deleted.
+    """
     if folder.is_symlink():
         folder.unlink()
         return
     draft = new_draft(folder.parent)
-    folder.replace(draft)  # a whole result, or none
+    with alone(folder, "run"):
+        folder.replace(draft)  # a whole result, or none
     shutil.rmtree(draft)  # follows no link to the shared simulations
 
 

@@ -10,8 +10,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from support.home import APP, TINY, furnish
 
+from simcost.errors import InputError
 from simcost.scenario.checks.load import load_text
 from simcost.scenario.runs.run import run
+from simcost.scenario.storage.folders import alone
 from views import history
 from views.history import UNREADABLE
 from views.runs import GIVEN, remove
@@ -127,6 +129,15 @@ def test_a_deleted_result_is_gone_and_the_simulations_that_it_shared_stay(home: 
     assert not (results / "cheap").exists()
     assert (results / ".runs" / "one").is_dir()
     assert list(opened(tmp_path / "home").run().dataframe[0].value["Result"]) == ["dear"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders cannot be locked")
+def test_a_result_in_which_a_command_is_at_work_stays(home: Path, tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    shutil.copytree(home / "results", results, symlinks=True)
+    with alone(results / "cheap", "run"), pytest.raises(InputError, match="another run is at work in it"):
+        remove(results / "cheap")
+    assert (results / "cheap" / "result.json").is_file()
 
 
 def test_a_result_that_is_a_link_is_unlinked(home: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from time import time
 
 from simcost.errors import InputError
-from simcost.outputs import FORGOTTEN_AFTER_S, is_draft
+from simcost.outputs import is_draft, is_forgotten
 from simcost.scenario.storage.engine_version import engine_version
 from simcost.scenario.storage.folders import DESCRIPTION, SAID, SUMS
 from simcost.scenario.sweeps.dataset import OTHERS, RUNS, engines_of
@@ -117,7 +117,7 @@ def _removable(result: Path, options: CleanOptions) -> Iterator[tuple[Path, str]
     """Removable parts of one results folder, each with its reason."""
     for path in (*_entries(result), *_entries(result / RUNS), *_entries(result / OTHERS)):
         if is_draft(path):
-            if _age_s(path) > FORGOTTEN_AFTER_S:
+            if is_forgotten(path):
                 yield path, "unfinished: its process was killed"
         elif path.parent in (result / RUNS, result / OTHERS):
             reason = _reason(path, options)
