@@ -14,7 +14,7 @@ from typing import Any
 from simcost.api.answers import Answer, Rows
 from simcost.api.inputs import path_of
 from simcost.api.results import Result
-from simcost.api.values import counts_of
+from simcost.api.values import numbers_of
 from simcost.api.wording import in_python
 from simcost.documents import to_document
 from simcost.errors import InputError
@@ -93,7 +93,7 @@ def diff(
     sides = [side if isinstance(side, Result) else path_of(side, name) for name, side in pair.items()]
     words = [f"--{part}={name}" for part, name in parts.items() if name is not None]
     words += ["--per-month"] if per_month else []
-    words += [f"--rate={currency}={usd}" for currency, usd in counts_of("rate", rate).items()]
+    words += [f"--rate={currency}={usd}" for currency, usd in numbers_of("rate", rate).items()]
     return command("diff", *sides, *words)
 
 

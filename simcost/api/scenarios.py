@@ -17,7 +17,7 @@ from simcost.api.inputs import local_path, path_of
 from simcost.api.results import Result, read
 from simcost.api.values import (
     Progress,
-    counts_of,
+    numbers_of,
     engine_options,
     number,
     pairs_of,
@@ -217,8 +217,8 @@ class CheckedScenario:
             step_factor=number("step_factor", step_factor, from_0=True),
             objectives=words("objectives", objectives),
             budget_usd=plain(budget),
-            quota=counts_of("quota", quota),
-            available=counts_of("available", available),
+            quota=numbers_of("quota", quota),
+            available=numbers_of("available", available),
             **whole_numbers(seeds=seeds, seed=seed, jobs=jobs, front=front),
         )
         document = optimize(self.loaded, self._folder(out) / "runs", settings, progress_of(progress))

@@ -114,11 +114,11 @@ def words(name: str, given: Any) -> tuple[str, ...]:
     return tuple(found)
 
 
-def counts_of(name: str, given: Any) -> dict[str, Any]:
-    """Counts by name. Raises InputError for what is not a mapping; the counts are checked where they are used."""
+def numbers_of(name: str, given: Any) -> dict[str, Any]:
+    """Numbers by name. Raises InputError for what is not a mapping; the numbers are checked where they are used."""
     if not isinstance(given, Mapping):
-        raise InputError(f'{name}: {given!r} is not a mapping of names to counts, as {{"h100-sxm": 8}}')
-    return {str(key): plain(count) for key, count in given.items()}
+        raise InputError(f"{name}: {given!r} is not a mapping of names to numbers")
+    return {str(key): plain(value) for key, value in given.items()}
 
 
 def pairs_of(name: str, given: Any) -> tuple[tuple[str, str], ...]:

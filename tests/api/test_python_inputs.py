@@ -306,7 +306,7 @@ def test_findings_name_the_start_and_the_rows_to_select(tmp_path: Path) -> None:
         (lambda one, _: one.run(""), "out: '' is not a path"),
         (lambda one, out: one.run(out, progress=3), "progress: 3 is not a function"),
         (lambda one, out: one.optimize(out, objectives=3), "objectives: 3 are not names"),
-        (lambda one, out: one.optimize(out, quota=3), "quota: 3 is not a mapping of names to counts"),
+        (lambda one, out: one.optimize(out, quota=3), "quota: 3 is not a mapping of names to numbers"),
         (lambda one, out: one.optimize(out, options=3), "options: 3 is not a path"),
         (lambda one, out: one.sensitivity({"demand": (0.8, 1.2)}, out, grids="ab"), "grids: 'ab' are not pairs"),
         (lambda one, out: one.advise(3, out), "plan: 3 is not a text"),
