@@ -17,9 +17,9 @@ from simcost.api.inputs import local_path, path_of
 from simcost.api.results import Result, read
 from simcost.api.values import (
     Progress,
-    numbers_of,
     engine_options,
     number,
+    numbers_of,
     pairs_of,
     plain,
     progress_of,
