@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from math import inf
 from numbers import Integral
@@ -108,10 +108,17 @@ def text(name: str, value: Any) -> str | None:
 
 def words(name: str, given: Any) -> tuple[str, ...]:
     """Names; one may stand alone, None is none. Raises InputError for what is none."""
-    found = [given] if isinstance(given, str) else plain(() if given is None else given)
-    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+    found = _listed([given] if isinstance(given, str) else () if given is None else given)
+    if found is None or not all(isinstance(one, str) for one in found):
         raise InputError(f"{name}: {given!r} are not names")
-    return tuple(found)
+    return tuple(map(str, found))
+
+
+def _listed(given: Any) -> list[Any] | None:
+    """Items of a list, a set, a column of a data frame or the like; None of a text, a mapping, and of what has none."""
+    found = plain(given)
+    has_items = isinstance(found, Iterable) and not isinstance(found, str | Mapping)
+    return [plain(item) for item in found] if has_items else None
 
 
 def numbers_of(name: str, given: Any) -> dict[str, Any]:
@@ -123,8 +130,8 @@ def numbers_of(name: str, given: Any) -> dict[str, Any]:
 
 def pairs_of(name: str, given: Any) -> tuple[tuple[str, str], ...]:
     """Pairs of names. Raises InputError for what is none."""
-    found = plain(given)
-    if not isinstance(found, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in found):
+    found = _listed(given)
+    if found is None or not all(isinstance(pair, list) and len(pair) == 2 for pair in found):
         raise InputError(f'{name}: {given!r} are not pairs of paths, as [("demand", "engine")]')
     return tuple((str(one), str(other)) for one, other in found)
 

@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 import simcost as sc
 from simcost.api.changes import put
+from simcost.api.values import pairs_of
 from simcost.cli.main import main
 from simcost.errors import InputError, TraceError
 
@@ -328,6 +330,14 @@ def test_an_argument_of_another_type_is_named(tmp_path: Path, call: Any, message
     with pytest.raises(InputError) as told:
         call(sc.load(SCENARIO), tmp_path / "out")
     assert message in str(told.value)
+
+
+@pytest.mark.parametrize("one", [{"l40s"}, {"l40s": 1}.keys(), pd.Series(["l40s", "l40s"]).unique(), iter(["l40s"])])
+def test_names_are_taken_from_all_that_holds_them(tmp_path: Path, one: Any) -> None:
+    """A set and a generator were names before arguments were checked."""
+    made = sc.new_scenario(tmp_path / "new.yaml", model="llama-3.1-8b", accelerators=one)
+    assert made.text.count("accelerator: l40s") == 2
+    assert pairs_of("grids", combinations(["demand", "engine"], 2)) == (("demand", "engine"),)
 
 
 def test_targets_of_a_new_scenario_may_be_numbers(tmp_path: Path) -> None:

@@ -99,13 +99,20 @@ class PlanAtValue:
         """The plan over all replications as far as those made tell, in which it meets the SLO; None where they do not,
         since it is not far from missing it. Its cost is that of the base times the ratio of both in these.
 
+        They tell nothing where they have no misses at the base and others have some, nor of futures: one that meets the
+        SLO says nothing of those with more demand.
+
         >>> base = PlanAtValue(usd=15.0, met=True, ratio=0.2, costs_usd=(10.0, 20.0), ratios=(0.3, 0.1))
         >>> one = PlanAtValue(
         ...     usd=11.0, met=False, ratio=0.4, complete=False, costs_usd=(11.0,), ratios=(0.4,), replications=(0,)
         ... )
         >>> one.over_all(base).usd, one.over_all(base).met
         (16.5, True)
+        >>> perfect = PlanAtValue(usd=11.0, met=False, ratio=0.0, costs_usd=(11.0,), ratios=(0.0,), replications=(0,))
+        >>> perfect.over_all(PlanAtValue(usd=15.0, met=True, ratio=0.4, costs_usd=(10.0, 20.0), ratios=(0.0, 0.8)))
         """
+        if not self.ratios or self._of_same(base.ratios) <= 0 < base.ratio:
+            return None
         ratio, same_usd = max(self.ratio, self.mean_ratio(base)), self._of_same(base.costs_usd)
         if ratio * _FAR > 1 or same_usd <= 0:
             return None

@@ -14,7 +14,7 @@ from simcost.scenario.runs import serving_runs
 from simcost.scenario.runs.assessment import assess
 from simcost.scenario.runs.execution import RunOptions, workers_of
 from simcost.studies.sensitivity.simulated import _OneByOne
-from simcost.studies.sensitivity.states import PlanRange
+from simcost.studies.sensitivity.states import PlanAtValue, PlanRange
 from simcost.studies.sensitivity.study import TOLERANCE
 
 pytestmark = pytest.mark.slow
@@ -104,6 +104,13 @@ def test_one_replication_that_is_far_from_missing_tells_what_knowing_is_worth(
     assert worth == pytest.approx(whole, rel=1e-3)
     assert any(worth.values())
     assert (fewer["tornado"], fewer["flips"]) == (all_made["tornado"], all_made["flips"])
+
+
+def test_one_future_that_meets_the_slo_says_nothing_of_the_others() -> None:
+    """It came first, whatever its demand, and had no misses of which to say how far it was from missing."""
+    base = PlanAtValue(usd=15.0, met=True, ratio=0.5, costs_usd=(10.0, 20.0))
+    one = PlanAtValue(usd=11.0, met=False, ratio=0.0, complete=False, costs_usd=(11.0,), replications=(0,))
+    assert one.over_all(base) is None
 
 
 def test_where_the_quality_asked_for_excludes_the_last_plan_a_flip_says_so(tmp_path: Path) -> None:
