@@ -183,8 +183,8 @@ def of_width(bands: Levels, seen: CleanedHistory, model: ForecastModel) -> Itera
     elif narrow.any():
         yield _finding(
             "limit",
-            f"levels of {plural(int(narrow.sum()), 'step')} have no width: the history repeats itself exactly, which "
-            "says nothing of how sure it is",
+            f"levels of {plural(int(narrow.sum()), 'step')} have no width: the history repeats itself, nearly or "
+            "exactly, which says nothing of how sure it is",
         )
 
 
