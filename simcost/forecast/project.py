@@ -108,9 +108,10 @@ def look_ahead(
             f"give at most {MOST_VALUES // sum(steps):,} paths, or a shorter horizon"
         )
     made: list[Forecast] = []
+    growth = _growth([series.name for series in histories], asked, events)
     for place, series in enumerate(every):
         progress(place / len(every), series.name)
-        made.append(_forecast(series, steps[place], asked, events))
+        made.append(_forecast(series, steps[place], asked, events, growth[series.name]))
     if asked.reconciliation:
         if asked.reconciliation == "top-down":
             _check_shared_growth(made, histories, events)
@@ -118,14 +119,15 @@ def look_ahead(
     return _with_events(made, len(histories), events, asked)
 
 
-def _forecast(series: Series, horizon: int, asked: ProjectionOptions, events: Sequence[Event]) -> Forecast:
+def _forecast(
+    series: Series, horizon: int, asked: ProjectionOptions, events: Sequence[Event], growth: GrowthMode
+) -> Forecast:
     """The forecast by the clock of the zone, back on the steps of UTC."""
     after, steps = series.grid.after(len(series)), len(series)
     grid, values = local_values(series.grid, series.values, asked.zone)
     model: ForecastModel | str = "auto" if asked.model == "auto" else model_named(asked.model)
     local = replace(series, grid=grid, values=values, regressors=_local_regressors(series, asked.zone))
     back = _on_local(masked(events, series, asked.zone), series, asked.zone)
-    growth = _growth(series, asked, events)
     found = forecast(
         local,
         local_steps(after, horizon, asked.zone),
@@ -159,24 +161,31 @@ def _forecast(series: Series, horizon: int, asked: ProjectionOptions, events: Se
     )
 
 
-def _growth(series: Series, asked: ProjectionOptions, events: Sequence[Event]) -> GrowthMode:
-    """Growth in the forecast of a series: of what was measured and what is stated never both.
+def _growth(names: Sequence[str], asked: ProjectionOptions, events: Sequence[Event]) -> dict[str, GrowthMode]:
+    """Growth in the forecast of each series, and of each sum: of what was measured and what is stated never both; of a
+    sum it is stated where it is of all its parts.
 
     Raises:
         InputError: both, or what is stated without any.
     """
-    stated = [event.name for event in events if isinstance(event, Growth) and matches(event, series.name)]
-    if asked.growth == "measured" and stated:
-        raise InputError(
-            f"series {series.name!r}: event {stated[0]!r} states growth, and --growth measured would count the growth "
-            "of the history too; leave one of them out"
-        )
-    if asked.growth == "stated" and not stated:
-        raise InputError(
-            f"series {series.name!r}: --growth stated, but no event of kind growth names it; state one with --events, "
-            "or pass --growth none"
-        )
-    return asked.growth or ("stated" if stated else "measured")
+    found: dict[str, GrowthMode] = {}
+    for name in names:
+        stated = [event.name for event in events if isinstance(event, Growth) and matches(event, name)]
+        if asked.growth == "measured" and stated:
+            raise InputError(
+                f"series {name!r}: event {stated[0]!r} states growth, and --growth measured would count the growth of "
+                "the history too; leave one of them out"
+            )
+        if asked.growth == "stated" and not stated:
+            raise InputError(
+                f"series {name!r}: --growth stated, but no event of kind growth names it; state one with --events, or "
+                "pass --growth none"
+            )
+        found[name] = asked.growth or ("stated" if stated else "measured")
+    for parent, parts in (parents_of(names) if asked.reconciliation else {}).items():
+        is_stated = all(found[part] == "stated" for part in parts)
+        found[parent] = asked.growth or ("stated" if is_stated else "measured")
+    return found
 
 
 def _check_growth(series: Series, horizon: int) -> None:

@@ -372,7 +372,11 @@ def test_growth_of_a_sum_is_not_shared_out_beside_growth_that_is_stated_of_a_par
     with pytest.raises(InputError, match=r"'growth' states growth of 'x', and top-down shares out .* of 'total'"):
         ahead("top-down")
     assert ahead("top-down", growth="none")["x"].stated.mean.sum() > 0
-    assert ahead("top-down", events=(GROWTH,))["x"].stated.mean.sum() > 0
+    of_all = ahead("top-down", events=(GROWTH,))
+    assert of_all["x"].stated.mean.sum() > 0
+    of_each = (one, replace(GROWTH, name="other", series="y"))
+    for growth in (None, "stated"):
+        assert ahead("top-down", growth, of_each)["x"].stated.mean == pytest.approx(of_all["x"].stated.mean)
     summed = ahead("bottom-up")
     assert (summed["total"].forecast.growth, summed["x"].forecast.growth.kept) == (None, 0)
 
