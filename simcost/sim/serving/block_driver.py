@@ -122,11 +122,11 @@ def _content(pool: Pool, cache: PrefixCaching | None, *, sessions: bool) -> int:
 def empty_slot(state: BlockState, slot: int) -> None:
     """A new replica is in the slot: all its blocks are free, nothing is cached."""
     if state.rules[blk.BY_PRIORITY]:
-        state.replicas[slot, col.RETURNED] = col.OVERTAKEN
+        state.replicas[slot, col.OUT_OF_ORDER] = col.NO_ORDER
     row = state.slots[slot]
     row[:] = 0
     row[[blk.FRESH, blk.FREE]] = state.rules[blk.BLOCKS]
-    row[[blk.PIECE_SPARE, blk.ENTRY_SPARE]] = NIL
+    row[[blk.PIECE_SPARE, blk.ENTRY_SPARE, blk.PASSED]] = NIL
     state.phases[slot] = 0
     state.shares[slot] = 0
     state.adapters[slot] = 0

@@ -170,11 +170,6 @@ class ReturningClients:
         result: tuple[int, int] = play(engine, self.state, i, final, until, *requests, *others)
         return result
 
-    @property
-    def overtaken(self) -> int:
-        """At each replica, where requests of one priority may overtake those of another."""
-        return col.OVERTAKEN if len(self.state.bands) > 1 else 0
-
     def open(self, slot: int) -> None:
         """A new replica is in the slot."""
         self.index.open(slot)

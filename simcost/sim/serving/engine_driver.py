@@ -183,7 +183,6 @@ class DataPlane:
         replica[[col.HEAD, col.TAIL, col.WAIT_HEAD, col.PREFILLING, col.LEAVING]] = NIL
         replica[col.IDLE_SINCE] = totals[col.NOW]
         if self.clients is not None:
-            replica[col.RETURNED] = self.clients.overtaken
             self.clients.open(slot)
         if self.blocks is not None:
             from simcost.sim.serving.block_driver import empty_slot
@@ -300,14 +299,12 @@ class DataPlane:
 
     def _take(self, following: RequestBatch | None) -> None:
         if self.clients is not None and following is not None:
-            overtaken = self.clients.overtaken
             if self.blocks is None:
                 self.clients.take(following, self.state)
             else:
                 from simcost.sim.serving.block_driver import take_hashes
 
                 self.state = take_hashes(self.blocks, self.clients, following)
-            self.state.replicas[:, col.RETURNED] += self.clients.overtaken - overtaken
         self._final = following is None
         batch, self._next = following or NO_REQUESTS, 0
         sessions = _NO_SESSIONS if batch.session is None else batch.session

@@ -34,6 +34,47 @@ def change_running(s: BlockState, r: int, x: int, change: int) -> None:
         before = mine[blk.RUNNING_WITH] > 0
         mine[blk.RUNNING_WITH] += change
         s.slots[r, blk.LORAS] += (mine[blk.RUNNING_WITH] > 0) - before
+        if before and mine[blk.RUNNING_WITH] == 0:
+            s.slots[r, blk.PASSED] = NIL
+
+
+@lean
+def first_to_try(s: BlockState, r: int) -> int:
+    """The first waiting request that may find a slot for its adapter: those before it found none, and no slot has
+    become free since.
+    """
+    passed = s.slots[r, blk.PASSED]
+    if passed == NIL or s.rules[blk.MAX_LORAS] == 0:
+        return s.replicas[r, col.WAIT_HEAD]
+    return NIL if passed == blk.END else passed
+
+
+@lean
+def tried_up_to(s: BlockState, r: int, x: int) -> None:
+    """Requests were admitted, or found no slot, up to but not with x; NIL = all."""
+    s.slots[r, blk.PASSED] = blk.END if x == NIL else x
+
+
+@lean
+def join_waiting(s: BlockState, r: int, x: int) -> None:
+    """Request x has joined the queue; what is known of those before holds if it is the last."""
+    if s.rules[blk.MAX_LORAS] > 0:
+        if s.nodes[x, blk.ADAPTER] != NIL:
+            s.adapters[r, s.nodes[x, blk.ADAPTER], blk.WAITING_WITH] += 1
+        if s.nodes[x, col.NEXT] != NIL:
+            s.slots[r, blk.PASSED] = NIL
+        elif s.slots[r, blk.PASSED] == blk.END:
+            s.slots[r, blk.PASSED] = x
+
+
+@lean
+def leave_waiting(s: BlockState, r: int, x: int) -> None:
+    """Request x, still in the list, leaves the queue."""
+    if s.rules[blk.MAX_LORAS] > 0:
+        if s.nodes[x, blk.ADAPTER] != NIL:
+            s.adapters[r, s.nodes[x, blk.ADAPTER], blk.WAITING_WITH] -= 1
+        if s.slots[r, blk.PASSED] == x:
+            tried_up_to(s, r, s.nodes[x, col.NEXT])
 
 
 @lean
@@ -88,16 +129,15 @@ def tell_adapters(s: BlockState, r: int) -> None:
     count = s.adapters.shape[1]
     if count == 0:
         return
-    for k in range(count):
-        s.adapters[r, k, blk.SEEN_WITH] = blk.SEEN_RUNNING if s.adapters[r, k, blk.RUNNING_WITH] > 0 else blk.NOT_SEEN
     s.slots[r, blk.SEEN_LORAS] = s.slots[r, blk.LORAS]
-    x = s.replicas[r, col.WAIT_HEAD]
-    while x != NIL:
-        adapter = s.nodes[x, blk.ADAPTER]
-        if adapter != NIL and s.adapters[r, adapter, blk.SEEN_WITH] == blk.NOT_SEEN:
-            s.adapters[r, adapter, blk.SEEN_WITH] = blk.SEEN_WAITING
+    for k in range(count):
+        mine = s.adapters[r, k]
+        mine[blk.SEEN_WITH] = blk.NOT_SEEN
+        if mine[blk.RUNNING_WITH] > 0:
+            mine[blk.SEEN_WITH] = blk.SEEN_RUNNING
+        elif mine[blk.WAITING_WITH] > 0:
+            mine[blk.SEEN_WITH] = blk.SEEN_WAITING
             s.slots[r, blk.SEEN_LORAS] += 1
-        x = s.nodes[x, col.NEXT]
 
 
 @lean

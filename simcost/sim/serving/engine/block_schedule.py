@@ -3,7 +3,14 @@
 from simcost.sim.compiled import lean
 from simcost.sim.serving.engine import block_state as blk
 from simcost.sim.serving.engine import layout as col
-from simcost.sim.serving.engine.adapter_slots import change_running, waits_for_slot
+from simcost.sim.serving.engine.adapter_slots import (
+    change_running,
+    first_to_try,
+    join_waiting,
+    leave_waiting,
+    tried_up_to,
+    waits_for_slot,
+)
 from simcost.sim.serving.engine.block_cache import blocks_of, claim, look_up, release, store, take
 from simcost.sim.serving.engine.block_state import BlockState
 from simcost.sim.serving.engine.cache_tiers import enter_tiers, load_from_tiers
@@ -135,6 +142,7 @@ def _preempt(s: BlockState, r: int, x: int) -> None:
         rep[col.WAIT_HEAD] = x
     rep[col.WAITING] += 1
     change_waiting(s, r, x, 1)
+    join_waiting(s, r, x)
     s.nodes[x, col.EVICTED] += 1
     s.totals[col.PREEMPTIONS] += 1
 
@@ -258,7 +266,7 @@ def _admit(s: BlockState, r: int, budget: int, threshold: int) -> None:
     """Admit from the queue until the first that does not fit."""
     p, rep, nodes, slot = s.parameters, s.replicas[r], s.nodes, s.slots[r]
     fair = s.rules[blk.BY_TENANT] == 1
-    x = next_in_turn(s, r) if fair else rep[col.WAIT_HEAD]
+    x = next_in_turn(s, r) if fair else first_to_try(s, r)
     while x != NIL and budget > 0 and rep[col.RUNNING] < p[col.MAX_SEQS]:
         node, length = nodes[x], length_of(s, x)
         if waits_for_slot(s, r, x):
@@ -290,6 +298,7 @@ def _admit(s: BlockState, r: int, budget: int, threshold: int) -> None:
         if rep[col.PREFILLING] == NIL:
             rep[col.PREFILLING] = x
         budget -= new
+        leave_waiting(s, r, x)
         if fair:
             change_waiting(s, r, x, -1)
             move_to_running(s, r, x)
@@ -299,6 +308,8 @@ def _admit(s: BlockState, r: int, budget: int, threshold: int) -> None:
             change_running(s, r, x, 1)
             move_to_running(s, r, x)
             x = after
+    if not fair:
+        tried_up_to(s, r, x)
 
 
 @lean

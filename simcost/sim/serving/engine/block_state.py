@@ -51,22 +51,26 @@ FRESH, FREE, PIECES_USED, PIECE_SPARE, ENTRIES_USED, ENTRY_SPARE, ADMITTED, PREF
 # LORAS: adapters of running requests; *_TAKEN: adapters that are resident; TOUCHES: uses of adapters so far.
 # SEEN_LORAS: adapters of running and waiting requests, as the router knows. LOADING: ticks of loads from tiers before
 # the next step.
-CHARGED, LAST_ADMITTED, LORAS, MEMORY_TAKEN, SLOTS_TAKEN, TOUCHES, SEEN_LORAS, LOADING = range(8, 16)
-SLOT = 16
+# PASSED: of the waiting requests in order, the first of which it is not known that its adapter finds no slot; NIL = the
+# first of all, END = the next that comes.
+CHARGED, LAST_ADMITTED, LORAS, MEMORY_TAKEN, SLOTS_TAKEN, TOUCHES, SEEN_LORAS, LOADING, PASSED = range(8, 17)
+SLOT = 17
+END = -2
 
 # Columns of a tier: chunks that it holds at each replica; ticks to begin to load, and for each block; blocks that the
 # last request admitted loads from it; tokens found in it at first admissions.
 MOST_CHUNKS, LATENCY, TICKS_PER_BLOCK, LOADED, TIER_HIT = range(5)
 TIER = 5
 
-# Columns of a tenant at a slot: what it got, over its weight; its requests that wait, and that decode.
-COUNTER, WAITING_OF, DECODING_OF = range(3)
-SHARE_OF = 3
+# Columns of a tenant at a slot: what it got, over its weight; its requests that wait, and that decode; the first that
+# waits.
+COUNTER, WAITING_OF, DECODING_OF, FIRST_OF = range(4)
+SHARE_OF = 4
 
-# Columns of an adapter at a slot: running requests; its last use in host memory and in a slot, 0 = it is not there;
+# Columns of an adapter at a slot: running requests, and waiting ones; its last use in host memory and in a slot, 0 = it is not there;
 # SEEN_WITH: whether requests with it wait or run, as the router knows.
-RUNNING_WITH, IN_MEMORY, IN_SLOT, SEEN_WITH = range(4)
-ADAPTER_AT = 4
+RUNNING_WITH, IN_MEMORY, IN_SLOT, SEEN_WITH, WAITING_WITH = range(5)
+ADAPTER_AT = 5
 NOT_SEEN, SEEN_WAITING, SEEN_RUNNING = range(3)
 
 # Columns of a piece: the key of its first block; places of that and of the one after its last; requests that hold it;

@@ -3,7 +3,7 @@
 from simcost.sim.compiled import lean
 from simcost.sim.serving.engine import block_state as blk
 from simcost.sim.serving.engine import layout as col
-from simcost.sim.serving.engine.adapter_slots import change_running, load_adapters
+from simcost.sim.serving.engine.adapter_slots import change_running, join_waiting, leave_waiting, load_adapters
 from simcost.sim.serving.engine.block_cache import release, take
 from simcost.sim.serving.engine.block_schedule import (
     begin_decoding,
@@ -27,7 +27,7 @@ from simcost.sim.serving.engine.fair_queue import (
 from simcost.sim.serving.engine.layout import NEVER, NIL
 from simcost.sim.serving.engine.outcomes import release_leavers, unlink
 from simcost.sim.serving.engine.request_list import put_before
-from simcost.sim.serving.engine.step import cut_run, patience_of
+from simcost.sim.serving.engine.step import cut_run, note_order, patience_of
 
 _BITS = col.NODE_BITS
 _MASK = col.NODE_LIMIT - 1
@@ -141,6 +141,7 @@ def _drop_late(s: BlockState, r: int, t: int) -> None:
             if waiting:
                 rep[col.WAITING] -= 1
                 change_waiting(s, r, x, -1)
+                leave_waiting(s, r, x)
                 if x == rep[col.WAIT_HEAD]:
                     rep[col.WAIT_HEAD] = after
             else:
@@ -162,7 +163,7 @@ def _finish_run(s: BlockState, r: int, t: int) -> None:
         rep[col.RUNNING] -= 1
         unlink(s, r, x, col.IS_COMPLETED)
     head, timeout = rep[col.HEAD], s.parameters[col.TIMEOUT]
-    if head != NIL and timeout < NEVER and (rep[col.RETURNED] > 0 or t - s.nodes[head, col.ARRIVAL] >= timeout):
+    if head != NIL and timeout < NEVER and (rep[col.OUT_OF_ORDER] > 0 or t - s.nodes[head, col.ARRIVAL] >= timeout):
         _drop_late(s, r, t)
     release_leavers(s, r, t)
 
@@ -256,13 +257,25 @@ def finish_all(s: BlockState, t: int) -> None:
 
 
 @lean
+def _place_by_priority(s: BlockState, r: int, x: int) -> int:
+    """The first waiting request that x goes before; NIL = none. Both ends are tried in turn: what comes has mostly the
+    highest or the lowest priority.
+    """
+    front = s.replicas[r, col.WAIT_HEAD]
+    if front == NIL:
+        return NIL
+    after, back = NIL, s.replicas[r, col.TAIL]
+    while not goes_before(s, x, front) and goes_before(s, x, back):
+        front, after, back = s.nodes[front, col.NEXT], back, s.nodes[back, col.PREV]
+    return front if goes_before(s, x, front) else after
+
+
+@lean
 def _join_queue(s: BlockState, r: int, x: int) -> None:
     """Put request x into the queue: at its end, or by its priority after its equals."""
     rep, after = s.replicas[r], NIL
     if s.rules[blk.BY_PRIORITY]:
-        after = rep[col.WAIT_HEAD]
-        while after != NIL and not goes_before(s, x, after):
-            after = s.nodes[after, col.NEXT]
+        after = _place_by_priority(s, r, x)
     put_before(s.replicas[r], s.nodes, x, after)
     if after == rep[col.WAIT_HEAD]:
         rep[col.WAIT_HEAD] = x
@@ -282,12 +295,13 @@ def enqueue(s: BlockState, r: int, x: int, t: int) -> None:
         lift(s, r, x)
         change_waiting(s, r, x, 1)
     _join_queue(s, r, x)
+    join_waiting(s, r, x)
     rep[col.WAITING] += 1
     rep[col.JOINED] += 1
     rep[col.IN_FLIGHT_TOKENS] += node[col.PROMPT]
-    rep[col.RETURNED] += node[col.RETRIES] > 0
+    note_order(rep, node)
     s.load[r] += 1
-    if rep[col.RUN_STEPS] > 1 and rep[col.RETURNED] > 0 and p[col.TIMEOUT] < NEVER:
+    if rep[col.RUN_STEPS] > 1 and rep[col.OUT_OF_ORDER] > 0 and p[col.TIMEOUT] < NEVER:
         cut_run(s, r, max(node[col.ARRIVAL] + p[col.TIMEOUT], t))
     if s.next_event[r] == NEVER:  # idle: a boundary at once, shared with whatever else arrives at t
         rep[col.BUSY_SINCE] = t

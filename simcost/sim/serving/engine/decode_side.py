@@ -323,6 +323,7 @@ def enqueue_decode(d: State, h: TransferState, r: int, x: int, t: int) -> None:
     """Request x joins the queue of decode replica r, which is up to date until t."""
     p, rep, nodes = d.parameters, d.replicas[r], d.nodes
     rep[col.JOINED] += 1
+    nodes[x, col.OVERTAKEN] = 0
     rep[col.IN_FLIGHT_TOKENS] += nodes[x, col.PROMPT]
     d.load[r] += 1
     if not _fetched(d, h, r, x, t):

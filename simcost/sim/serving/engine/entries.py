@@ -226,7 +226,7 @@ def vacate(r: int, mode: int, most_retries: int, *state: Any) -> None:
             before = x
         x = after
     rep[col.HEAD] = rep[col.TAIL] = rep[col.WAIT_HEAD] = rep[col.PREFILLING] = NIL
-    rep[col.RUNNING] = rep[col.WAITING] = rep[col.KV] = rep[col.RESERVED] = rep[col.RETURNED] = 0
+    rep[col.RUNNING] = rep[col.WAITING] = rep[col.KV] = rep[col.RESERVED] = rep[col.OUT_OF_ORDER] = 0
     rep[col.IN_FLIGHT_TOKENS] = 0
     totals[col.WAKE] = col.AT_ONCE
     rep[col.RUN_STEPS] = rep[col.RUN_SEQS] = 0

@@ -24,9 +24,19 @@ def set_tenant(s: BlockState, x: int, tenant: int) -> None:
 
 @lean
 def change_waiting(s: BlockState, r: int, x: int, change: int) -> None:
-    """Request x joins or leaves those of its tenant that wait."""
+    """Request x joins those of its tenant that wait, before all or as the last, or leaves them; then it is still in the
+    list.
+    """
     if s.rules[blk.BY_TENANT]:
-        s.shares[r, s.nodes[x, blk.TENANT], blk.WAITING_OF] += change
+        nodes, share = s.nodes, s.shares[r, s.nodes[x, blk.TENANT]]
+        share[blk.WAITING_OF] += change
+        if change > 0 and (share[blk.WAITING_OF] == 1 or x == s.replicas[r, col.WAIT_HEAD]):
+            share[blk.FIRST_OF] = x
+        elif change < 0 and x == share[blk.FIRST_OF] and share[blk.WAITING_OF] > 0:
+            y = nodes[x, col.NEXT]
+            while nodes[y, blk.TENANT] != nodes[x, blk.TENANT]:
+                y = nodes[y, col.NEXT]
+            share[blk.FIRST_OF] = y
 
 
 @lean
@@ -95,12 +105,7 @@ def next_in_turn(s: BlockState, r: int) -> int:
     for k in range(len(s.prices)):
         if shares[k, blk.WAITING_OF] > 0 and (best == NIL or shares[k, blk.COUNTER] < shares[best, blk.COUNTER]):
             best = k
-    if best == NIL:
-        return NIL
-    x = s.replicas[r, col.WAIT_HEAD]
-    while s.nodes[x, blk.TENANT] != best:
-        x = s.nodes[x, col.NEXT]
-    return x
+    return NIL if best == NIL else shares[best, blk.FIRST_OF]
 
 
 @lean

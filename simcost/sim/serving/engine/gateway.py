@@ -65,7 +65,7 @@ def take_in(s: State, t: int, prompt: int, output: int, session: int) -> int:
     node[col.FIRST] = NIL
     node[col.REQUEST] = totals[col.ARRIVED]
     node[col.EVICTED] = 0
-    node[col.RETRIES] = 0
+    node[col.RETRIES] = node[col.OVERTAKEN] = 0
     node[col.SESSION] = session
     totals[col.ARRIVED] += 1
     totals[col.IN_SYSTEM] += 1

@@ -18,7 +18,7 @@ Ints = npt.NDArray[np.int64]
 NIL = -1
 NEVER = 2**62  # a time that does not come
 CLOSED = 2**30  # load of a slot that takes no requests
-OVERTAKEN = 2**40  # requests that have returned to a replica, where any may overtake another
+NO_ORDER = 2**40  # OUT_OF_ORDER of a replica whose list is in another order
 BLOCK = 16  # slots per block of next-event times
 NODE_BITS = 24  # node number in a heap entry: at most 16.7 million requests in the system
 NODE_LIMIT = 2**NODE_BITS
@@ -140,7 +140,8 @@ AT_ONCE = 0
     PEAK_KV,
     IDLE_SINCE,
     LEAVING,
-    RETURNED,
+    LATEST,
+    OUT_OF_ORDER,
     JOINED,
     FINISHED,
     READ,
@@ -156,14 +157,15 @@ AT_ONCE = 0
     TOKENS_NOW,
     BUSY_NOW,
     QUEUED_NOW,
-) = range(35)
+) = range(36)
+# LATEST: the latest arrival of those that came to it; OUT_OF_ORDER: requests of its list that came after later ones.
 # JOINED to WRITTEN count since it became ready: requests that came, requests answered, prompt tokens, output tokens.
 # SEEN_*: what the router knows of it, and since when (+ 1; 0 = never) (LOAD: blocks of a
 # prefix, for a picker). RECENT: requests sent within RATE_WINDOW.
 # OWNER: this replica, told from earlier ones in the same slot.
 # Of NOW: TOKENS_NOW, tokens of the run in progress, which KV and WRITTEN do not have yet; BUSY_NOW, BUSY with the time
 # since BUSY_SINCE; QUEUED_NOW, tokens of prompts that wait, where `count_queues` was called.
-REPLICA = 35
+REPLICA = 36
 SLOT_BITS = 20
 
 # Counters by kind of replica (`by_kind`), where there are several; the last five are of NOW. CREDIT: of its turns.
@@ -174,7 +176,8 @@ SLOT_BITS = 20
 BY_KIND = 15
 
 # Columns of `nodes`. MARK: prefilled tokens while in prefill; while decoding, the `decoded` of the replica at its end.
-# RETRIES: how often its replica was taken from it. PRIORITY, PREFIX: used by `clients` alone.
+# RETRIES: how often its replica was taken from it. PRIORITY, PREFIX: used by `clients` alone. OVERTAKEN: 1 = a request
+# that arrived later came to its replica before it.
 (
     NEXT,
     PREV,
@@ -190,8 +193,9 @@ BY_KIND = 15
     SESSION,
     PRIORITY,
     PREFIX,
-) = range(14)
-NODE = 14
+    OVERTAKEN,
+) = range(15)
+NODE = 15
 
 # Columns of `windows`, as the ledger's WINDOWS from `arrived` on, without `late`.
 W_ARRIVED, W_COMPLETED, W_REJECTED, W_TIMED_OUT, W_LOST, W_GOOD, W_PROMPT, W_OUTPUT, W_TOO_LONG = range(9)

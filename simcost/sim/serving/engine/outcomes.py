@@ -127,7 +127,7 @@ def unlink(s: State, r: int, x: int, status: int) -> None:
         nodes[after, col.PREV] = before
     s.load[r] -= 1
     rep[col.IN_FLIGHT_TOKENS] -= nodes[x, col.PROMPT]
-    rep[col.RETURNED] -= nodes[x, col.RETRIES] > 0
+    rep[col.OUT_OF_ORDER] -= nodes[x, col.OVERTAKEN]
     rep[col.FINISHED] += status == col.IS_COMPLETED
     count_by_kind(s.kind, s.by_kind, r, col.K_FINISHED, status == col.IS_COMPLETED)
     count_by_kind(s.kind, s.by_kind, r, col.K_PROMPT, nodes[x, col.PROMPT] * (status == col.IS_COMPLETED))

@@ -14,9 +14,10 @@ from simcost.sim.serving.engine.routing import RAY
 if TYPE_CHECKING:
     from simcost.sim.serving.engine.client_state import Clients
 
-# Columns of a band. ARRIVED: requests; ENDED: what became of them, by status; GOOD: those within all limits.
-PRIORITY, HEAD, TAIL, ARRIVED, ENDED, GOOD = 0, 1, 2, 3, 4, 8
-BAND = 9
+# Columns of a band. ARRIVED: requests; ENDED: what became of them, by status; GOOD: those within all limits;
+# TAKEN_IN: the last that was taken in.
+PRIORITY, HEAD, TAIL, ARRIVED, ENDED, GOOD, TAKEN_IN = 0, 1, 2, 3, 4, 8, 9
+BAND = 10
 
 
 @lean
@@ -44,11 +45,13 @@ def _queue(s: State, c: "Clients", x: int) -> None:
 def take_in_returned(s: State, c: "Clients") -> None:
     """Requests whose replica went join their bands, by arrival."""
     nodes, totals = s.nodes, s.totals
+    c.bands[:, TAKEN_IN] = NIL
     x = totals[col.GATE_HEAD]
     while x != NIL:
         following = nodes[x, col.NEXT]
         band = c.bands[band_of(c, nodes[x, col.PRIORITY])]
-        before, after = NIL, band[HEAD]
+        before = band[TAKEN_IN]  # that is no younger: the plain queue is by arrival
+        after = band[HEAD] if before == NIL else nodes[before, col.NEXT]
         while after != NIL and nodes[after, col.ARRIVAL] <= nodes[x, col.ARRIVAL]:
             before, after = after, nodes[after, col.NEXT]
         nodes[x, col.NEXT] = after
@@ -58,6 +61,7 @@ def take_in_returned(s: State, c: "Clients") -> None:
             nodes[before, col.NEXT] = x
         if after == NIL:
             band[TAIL] = x
+        band[TAKEN_IN] = x
         x = following
     totals[col.GATE_HEAD] = totals[col.GATE_TAIL] = NIL
 

@@ -120,7 +120,7 @@ def patience_of(s: State, r: int) -> int:
     """Time at which the first client of replica r gives up."""
     rep, nodes = s.replicas[r], s.nodes
     oldest = nodes[rep[col.HEAD], col.ARRIVAL]
-    if rep[col.RETURNED] > 0 and s.parameters[col.TIMEOUT] < NEVER:
+    if rep[col.OUT_OF_ORDER] > 0 and s.parameters[col.TIMEOUT] < NEVER:
         x = rep[col.HEAD]
         while x != NIL:
             oldest = min(oldest, nodes[x, col.ARRIVAL])
@@ -233,7 +233,7 @@ def finish_run(s: State, r: int, t: int) -> None:
     _finish_prefills(s, r, t)
     head, timeout = rep[col.HEAD], s.parameters[col.TIMEOUT]
     if head != NIL and timeout < NEVER:
-        if rep[col.RETURNED] > 0:
+        if rep[col.OUT_OF_ORDER] > 0:
             _drop_all_late(s, r, t)
         elif t - s.nodes[head, col.ARRIVAL] >= timeout:
             _drop_late(s, r, t)
@@ -367,6 +367,14 @@ def cut_run(s: State, r: int, until: int) -> None:
         s.next_event[r] = rep[col.RUN_START] + run_time(s, r, rep[col.RUN_FIRST], growth, k)
 
 
+@inlined
+def note_order(rep: col.Ints, node: col.Ints) -> None:
+    """A request comes to a replica: after one that arrived later, the list is no longer by age while it is there."""
+    node[col.OVERTAKEN] = node[col.ARRIVAL] < rep[col.LATEST]
+    rep[col.OUT_OF_ORDER] += node[col.OVERTAKEN]
+    rep[col.LATEST] = max(rep[col.LATEST], node[col.ARRIVAL])
+
+
 @lean
 def enqueue(s: State, r: int, x: int, t: int) -> None:
     """Request x joins the queue of replica r, which is up to date until t."""
@@ -386,9 +394,9 @@ def enqueue(s: State, r: int, x: int, t: int) -> None:
     count_by_kind(s.kind, s.by_kind, r, col.K_JOINED, 1)
     count_by_kind(s.kind, s.by_kind, r, col.K_SUM_JOINED, t)
     rep[col.IN_FLIGHT_TOKENS] += nodes[x, col.PROMPT]
-    rep[col.RETURNED] += nodes[x, col.RETRIES] > 0
+    note_order(rep, nodes[x])
     s.load[r] += 1
-    if rep[col.RUN_STEPS] > 1 and rep[col.RETURNED] > 0 and s.parameters[col.TIMEOUT] < NEVER:
+    if rep[col.RUN_STEPS] > 1 and rep[col.OUT_OF_ORDER] > 0 and s.parameters[col.TIMEOUT] < NEVER:
         cut_run(s, r, max(nodes[x, col.ARRIVAL] + s.parameters[col.TIMEOUT], t))
     steps = rep[col.RUN_STEPS]
     if s.next_event[r] == NEVER:  # idle: a boundary at once, shared with whatever else arrives at t
