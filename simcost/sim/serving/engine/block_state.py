@@ -67,8 +67,8 @@ TIER = 5
 COUNTER, WAITING_OF, DECODING_OF, FIRST_OF = range(4)
 SHARE_OF = 4
 
-# Columns of an adapter at a slot: running requests, and waiting ones; its last use in host memory and in a slot, 0 = it is not there;
-# SEEN_WITH: whether requests with it wait or run, as the router knows.
+# Columns of an adapter at a slot: running requests; its last use in host memory and in a slot, 0 = it is not there;
+# SEEN_WITH: whether requests with it wait or run, as the router knows; requests that wait.
 RUNNING_WITH, IN_MEMORY, IN_SLOT, SEEN_WITH, WAITING_WITH = range(5)
 ADAPTER_AT = 5
 NOT_SEEN, SEEN_WAITING, SEEN_RUNNING = range(3)
