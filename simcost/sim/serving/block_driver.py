@@ -121,7 +121,7 @@ def _content(pool: Pool, cache: PrefixCaching | None, *, sessions: bool) -> int:
 
 def empty_slot(state: BlockState, slot: int) -> None:
     """A new replica is in the slot: all its blocks are free, nothing is cached."""
-    if state.rules[blk.BY_PRIORITY]:
+    if state.rules[[blk.BY_PRIORITY, blk.BY_TENANT, blk.MAX_LORAS]].any():
         state.replicas[slot, col.OUT_OF_ORDER] = col.NO_ORDER
     row = state.slots[slot]
     row[:] = 0
