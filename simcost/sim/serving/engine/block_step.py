@@ -26,8 +26,9 @@ from simcost.sim.serving.engine.fair_queue import (
 )
 from simcost.sim.serving.engine.layout import NEVER, NIL
 from simcost.sim.serving.engine.outcomes import release_leavers, unlink
+from simcost.sim.serving.engine.patience import note_order, patience_of
 from simcost.sim.serving.engine.request_list import put_before
-from simcost.sim.serving.engine.step import cut_run, note_order, patience_of
+from simcost.sim.serving.engine.step import cut_run
 
 _BITS = col.NODE_BITS
 _MASK = col.NODE_LIMIT - 1

@@ -15,6 +15,7 @@ from simcost.sim.serving.engine.decode_run import (
 from simcost.sim.serving.engine.kinds import begin_kinds, count_by_kind, note_kind, row_of
 from simcost.sim.serving.engine.layout import NEVER, NIL, State
 from simcost.sim.serving.engine.outcomes import release_leavers, unlink
+from simcost.sim.serving.engine.patience import drop_late, note_order, patience_of
 
 _BITS = col.NODE_BITS
 _MASK = col.NODE_LIMIT - 1
@@ -74,58 +75,6 @@ def _finish_prefills(s: State, r: int, t: int) -> None:
             start_decoding(s, r, x)
         x = after
     rep[col.PREFILLING] = NIL if x == rep[col.WAIT_HEAD] else x
-
-
-@lean
-def _drop_late(s: State, r: int, t: int) -> None:
-    """Drop the requests whose clients have given up: they are the oldest, at the head of the list."""
-    rep, nodes = s.replicas[r], s.nodes
-    x = rep[col.HEAD]
-    while x != NIL and t - nodes[x, col.ARRIVAL] >= s.parameters[col.TIMEOUT]:
-        after = nodes[x, col.NEXT]
-        if x == rep[col.WAIT_HEAD]:
-            rep[col.WAIT_HEAD] = after
-            rep[col.WAITING] -= 1
-        else:
-            stop_running(s, r, x)
-        unlink(s, r, x, col.IS_TIMED_OUT)
-        x = after
-
-
-@lean
-def _drop_all_late(s: State, r: int, t: int) -> None:
-    """The same where the list is not by age: requests came back from another replica, or overtook others."""
-    rep, nodes = s.replicas[r], s.nodes
-    waiting = False
-    x = rep[col.HEAD]
-    while x != NIL:
-        after = nodes[x, col.NEXT]
-        waiting = waiting or x == rep[col.WAIT_HEAD]
-        if t - nodes[x, col.ARRIVAL] >= s.parameters[col.TIMEOUT]:
-            if waiting:
-                rep[col.WAITING] -= 1
-                if x == rep[col.WAIT_HEAD]:
-                    rep[col.WAIT_HEAD] = after
-            else:
-                partial = x == rep[col.PREFILLING]
-                stop_running(s, r, x)
-                if partial and after != rep[col.WAIT_HEAD]:
-                    rep[col.PREFILLING] = after
-            unlink(s, r, x, col.IS_TIMED_OUT)
-        x = after
-
-
-@lean
-def patience_of(s: State, r: int) -> int:
-    """Time at which the first client of replica r gives up."""
-    rep, nodes = s.replicas[r], s.nodes
-    oldest = nodes[rep[col.HEAD], col.ARRIVAL]
-    if rep[col.OUT_OF_ORDER] > 0 and s.parameters[col.TIMEOUT] < NEVER:
-        x = rep[col.HEAD]
-        while x != NIL:
-            oldest = min(oldest, nodes[x, col.ARRIVAL])
-            x = nodes[x, col.NEXT]
-    return oldest + s.parameters[col.TIMEOUT]
 
 
 @inlined
@@ -228,15 +177,9 @@ def start_run(s: State, r: int, t: int, tokens: int, pairs: int, preempted: bool
 @inlined
 def finish_run(s: State, r: int, t: int) -> None:
     """End the steps, the requests and the patience of clients that end at the boundary t of replica r."""
-    rep = s.replicas[r]
     finish_decodes(s, r)
     _finish_prefills(s, r, t)
-    head, timeout = rep[col.HEAD], s.parameters[col.TIMEOUT]
-    if head != NIL and timeout < NEVER:
-        if rep[col.OUT_OF_ORDER] > 0:
-            _drop_all_late(s, r, t)
-        elif t - s.nodes[head, col.ARRIVAL] >= timeout:
-            _drop_late(s, r, t)
+    drop_late(s, r, t)
     release_leavers(s, r, t)
 
 
@@ -365,14 +308,6 @@ def cut_run(s: State, r: int, until: int) -> None:
     if k < rep[col.RUN_STEPS]:
         rep[col.RUN_STEPS] = k
         s.next_event[r] = rep[col.RUN_START] + run_time(s, r, rep[col.RUN_FIRST], growth, k)
-
-
-@inlined
-def note_order(rep: col.Ints, node: col.Ints) -> None:
-    """A request comes to a replica: after one that arrived later, the list is no longer by age while it is there."""
-    node[col.OVERTAKEN] = node[col.ARRIVAL] < rep[col.LATEST]
-    rep[col.OUT_OF_ORDER] += node[col.OVERTAKEN]
-    rep[col.LATEST] = max(rep[col.LATEST], node[col.ARRIVAL])
 
 
 @lean
