@@ -182,7 +182,7 @@ def new_scenario(
 
 def _target(name: str, given: str | float) -> str:
     """A target as a scenario has it, of a number or a text."""
-    return given if isinstance(given, str) else f"{number(name, given):g}"
+    return given if isinstance(given, str) else str(number(name, given))
 
 
 def _synthetic(trace: str | Path | None, **answers: Any) -> dict[str, Any]:

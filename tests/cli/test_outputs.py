@@ -141,7 +141,7 @@ def test_a_results_folder_that_is_a_link_to_nothing_is_refused(folder: Path, tar
     """A loop of links ended in a traceback, a link to nothing in a folder that exists."""
     (folder / "out").symlink_to(target)
     said = refused("run", folder / "tiny.yaml", "--out", folder / "out")
-    assert f"{folder / 'out'}: is a link to {target}, which is not there; make it, or name another" in said
+    assert f"{folder / 'out'}: is a link to {target}, which is not there; make that folder, or name another" in said
 
 
 @pytest.mark.parametrize("verb", ["run", "check"])

@@ -232,7 +232,7 @@ def _price_faults(
     items += ["egress"] if option.egress is None and plan.response_bytes_per_token else []
     if lacking := lacking_facts(catalog, provider, items):
         yield fault_at(place, lacking, file)
-    elif isinstance(option, Spot):
+    if isinstance(option, Spot):
         yield from ask(place, file, lambda _: option.usd_per_h(catalog))[1]
 
 

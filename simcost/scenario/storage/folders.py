@@ -54,7 +54,7 @@ def whole_folder(folder: Path) -> Iterator[Path]:
 
 def _take_place(draft: Path, folder: Path) -> None:
     """Move a filled folder to its place, also while others move theirs there; the same one that is there stays."""
-    if _same(draft / SUMS, folder / SUMS) and _is_whole(folder):
+    if _is_there(draft, folder):
         return
     for _ in range(_ATTEMPTS):
         former = new_draft(folder.parent)
@@ -72,8 +72,11 @@ def _take_place(draft: Path, folder: Path) -> None:
     raise InputError(f"{folder}: other processes write it again and again; wait until they end")
 
 
-def _is_whole(folder: Path) -> bool:
+def _is_there(draft: Path, folder: Path) -> bool:
+    """True if the folder holds the same files as the draft, whole; False where another process takes it away."""
     try:
+        if not _same(draft / SUMS, folder / SUMS):
+            return False
         check_sums(folder, nothing_else=True)
     except (OSError, ValueError):
         return False
