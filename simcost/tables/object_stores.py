@@ -45,7 +45,7 @@ def download(uri: str, folder: Path) -> Path:
     """A copy of an object in a folder, as long as the store says that it is.
 
     Raises:
-        InputError: there is no such object, it cannot be read, it came cut short, or was written again meanwhile.
+        InputError: the object is not there, cannot be read, was cut short, or was written again meanwhile.
     """
     target = folder / PurePath(urlsplit(uri).path).name
     try:

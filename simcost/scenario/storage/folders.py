@@ -94,7 +94,7 @@ def alone(folder: Path, what: str) -> Iterator[None]:
         what: name of what works in it, for the message: `run`.
 
     Raises:
-        InputError: another one is at work in it, it is no folder, or nothing can be written there.
+        InputError: another one is at work in it, it is not a folder, or nothing can be written there.
     """
     check_folder(folder)
     if os.name != "posix":

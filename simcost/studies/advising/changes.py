@@ -12,7 +12,7 @@ _MISSING = object()
 
 
 def changes_between(base: Partial, other: Partial, in_full: Partial) -> Iterator[FieldChange]:
-    """Fields whose values differ; None where one is no more, as a mapping of another kind does not have it.
+    """Fields whose values differ; None where one is gone, as a mapping of another kind does not have it.
 
     Args:
         base: a plan as it is written.
@@ -67,7 +67,7 @@ def _leaves(partial: dict[str, Any], *path: str) -> Iterator[tuple[tuple[str, ..
 
 
 def _dropped(before: Partial, after: Partial, *path: str, replaced: bool = False) -> Iterator[tuple[str, ...]]:
-    """Fields that the second plan has no more.
+    """Fields of the first plan that the second one lacks.
 
     Args:
         before: the first plan, or a mapping of it.

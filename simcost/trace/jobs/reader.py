@@ -83,14 +83,7 @@ def read_jobs(
         TraceError: the log cannot be read, lacks columns, or no job is left.
         InputError: an unknown format, pool or time zone.
     """
-    if not 0 <= limit_error <= _MOST_ERROR:
-        raise InputError(f"limit error {limit_error:g}: give a number from 0, for exact limits, to {_MOST_ERROR:,}")
-    if format == "auto" and is_jobs(path):
-        if mapping:
-            raise InputError(f"{path}: is a stored job trace; it takes no mapping")
-        jobs, findings = _with_limits(open_jobs(path), limit_error)
-    else:
-        jobs, findings = _parsed(path, _table(path, format, mapping), timezone, limit_error, running=running)
+    jobs, findings = _all_jobs(path, format, mapping, timezone, limit_error, running=running)
     chosen, left_out = select(
         jobs,
         pool=pool,
@@ -103,6 +96,19 @@ def read_jobs(
         keep_hours=keep_hours,
     )
     return chosen, findings + left_out + log_findings(chosen)
+
+
+def _all_jobs(
+    path: Path, form: str, mapping: Mapping[str, str], timezone: str, limit_error: float, *, running: bool
+) -> tuple[Jobs, list[dict[str, Any]]]:
+    """All jobs of a log or of a stored trace, before any is chosen. Raises as `read_jobs`."""
+    if not 0 <= limit_error <= _MOST_ERROR:
+        raise InputError(f"limit error {limit_error:g}: give a number from 0, for exact limits, to {_MOST_ERROR:,}")
+    if form == "auto" and is_jobs(path):
+        if mapping:
+            raise InputError(f"{path}: is a stored job trace; it takes no mapping")
+        return _with_limits(open_jobs(path), limit_error)
+    return _parsed(path, _table(path, form, mapping), timezone, limit_error, running=running)
 
 
 def _with_limits(jobs: Jobs, error: float) -> tuple[Jobs, list[dict[str, Any]]]:

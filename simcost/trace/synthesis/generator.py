@@ -26,6 +26,8 @@ from simcost.trace.workload.spec import Sessions, Stream, Synthetic, stream_tena
 from simcost.units import NS_PER_S, SECONDS_PER_DAY
 
 _FIRST = 4096
+_MOST_BEFORE = 20_000_000
+"""Conversations that begin before the simulation, so that later turns are there from the start; some minutes."""
 _NO_PAIRS = (np.empty(0, np.int32), np.empty(0, np.int32))
 
 
@@ -110,10 +112,6 @@ def superposed(
         for number, one in enumerate(streams)
     ]
     return merge([client.requests(clock, source, factors, cut, most) for client in clients])
-
-
-_MOST_BEFORE = 20_000_000
-"""Conversations that begin before the simulation, so that later turns are there from the start; some minutes."""
 
 
 @dataclass(frozen=True, slots=True)

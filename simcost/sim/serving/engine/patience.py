@@ -9,7 +9,7 @@ from simcost.sim.serving.engine.outcomes import unlink
 
 @inlined
 def note_order(rep: col.Ints, node: col.Ints) -> None:
-    """A request comes to a replica: after one that arrived later, the list is no longer by age while it is there."""
+    """A request comes to a replica: while one is there that arrived before an earlier comer, the list is not by age."""
     node[col.OVERTAKEN] = node[col.ARRIVAL] < rep[col.LATEST]
     rep[col.OUT_OF_ORDER] += node[col.OVERTAKEN]
     rep[col.LATEST] = max(rep[col.LATEST], node[col.ARRIVAL])

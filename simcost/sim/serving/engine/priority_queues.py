@@ -50,7 +50,7 @@ def take_in_returned(s: State, c: "Clients") -> None:
     while x != NIL:
         following = nodes[x, col.NEXT]
         band = c.bands[band_of(c, nodes[x, col.PRIORITY])]
-        before = band[TAKEN_IN]  # that is no younger: the plain queue is by arrival
+        before = band[TAKEN_IN]  # it arrived before x: the plain queue is by arrival
         after = band[HEAD] if before == NIL else nodes[before, col.NEXT]
         while after != NIL and nodes[after, col.ARRIVAL] <= nodes[x, col.ARRIVAL]:
             before, after = after, nodes[after, col.NEXT]
