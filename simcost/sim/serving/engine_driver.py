@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -106,7 +107,6 @@ class DataPlane:
             kinds=kinds,
         )
         self.notes = PoolNotes(self.state)
-        self._play = entries.advance_informed if self.state.parameters[col.INFORMED] else entries.advance
         if pool.in_blocks:
             from simcost.sim.serving.block_driver import with_blocks
 
@@ -131,7 +131,7 @@ class DataPlane:
             if self.closed is not None:
                 self._next, why = self.closed.advance(self.state, self._requests, *where)
             elif self.clients is None:
-                self._next, why = self._play(*self._requests, *where, *self.state)
+                self._next, why = self._play(*self._requests, *where, self.state)
             else:
                 self._next, why = self.clients.advance(self.state, *where, *self._requests, self._priorities)
             if why == col.UNTIL:
@@ -144,6 +144,14 @@ class DataPlane:
                 self._grow_ring()
             else:
                 self._grow_nodes(2 * len(self.state.nodes))
+
+    @cached_property
+    def _play(self) -> Callable[..., tuple[int, int]]:
+        """The compiled loop, for arrays of the types of these."""
+        from simcost.sim.compiled import code_for
+
+        loop = self._kernel.advance_informed if self.state.parameters[col.INFORMED] else self._kernel.advance
+        return code_for(loop, *self._requests, self._next, self._final, 0, tuple(self.state))
 
     def note(self, time_ns: int) -> int:
         """Note the pool as it is at an instant, of everything strictly before it; return the number of the note.
