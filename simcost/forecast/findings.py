@@ -141,7 +141,7 @@ def of_model(model: ForecastModel, seen: CleanedHistory) -> Iterator[Finding]:
         yield _finding(
             "regressors",
             f"{model.name} takes no regressors: what they say of the future is not in this forecast; "
-            "--model regression takes them",
+            "model regression takes them",
         )
     for message in remarks(model, seen):
         yield _finding("model", message)
@@ -311,7 +311,7 @@ def of_last_week(history: History, paths: Floats, model: ForecastModel) -> Itera
             "week",
             f"the total is {ratio:.2f} times that of the same days of the last week: a history of "
             f"{plural(len(history) // day, 'day')} does not tell weekdays from weekends, and the forecast goes on from "
-            f"its last days; from {RECENT_DAYS} days on it knows the week; --model seasonal-naive-week repeats it",
+            f"its last days; from {RECENT_DAYS} days on it knows the week; model seasonal-naive-week repeats it",
         )
 
 

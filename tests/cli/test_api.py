@@ -52,6 +52,36 @@ def test_a_results_folder_lends_its_scenario_and_its_runs(here: Path, no_report:
     assert not (here / "results").exists()
 
 
+def test_the_paths_of_a_results_folder_are_those_of_its_scenario(here: Path, no_report: None) -> None:
+    """Its trace and its `catalog` were looked for in the results folder."""
+    stored = trace(here)
+    (here / "facts").mkdir()
+    head = "provider,sku,region,accelerator,accelerators,on_demand_usd_per_h,source,as_of,quality"
+    offer = "ours,box,any,h100,1,2.00,quote,2026-11-01,A"
+    (here / "facts" / "offers.csv").write_text(f"{head}\n{offer}\n", encoding="utf-8")
+    rules = "provider,granularity_s,minimum_s,source,as_of,quality\nours,1,0,quote,2026-11-01,A\n"
+    (here / "facts" / "billing_rules.csv").write_text(rules, encoding="utf-8")
+    (here / "mine.yaml").write_text(
+        f"""scenario: mine
+catalog: facts
+model: llama-3.1-8b
+seeds: 1
+workload: {{kind: trace, path: {Path(stored).name}}}
+slo: {{ttft: 1s}}
+plans:
+  - name: one
+    replica: {{accelerator: h100}}
+    buy: {{offer: ours/box, storage: $0.10/GB, egress: $0.09/GB}}
+    scaling: {{kind: fixed, replicas: 1}}
+""",
+        encoding="utf-8",
+    )
+    assert call("run", "mine.yaml", "--out", "out", "--quiet").code == 0
+    found = call("api", "out", "--api", API, "--scale", "1", "--quiet", "--json").document()
+    assert found["demands"][0]["plans"][0]["name"] == "one"
+    assert call("advise", "out", "--quiet", "--json").document()["plan"] == "one"
+
+
 def test_a_trace_alone_has_a_price(here: Path) -> None:
     stored = trace(here)
     found = call("api", stored, "--api", API, "--api", "openai/gpt-5-mini,batch", "--json").document()

@@ -98,6 +98,19 @@ def test_the_document_tells_of_the_futures(done: tuple[Path, dict[str, Any]]) ->
     assert any(line.startswith("Screening: 4 of 40 futures") for line in document["assumptions"])
 
 
+def test_what_is_odd_about_the_forecast_stands_in_the_result(tmp_path: Path) -> None:
+    """A week that ends on a weekend was forecast a fifth too low; `simcost forecast` said so, `simcost run` did not."""
+    rows = ["timestamp,requests"]
+    for hour in range(7 * 24):
+        weekend = 0.6 if hour >= 5 * 24 else 1.0
+        rows += [] if hour in (50, 51) else [f"2026-01-{5 + hour // 24:02}T{hour % 24:02}:00:00Z,{400 * weekend:.0f}"]
+    file = home(tmp_path, ("horizon: 6h", "horizon: 7d"), ("seeds: 4", "seeds: 1"))
+    (tmp_path / "hourly.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    told = run(load(file), tmp_path / "out", jobs=1)["assumptions"]
+    assert any("does not tell weekdays from weekends" in line for line in told), told
+    assert "hourly.csv: steps that cleaning changed before the fit: 2 (outage); `simcost forecast` lists them." in told
+
+
 def test_money_and_risk_simulate_nothing_again(tmp_path: Path) -> None:
     keys = []
     for changes in ((), (("budget: $900", "budget: $1\n  risk: 50%"),), (("share: 0.5", "share: 0.6"),)):

@@ -31,6 +31,7 @@ from simcost.scenario.files.services import by_service, has_services, without_se
 from simcost.scenario.inputs.file_hashes import hashes
 from simcost.scenario.schema.loaded_scenario import AnyScenario, LoadedScenario, LoadedServices
 from simcost.scenario.schema.scenario import Plan, Scenario
+from simcost.scenario.storage.results import folder_of_inputs, folder_of_scenario
 from simcost.tables.digests import sha256_of
 from simcost.tables.paths import inside
 
@@ -74,6 +75,24 @@ def load_with_services(path: Path, data_folder: Path | None = None) -> AnyScenar
     return loaded
 
 
+def load_as_run(result: Path, data_folder: Path | None = None) -> AnyScenario:
+    """Read the scenario of a finished result, whose paths are relative to the file that it was run of.
+
+    Args:
+        result: the results folder.
+        data_folder: where traces are looked for; None = where they were.
+
+    Raises:
+        FaultsError: all faults of the scenario, each with its place.
+        InputError: no finished result, or the scenario that it was run of is not there.
+    """
+    folder = data_folder or folder_of_inputs(result)
+    loaded, faults = _read(result / "scenario.yaml", folder, home=folder_of_scenario(result) or folder)
+    if loaded is None or faults:
+        raise FaultsError(faults)
+    return loaded
+
+
 def load_text(text: str, path: Path, data_folder: Path | None = None) -> AnyScenario:
     """Read a scenario from YAML text.
 
@@ -85,7 +104,7 @@ def load_text(text: str, path: Path, data_folder: Path | None = None) -> AnyScen
     Raises:
         FaultsError: all faults of the text, each with its place.
     """
-    loaded, faults = _parsed(text, path, data_folder or path.parent)
+    loaded, faults = _parsed(text, path, data_folder or path.parent, path.parent)
     if loaded is None or faults:
         raise FaultsError(faults)
     return loaded
@@ -112,14 +131,15 @@ def find_faults(path: Path, data_folder: Path | None = None) -> list[Fault]:
     return _read(path, data_folder or path.parent)[1]
 
 
-def _read(path: Path, folder: Path) -> tuple[AnyScenario | None, list[Fault]]:
+def _read(path: Path, folder: Path, *, home: Path | None = None) -> tuple[AnyScenario | None, list[Fault]]:
+    """A file and its faults; `home`: the folder of its own facts, where that is another than that of the file."""
     text, faults = yaml.read(path)
     if not faults and not folder.is_dir():
         faults = [Fault(file=str(folder), message="is not a folder; give --data the one in which the traces are")]
-    return (None, faults) if faults else _parsed(text, path, folder)
+    return (None, faults) if faults else _parsed(text, path, folder, home or path.parent)
 
 
-def _parsed(text: str, path: Path, folder: Path) -> tuple[AnyScenario | None, list[Fault]]:
+def _parsed(text: str, path: Path, folder: Path, home: Path) -> tuple[AnyScenario | None, list[Fault]]:
     file = str(path)
     root, faults = yaml.parse(text, file)
     if root is None:
@@ -134,25 +154,25 @@ def _parsed(text: str, path: Path, folder: Path) -> tuple[AnyScenario | None, li
     root, found = spread(root, file)
     faults += found
     if has_services(root):
-        return _read_services(root, text, path, folder, faults)
+        return _read_services(root, text, path, folder, home, faults)
     root, found = without_services(root, file)
-    loaded, wrong = _read_pool(root, text, path, folder)
+    loaded, wrong = _read_pool(root, text, path, folder, home)
     return loaded, _in_order([*faults, *found, *wrong])
 
 
 def _read_services(
-    root: YamlNode, text: str, path: Path, folder: Path, faults: list[Fault]
+    root: YamlNode, text: str, path: Path, folder: Path, home: Path, faults: list[Fault]
 ) -> tuple[LoadedServices | None, list[Fault]]:
     """Each service as a scenario of its own; what is wrong in all of them is one fault."""
     trees, found = by_service(root, str(path))
     faults = [*faults, *found]
     services: dict[str, LoadedScenario] = {}
     for name, tree in trees.scenarios.items():
-        loaded, wrong = _read_pool(tree, text, path, folder, apart=True)
+        loaded, wrong = _read_pool(tree, text, path, folder, home, apart=True)
         faults += wrong
         if loaded is not None:
             services[name] = loaded
-    jobs, wrong = (None, []) if trees.jobs is None else _read_pool(trees.jobs, text, path, folder, apart=True)
+    jobs, wrong = (None, []) if trees.jobs is None else _read_pool(trees.jobs, text, path, folder, home, apart=True)
     faults += wrong
     if not faults:
         faults += forwarded_faults(services, trees.forwarding, str(path))
@@ -179,7 +199,7 @@ def _read_services(
 
 
 def _read_pool(
-    root: YamlNode, text: str, path: Path, folder: Path, *, apart: bool = False
+    root: YamlNode, text: str, path: Path, folder: Path, home: Path, *, apart: bool = False
 ) -> tuple[LoadedScenario | None, list[Fault]]:
     """A scenario of one pool a plan, its defaults spread; `apart`: it is a part of one of several services."""
     file, faults = str(path), list[Fault]()
@@ -189,7 +209,7 @@ def _read_pool(
     faults += [*cache_faults(root, file), *link_faults(root, file)]
     root = Conform(file, faults, belongs).node(root, Scenario, also=("defaults", "services"))
     scenario, wrong = validate(adapter(Scenario), root, file)
-    catalog, missing = find_catalog(root, path)
+    catalog, missing = find_catalog(root, path, home)
     faults += [*wrong, *missing, *scenario_faults(root, file, folder, apart=apart)]
     if catalog is not None:
         whole = scenario.plans if scenario else _sound_plans(root, file)
@@ -225,7 +245,7 @@ def _read_pool(
         path=path,
         folder=folder,
         catalog=catalog,
-        facts={path: sha256_of(path) for path in _own_facts(scenario, path.parent)},
+        facts={path: sha256_of(path) for path in _own_facts(scenario, home)},
         calibrations=hashes(folder, calibrations),
     )
     return loaded, faults

@@ -40,13 +40,13 @@ _MOST_POWER, _HOST_KW = 5.0, 2.0
 """A node draws no more than this many times its accelerators at full load, and so much more; of 8 H100 it is 1.8."""
 
 
-def find_catalog(root: YamlNode, file: Path) -> tuple[Catalog | None, list[Fault]]:
-    """Our facts with those of the scenario's own folder over them."""
+def find_catalog(root: YamlNode, file: Path, home: Path) -> tuple[Catalog | None, list[Fault]]:
+    """Our facts with those of the scenario's own folder over them; `home`: the folder that its name is relative to."""
     own = root.get("catalog")
     if own is None or not isinstance(own.value, str):
         return load_catalog(), []
     try:
-        return load_catalog(inside(file.parent, own.value)), []
+        return load_catalog(inside(home, own.value)), []
     except FaultsError as error:
         return None, list(error.faults)
     except (InputError, OSError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from simcost.errors import InputError, did_you_mean
 from simcost.forecast.document import picture, series_document
 from simcost.forecast.events.apply import length_scale
+from simcost.forecast.forecast import Forecast
 from simcost.forecast.horizon_steps import steps_ahead
 from simcost.forecast.hours import HOUR_S, DayShapes, hourly
 from simcost.forecast.project import Projection, ProjectionOptions, look_ahead
@@ -153,7 +155,9 @@ class ForecastDemand:
     def caveats(self, replications: int) -> list[str]:
         """Caveats on the requests of the result."""
         screening = self.screening
-        lines = [f"{self.demand.history}: {note.rstrip('.')}." for note in self.notes]
+        made = self.outlook.forecast
+        told = [*self.notes, *_repairs(made), *(finding["message"] for finding in made.findings)]
+        lines = [f"{self.demand.history}: {note.rstrip('.')}." for note in told]
         if replications < screening.of:
             lines.append(
                 f"Screening: {replications} of {screening.of} futures are simulated, each standing for "
@@ -180,6 +184,17 @@ class ForecastDemand:
     def _path(self, replication: int) -> Floats:
         path: Floats = self.futures[self.screening.chosen[replication]]
         return path
+
+
+def _repairs(made: Forecast) -> list[str]:
+    """Steps of the history that cleaning changed before the fit, by rule."""
+    steps = Counter[str]()
+    for edit in made.edits:
+        steps[edit.rule] += edit.last - edit.first
+    if not steps:
+        return []
+    rules = ", ".join(f"{count:,} ({rule})" for rule, count in steps.items())
+    return [f"steps that cleaning changed before the fit: {rules}; `simcost forecast` lists them"]
 
 
 def history_of(demand: Demand, folder: Path) -> tuple[Series, list[str]]:

@@ -143,6 +143,13 @@ def changed_inputs(inputs: Mapping[str, str]) -> Iterator[str]:
             yield name
 
 
+def folder_of_scenario(folder: Path) -> Path | None:
+    """The folder of the scenario that a finished result was run of, as seen from here; None where it is not there."""
+    document = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    file = Path(next(iter(document["provenance"]["inputs"]), ""))
+    return file.parent if file.is_file() else None
+
+
 def folder_of_inputs(folder: Path) -> Path:
     """The folder to which the paths in the scenario of a finished result are relative, as seen from here.
 

@@ -100,11 +100,10 @@ def _advise(arguments: Arguments) -> Advice:
 
 def _scenario(path: Path, folder: Path | None) -> tuple[AnyScenario, Path]:
     """The scenario of a file or of a results folder, and the folder that keeps its runs."""
-    from simcost.scenario.checks.load import load_with_services
-    from simcost.scenario.storage.results import folder_of_inputs
+    from simcost.scenario.checks.load import load_as_run, load_with_services
 
     if path.is_dir():
-        return load_with_services(path / "scenario.yaml", folder or folder_of_inputs(path)), path
+        return load_as_run(path, folder), path
     loaded = load_with_services(path, folder)
     return loaded, Path("results") / loaded.first.scenario.scenario
 

@@ -112,15 +112,17 @@ def _of_trace(arguments: Arguments) -> "TraceCosts":
 
 def _of_scenario(arguments: Arguments) -> "BreakEvenResult":
     from simcost.errors import InputError
-    from simcost.scenario.checks.load import load
+    from simcost.scenario.checks.load import load, load_as_run, of_one_pool
     from simcost.studies.breakeven.fleets import MOST_REQUESTS, SCALES, Settings
     from simcost.studies.breakeven.question import compare_with_apis
 
     if arguments.catalog:
         raise InputError("--catalog is for traces; name the folder in the scenario as `catalog`")
-    file = arguments.file / "scenario.yaml" if arguments.file.is_dir() else arguments.file
-    loaded = load(file, arguments.data)
-    own = arguments.file if arguments.file.is_dir() else Path("results") / loaded.scenario.scenario
+    if arguments.file.is_dir():
+        loaded, own = of_one_pool(load_as_run(arguments.file, arguments.data)), arguments.file
+    else:
+        loaded = load(arguments.file, arguments.data)
+        own = Path("results") / loaded.scenario.scenario
     settings = Settings(
         scales=arguments.scale or SCALES,
         plans=tuple(arguments.plan),
