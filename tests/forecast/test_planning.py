@@ -281,6 +281,20 @@ def test_the_point_forecast_of_less_than_two_weeks_of_days_lies_within_its_band(
         assert (made.mean < hi).all(), steps
 
 
+@pytest.mark.parametrize("weeks", [1, 2])
+def test_the_mean_of_the_futures_of_few_weeks_is_not_that_of_one_of_them(weeks):
+    """One of 400 futures of a week of hours had 80 times the total of the others together: the mean, by which bills
+    go, was beyond the 80 % level in a year, and 1.6 times the median in half a year.
+    """
+    hours = np.arange(24 * 7 * weeks)
+    values = 1e5 * (1 + 0.4 * np.sin(hours * 2 * np.pi / 24)) * np.random.default_rng(weeks).normal(1, 0.03, len(hours))
+    series = Series(name="x", quantity="requests", grid=Grid(start_s=0, step_s=3600), values=values)
+    for seed in range(4):
+        totals = forecast(series, 26 * 7 * 24, paths=400, seed=seed).paths.sum(axis=1)
+        assert totals.mean() < 1.25 * np.median(totals)
+        assert totals.max() < 0.05 * totals.sum()
+
+
 def test_few_steps_have_wide_bands():
     paths = Planning().paths(seen(np.full(3, 100.0), MONTHS), 12, 2000, stream(2))
     lo, hi = np.quantile(paths[:, -1], [0.1, 0.9])

@@ -20,8 +20,9 @@ WITHIN = 1 / 12
 """Variance of the mean of a random walk over a step around the middle of its two ends, as a share of the step's."""
 DOUBT = 1.0
 """The point forecast keeps growth at t^2 / (t^2 + 1), t = its ratio to its error: half at one error."""
-LEAST_FREEDOM = 3.0
-"""Degrees of freedom that the variance of a step counts for at least: of one or two steps, futures stay finite."""
+LEAST_FREEDOM = 8.0
+"""Degrees of freedom that the variance of a step counts for at least: with fewer, one of some hundred futures of a few
+weeks of history grows beyond all others together, and the mean of the futures is that one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
