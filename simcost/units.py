@@ -50,6 +50,7 @@ _THOUSANDS = re.compile(r"(?<=\d),(\d{3})(?!\d)")
 _DECIMAL_COMMA = re.compile(r"\s*[-+]?(?:0|\d+(?!,\d{3}(?!\d))),\d")
 """A comma that separates no thousands: `3,10`, `0,805`."""
 _NUMBER = re.compile(r"^\s*([-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*?)\s*$")
+_OTHER_CURRENCY = re.compile(r"[€£¥₹]|(?<![A-Za-z])(?:AUD|CAD|CHF|CNY|DKK|EUR|GBP|INR|JPY|NOK|PLN|SEK)(?![A-Za-z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,11 @@ class Unit:
         if _DECIMAL_COMMA.match(text):
             raise ValueError(f"{value!r} has a decimal comma; write a point: {value.replace(',', '.', 1)}")
         match = _NUMBER.match(_THOUSANDS.sub(r"\1", text))
+        if self.name.startswith("USD") and _OTHER_CURRENCY.search(text):
+            raise ValueError(
+                f"{value!r} is not a quantity in USD, in which all amounts are: convert it, e.g. {self.example}; quotes "
+                "in other currencies are read by `simcost prices import --format own`"
+            )
         if match is None:
             raise ValueError(f"{value!r} is not a quantity; write a number of {self.name}, such as {self.example}")
         number, unit = float(match[1].replace("_", "")), match[2]

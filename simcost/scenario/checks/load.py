@@ -31,7 +31,6 @@ from simcost.scenario.files.services import by_service, has_services, without_se
 from simcost.scenario.inputs.file_hashes import hashes
 from simcost.scenario.schema.loaded_scenario import AnyScenario, LoadedScenario, LoadedServices
 from simcost.scenario.schema.scenario import Plan, Scenario
-from simcost.scenario.storage.results import folder_of_inputs, folder_of_scenario
 from simcost.tables.digests import sha256_of
 from simcost.tables.paths import inside
 
@@ -86,6 +85,8 @@ def load_as_run(result: Path, data_folder: Path | None = None) -> AnyScenario:
         FaultsError: all faults of the scenario, each with its place.
         InputError: no finished result, or the scenario that it was run of is not there.
     """
+    from simcost.scenario.storage.results import folder_of_inputs, folder_of_scenario
+
     folder = data_folder or folder_of_inputs(result)
     loaded, faults = _read(result / "scenario.yaml", folder, home=folder_of_scenario(result) or folder)
     if loaded is None or faults:
