@@ -207,7 +207,9 @@ class Owned:
     def without_price(self, *, disks: bool, traffic: bool) -> tuple[str, ...]:
         """A note on the disks and the traffic of the nodes, where they are used and have no price."""
         free = free_of_charge(self.storage, self.egress, disks=disks, traffic=traffic)
-        return (f"owned nodes: no price of {free} is given, so that their cost is taken to be in this",) if free else ()
+        if not free:
+            return ()
+        return (f"owned nodes: no price of {free} is given, or one of 0, so that their cost is taken to be in this",)
 
     def energy(self, usage: "LedgerUsage") -> "EnergyReport":
         """Energy of all nodes that are owned, used or not, at the average power that prices them.

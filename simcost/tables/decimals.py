@@ -105,7 +105,10 @@ def doubt(cell: str) -> str:
     """Message for a number that can be read in two ways."""
     bare = cell.strip()
     whole, part = re.sub("[.,]", "", bare), bare.replace(",", ".")
-    return f"{bare!r} may be {part} or {whole}; write a decimal point, and no mark between thousands"
+    return (
+        f"{bare!r} may be {part} or {whole}; write a decimal point, and no mark between thousands: one number with "
+        f"another count of decimals, such as {bare}0, tells how all others are meant"
+    )
 
 
 def _matches(text: pa.Array, pattern: str) -> Flags:

@@ -71,7 +71,11 @@ slo: {{ttft: 1s}}
 plans:
   - name: one
     replica: {{accelerator: h100}}
-    buy: {{offer: ours/box, storage: $0.10/GB, egress: $0.09/GB}}
+    buy:
+      offer: ours/box
+      storage: $0.10/GB
+      egress: $0.09/GB
+      commitments: [{{kind: take-or-pay, provider: ours, sku: box, count: 1, price: $1.50/h, length: 365d}}]
     scaling: {{kind: fixed, replicas: 1}}
 """,
         encoding="utf-8",
@@ -79,6 +83,7 @@ plans:
     assert call("run", "mine.yaml", "--out", "out", "--quiet").code == 0
     found = call("api", "out", "--api", API, "--scale", "1", "--quiet", "--json").document()
     assert found["demands"][0]["plans"][0]["name"] == "one"
+    assert "Commitments are the same at every demand: one." in found["assumptions"]
     assert call("advise", "out", "--quiet", "--json").document()["plan"] == "one"
 
 

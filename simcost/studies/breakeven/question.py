@@ -109,6 +109,8 @@ def _assumptions(made: Made) -> Iterator[str]:
         "nothing is simulated."
     )
     plans = [one.plan for one in made.question.plans if one.plan.name in study.plans]
+    if committed := [plan.name for plan in plans if isinstance(plan.buy, OnDemand) and plan.buy.commitments]:
+        yield f"Commitments are the same at every demand: {', '.join(committed)}."
     owned = {plan.name: plan.buy for plan in plans if isinstance(plan.buy, Owned)}
     for name, buy in owned.items():
         for note in (buy.cost_note(), *buy.without_price(disks=True, traffic=True)):
