@@ -64,3 +64,8 @@ def test_the_command_shows_one_key_and_a_near_one() -> None:
 def test_no_key_is_refused(key: str) -> None:
     with pytest.raises(InputError, match="simcost schema plans"):
         help_on(key)
+
+
+def test_examples_in_python_are_no_help_on_a_key() -> None:
+    assert ">>>" not in call("schema", "plans.buy.commitments").out
+    assert not any(">>>" in summary(part.cls) for part in parts())

@@ -56,7 +56,10 @@ def offered(commitments: Sequence[Commitment]) -> tuple[Offered, ...]:
     names = distinct([getattr(one, "name", "") or f"{one.kind} {i + 1}" for i, one in enumerate(commitments)])
     for i, commitment in enumerate(commitments):
         if not isinstance(commitment, Yearly):
-            raise InputError(f"commitments.{i}: {commitment.kind} is bought as a whole; its amount cannot be optimised")
+            raise InputError(
+                f"commitments.{i}: {commitment.kind} is bought as a whole; its amount cannot be optimised: compare "
+                "purchasing plans with and without it by `simcost bill USAGE --plan A.yaml --plan B.yaml`"
+            )
         found.append(replace(commitment, name=names[i], renewed=True))
     if not found:
         raise InputError("no `commitments` to choose from; list them, each with the most that you would buy")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simcost.billing.books import coverage
-from simcost.billing.commitment.bound import CommitmentRates, Floats
+from simcost.billing.commitment.bound import Bound, CommitmentRates, Floats
 from simcost.billing.commitment.offered import Offered, Option, bought, options_of, written
 from simcost.billing.metering import Line
 from simcost.billing.settlement import Settlement, break_even_use, settle, sustained_percent
@@ -315,8 +315,17 @@ def _assumptions(asked: CommitmentRequest, options: Sequence[Option]) -> tuple[s
     if any(option.bound.payments.terms.upfront_usd for option in options):
         lines.append("What is paid in advance is spread over its term without interest; it is due when it is bought.")
     lines += [_running(one) for one in asked.offered if one.since < 0]
+    lines += [_of_no_use(option.bound) for option in options if not option.draw.any()]
     lines += dict.fromkeys(note for option in options for note in option.bound.notes)
     return tuple(lines)
+
+
+def _of_no_use(bound: Bound) -> str:
+    """An option that is for none of the demand, whatever its price."""
+    return (
+        f"{bound.name}: covers nothing of this demand, so that none of it is bought; look at its provider, `sku` and "
+        f"region, and at what {bound.kind} covers."
+    )
 
 
 def _running(one: Offered) -> str:

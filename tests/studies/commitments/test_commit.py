@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import milp
 
-from simcost.billing.commitment import ReservedInstances, SavingsPlan
+from simcost.billing.commitment import ReservedInstances, SavingsPlan, TakeOrPay
 from simcost.billing.commitment.offered import offered
 from simcost.billing.metering import Line
 from simcost.catalog import load_catalog
@@ -367,3 +367,15 @@ def test_an_option_that_runs_already_is_told() -> None:
     assert len(told) == 1
     assert "its term ends 65 d after the start" in told[0]
     assert not any("began" in line for line in study(asked(of, reserved(1, 0.5)), None).assumptions)
+
+
+def test_an_option_that_covers_nothing_of_the_demand_is_told() -> None:
+    """A reserved instance of another type was "not worth it": no option beats on demand."""
+    of = demand([[1.0] * 48])
+    other = ReservedInstances(sku="p5.48xlarge", region="r", count=1, price=0.5, name="p5")
+    advice = study(asked(of, other), None)
+    assert "p5: covers nothing of this demand" in " ".join(advice.assumptions)
+    assert not any("covers nothing" in line for line in study(asked(of, reserved(1, 0.5)), None).assumptions)
+    whole = TakeOrPay(provider="aws", sku="m5.xlarge", region="r", count=1, price=0.5, length=86400.0)
+    with pytest.raises(InputError, match=r"take-or-pay is bought as a whole.*simcost bill.*--plan"):
+        offered([whole])
