@@ -1,13 +1,15 @@
 """Waste by bucket and place, the most expensive first, with the action that each suggests."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import fsum
 from typing import Literal
 
 import numpy as np
 
 from simcost.studies.waste.buckets import IDLE, MONITORED, Floats, Ints, Waste
 from simcost.studies.waste.price import GpuPrice
-from simcost.studies.waste.result import RankedWaste
+from simcost.studies.waste.result import PlaceCost, RankedWaste
 from simcost.studies.waste.workload_actions import GpuTimeByOutcome, Memory
 from simcost.trace.utilization.samples import UtilizationSamples
 
@@ -111,4 +113,31 @@ def ranked(rows: list[Row], capacity_gpu_s: float, price: GpuPrice) -> tuple[Ran
             action=SUGGESTED[bucket],
         )
         for bucket, where, seconds in found[:SHOWN]
+    )
+
+
+def showback(places: Places, price: GpuPrice) -> tuple[PlaceCost, ...]:
+    """The cost by owner or pool, the most expensive first; those beyond SHOWN are one row."""
+    if places.kind == "unit":
+        return ()
+    usd = np.sum([seconds * price.of(name) for name, seconds in places.seconds.items()], axis=0)
+    order = np.argsort(-usd, kind="stable")
+    groups = [(places.names[i], order[k : k + 1]) for k, i in enumerate(order[:SHOWN])]
+    if len(order) > SHOWN:
+        groups.append((f"{len(order) - SHOWN} others", order[SHOWN:]))
+    return tuple(
+        _part(name, {bucket: float(each[rows].sum()) for bucket, each in places.seconds.items()}, price)
+        for name, rows in groups
+    )
+
+
+def _part(where: str, seconds: Mapping[str, float], price: GpuPrice) -> PlaceCost:
+    hours = {bucket: held / 3600.0 for bucket, held in seconds.items()}
+    total = fsum(hours.values())
+    return PlaceCost(
+        where=where,
+        gpu_hours=total,
+        utilisation=None if hours["unmeasured"] or not total else hours["useful"] / total,
+        usd=fsum(held * price.of(name) for name, held in hours.items()),
+        wasted_usd=fsum(hours[name] * price.of(name) for name in (*IDLE, "down")),
     )

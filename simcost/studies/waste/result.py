@@ -78,6 +78,19 @@ class PlaceUse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceCost:
+    """Part of a place in the cost."""
+
+    where: str
+    gpu_hours: float
+    utilisation: float | None
+    """Useful / GPU-hours; None if duty was not measured."""
+    usd: float
+    wasted_usd: float
+    """Of GPU-hours that did no work."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HourUse:
     """Use of a place in one hour of the day, as shares of its capacity."""
 
@@ -155,6 +168,8 @@ class SampledWaste(WasteResult):
     by: str
     """Kind of the places: `owner`, `pool` or `unit`."""
     places: tuple[PlaceUse, ...]
+    showback: tuple[PlaceCost, ...]
+    """Of owners or pools, the most expensive first; they add up to the cost. Empty where the file names none."""
     hours: tuple[HourUse, ...]
     clock: str | None
     """Time zone of the hours; None: they count from the first sample."""

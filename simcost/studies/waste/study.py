@@ -13,7 +13,7 @@ from simcost.studies.waste.actions import Action, consolidate, give_back, merge_
 from simcost.studies.waste.buckets import BUCKETS, IDLE, QueueWaste, Waste, local_start_s, pieces, split, spread
 from simcost.studies.waste.gpu_sharing import share_gpus
 from simcost.studies.waste.price import GpuPrice, price_of
-from simcost.studies.waste.ranking import Places, Row, memory_rows, outcome_rows, places, ranked, rows_of
+from simcost.studies.waste.ranking import Places, Row, memory_rows, outcome_rows, places, ranked, rows_of, showback
 from simcost.studies.waste.result import (
     BlockedHours,
     BucketUse,
@@ -160,6 +160,7 @@ def waste(
         **values(common),
         by=of_place.kind,
         places=_places(of_place),
+        showback=showback(of_place, price),
         hours=_hours(account, of_place, written),
         clock=timezone if samples.start_utc_s is not None else None,
         samples=_samples(samples),

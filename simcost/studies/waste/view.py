@@ -70,8 +70,10 @@ def _parts(result: WasteResult, of: str = "") -> list[Part]:
             Part(title=f"{of}How busy by hour", chart=lambda: charts.duty_heat(result, of)),
         ]
     said = [line for line in (capacity(result), blocked(result)) if line]
+    owed = [Part(title=f"{of}Cost by {result.by}", rows=showback(result))] if isinstance(result, SampledWaste) else []
     return [
         Part(title=f"{of}GPU-hours", rows=buckets(result), said=said),
+        *owed,
         *drawn,
         Part(title=f"{of}The costliest waste", rows=ranked(result), said=_below(result), left=3),
         Part(title=f"{of}Measures", said=[MEASURES, *actions(result)] if result.actions else []),
@@ -126,6 +128,20 @@ def blocked(result: WasteResult) -> str:
         f"{count(blocked.partition_gpu_hours)} idle in other pools, "
         f"{count(blocked.shortage_gpu_hours)} really missing; {count(blocked.idle_gpu_hours)} were idle."
     )
+
+
+def showback(result: SampledWaste) -> Table:
+    """One row per owner or pool; they add up to the cost."""
+    return [
+        {
+            result.by: shortened(one.where, _WHERE),
+            "GPU-hours": count(one.gpu_hours),
+            "utilisation": "–" if one.utilisation is None else share(one.utilisation),
+            "cost": usd(one.usd),
+            "did no work": usd(one.wasted_usd),
+        }
+        for one in result.showback
+    ]
 
 
 def ranked(result: WasteResult) -> Table:

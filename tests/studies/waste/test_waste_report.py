@@ -91,3 +91,18 @@ def test_the_verdict_says_in_which_time_a_measure_saves(result: SampledWaste) ->
 
 def test_no_row_of_waste_is_marked_as_a_winner(result: SampledWaste) -> None:
     assert not [cell for row in ranked(result) for cell in row.values() if cell.endswith(BEST)]
+
+
+def test_the_cost_of_owners_adds_up_to_the_bill(tmp_path: Path) -> None:
+    """Who pays what of a shared cluster: `waste` showed the waste of each owner, and the cost of none."""
+    path = tmp_path / "owners.csv"
+    rows = [f"{3600 * t},g{g},{'nlp' if g < 3 else f'team {g}'},{20 * (g % 3)}" for g in range(30) for t in range(10)]
+    path.write_text("t_s,gpu,owner,duty\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    found = waste(path, price_usd_per_h=2.0)
+    first, *rest = found.showback
+    assert (first.where, first.gpu_hours, first.usd) == ("nlp", pytest.approx(30), pytest.approx(60))
+    assert first.utilisation == pytest.approx(0.2)
+    assert first.wasted_usd == pytest.approx(48)
+    assert rest[-1].where == "8 others"
+    assert sum(one.usd for one in found.showback) == pytest.approx(found.cost_usd)
+    assert "Cost by owner" in text(found)
