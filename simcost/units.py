@@ -71,8 +71,8 @@ class Unit:
         match = _NUMBER.match(_THOUSANDS.sub(r"\1", text))
         if self.name.startswith("USD") and _OTHER_CURRENCY.search(text):
             raise ValueError(
-                f"{value!r} is not a quantity in USD, in which all amounts are: convert it, e.g. {self.example}; quotes "
-                "in other currencies are read by `simcost prices import --format own`"
+                f"{value!r} is not a quantity in USD, in which all amounts are: convert it, e.g. {self.example}; "
+                "quotes in other currencies are read by `simcost prices import --format own`"
             )
         if match is None:
             raise ValueError(f"{value!r} is not a quantity; write a number of {self.name}, such as {self.example}")

@@ -93,8 +93,8 @@ class Serverless:
         )
         free = free_of_charge(self.storage, self.egress, disks=usage.disk_gb_per_node > 0, traffic=usage.gb_out > 0)
         told = (
-            f"serverless workers: no price of {free} is given, or one of 0, so that their cost is taken to be in that of "
-            "the workers"
+            f"serverless workers: no price of {free} is given, or one of 0, so that their cost is taken to be in that "
+            "of the workers"
         )
         return replace(costs, notes=(*costs.notes, told)) if free else costs
 

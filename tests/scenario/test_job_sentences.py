@@ -127,6 +127,14 @@ def test_jobs_that_a_scheduler_cannot_run_name_the_plan(tmp_path: Path) -> None:
         run(load(home(tmp_path, ("gpus: 16}", quotas))), tmp_path / "out")
 
 
+def test_unknown_keys_of_a_quota_are_faults(tmp_path: Path) -> None:
+    """A limit with a slip in its name was dropped without a word: the queue borrowed what others left."""
+    quotas = "gpus: 16, scheduler: {kind: quotas, queues: {teams: {nominal: 16, borowing_limit: 2}}}}"
+    [fault] = find_faults(home(tmp_path, ("gpus: 16}", quotas)))
+    assert fault.path == "plans.0.training.scheduler.queues.teams.borowing_limit"
+    assert "did you mean 'borrowing_limit'" in fault.message
+
+
 def test_parts_and_types_of_gpus_that_a_count_does_not_have_are_said(tmp_path: Path) -> None:
     nodes = "kind: nodes, nodes: nodes.csv"
     scenario = load(home(tmp_path, ("kind: gpus, gpus: 16", nodes)))

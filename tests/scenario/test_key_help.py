@@ -1,13 +1,16 @@
 """Help on the keys of the scenario file: each can be asked for, by its path, its end or its kind."""
 
+import json
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.commands import call
 
 from simcost.errors import InputError
-from simcost.scenario.files.conform import classes, hints, item
-from simcost.scenario.files.json_schema import meanings, parts, summary
+from simcost.scenario.files.conform import by_name, classes, hints, item
+from simcost.scenario.files.json_schema import json_schema, meanings, parts, summary
 from simcost.scenario.files.key_help import help_on
 
 
@@ -21,7 +24,7 @@ def test_every_key_is_explained_under_its_path_as_in_the_reference() -> None:
         for field in {*hints(part.cls)} - {"kind"}:
             found = help_on(f"{part.path}.{field}")
             hint, meaning = hints(part.cls)[field], meanings(part.cls).get(field, "")
-            inside = [plain(summary(cls)) for cls in classes(item(hint) or hint)]
+            inside = [plain(summary(cls)) for cls in classes(item(hint) or by_name(hint) or hint)]
             rows = [(row.field, row.meaning) for place in found.places for row in place.keys]
             assert {*inside} <= {place.meaning for place in found.places}
             assert inside or (field, plain(meaning)) in rows, (part.path, field)
@@ -69,3 +72,12 @@ def test_no_key_is_refused(key: str) -> None:
 def test_examples_in_python_are_no_help_on_a_key() -> None:
     assert ">>>" not in call("schema", "plans.buy.commitments").out
     assert not any(">>>" in summary(part.cls) for part in parts())
+
+
+def test_keys_of_mappings_with_names_of_ones_own_are_explained() -> None:
+    """`nominal` of a queue was in no reference, and its schema was a name that the JSON Schema did not have."""
+    assert call("schema", "plans.training.scheduler.queues.nominal").out.startswith(
+        "plans.training.scheduler.queues.nominal: GPUs that are its own"
+    )
+    schema = json_schema()
+    assert set(re.findall(r"#/\$defs/(\w+)", json.dumps(schema))) <= set(schema["$defs"])

@@ -113,7 +113,7 @@ def load_text(text: str, path: Path, data_folder: Path | None = None) -> AnyScen
 
 def changed(loaded: LoadedScenario, root: YamlNode) -> LoadedScenario:
     """The scenario with another tree. Raises FaultsError for all that is wrong with it."""
-    found, faults = _read_pool(root, loaded.text, loaded.path, loaded.folder)
+    found, faults = _read_pool(root, loaded.text, loaded.path, loaded.folder, loaded.home)
     if found is None or faults:
         raise FaultsError(_in_order(faults))
     return replace(found, calibrations=loaded.calibrations)
@@ -121,7 +121,7 @@ def changed(loaded: LoadedScenario, root: YamlNode) -> LoadedScenario:
 
 def changed_services(loaded: LoadedServices, root: YamlNode) -> LoadedServices:
     """The services with another tree. Raises FaultsError for all that is wrong with it."""
-    found, faults = _read_services(root, loaded.text, loaded.path, loaded.folder, [])
+    found, faults = _read_services(root, loaded.text, loaded.path, loaded.folder, loaded.home, [])
     if found is None:
         raise FaultsError(faults)
     return found
@@ -193,6 +193,7 @@ def _read_services(
         root=root,
         path=path,
         folder=folder,
+        home=home,
     )
     if faults := list(owned_faults_of_services(loaded_services)):
         return None, _in_order(faults)
@@ -245,6 +246,7 @@ def _read_pool(
         root=root,
         path=path,
         folder=folder,
+        home=home,
         catalog=catalog,
         facts={path: sha256_of(path) for path in _own_facts(scenario, home)},
         calibrations=hashes(folder, calibrations),

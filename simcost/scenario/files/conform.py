@@ -72,6 +72,13 @@ def item(hint: Any) -> Any | None:
     return found[0] if found else None
 
 
+@cache
+def by_name(hint: Any) -> Any | None:
+    """The type of the values, where a mapping with names of one's own is asked for."""
+    found = [get_args(leaf)[1] for leaf in leaves(hint) if get_origin(leaf) is Mapping]
+    return found[0] if found else None
+
+
 _REST_OF_NUMBER = re.compile(r"\d{3}(?!\d)")
 """Begins a key that follows a comma between thousands."""
 _WORDS_ELSEWHERE = {
@@ -169,6 +176,8 @@ class Conform:
         maps = [get_args(leaf) for leaf in leaves(hint) if get_origin(leaf) is Mapping]
         if maps and get_origin(maps[0][0]) is Literal:
             return self._known(value, dict.fromkeys(get_args(maps[0][0]), maps[0][1]), also)
+        if maps:
+            return {key: self.node(child, maps[0][1]) for key, child in value.items()}
         return value
 
     def _member(self, node: YamlNode, value: dict[str, YamlNode], of_kind: Mapping[str, type]) -> type | None:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 
-from simcost.scenario.files.conform import classes, hints, item, kind, kinds
+from simcost.scenario.files.conform import by_name, classes, hints, item, kind, kinds
 from simcost.scenario.files.sharing import OF_A_PLAN
 from simcost.scenario.schema.scaling import FromManifest
 from simcost.scenario.schema.scenario import Plan, Scenario
@@ -45,10 +45,10 @@ def within(cls: type, path: str = "", of_kind: str | None = None) -> Iterator[Sc
     """The class and all within it, in the order of the file."""
     yield SchemaSection(path=path, kind=of_kind, cls=cls)
     for name, hint in hints(cls).items():
-        one = item(hint)
-        inner = f"{path}.{name}".lstrip(".") + ("[]" if one is not None else "")
-        named = kinds(one or hint)
-        for member in classes(one or hint):
+        one, value = item(hint), by_name(hint)
+        inner = f"{path}.{name}".lstrip(".") + ("[]" if one is not None else ".NAME" if value is not None else "")
+        named = kinds(one or value or hint)
+        for member in classes(one or value or hint):
             yield from within(member, inner, kind(member) if named else None)
 
 

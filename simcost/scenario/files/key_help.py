@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass
 from functools import cache
 
 from simcost.errors import InputError, did_you_mean
-from simcost.scenario.files.conform import classes, hints, item
+from simcost.scenario.files.conform import by_name, classes, hints, item
 from simcost.scenario.files.json_schema import SchemaSection, parts, summary
 from simcost.scenario.files.reference import FieldRow, field_rows, title
 
@@ -72,7 +72,7 @@ def _words(key: str) -> list[str]:
         words[0] = "plans"
     if words[:2] == ["plans", "services"]:
         del words[1:3]
-    return words
+    return [word for word in words if word != "NAME"]
 
 
 @cache
@@ -101,7 +101,7 @@ def _place(part: SchemaSection, key: str | None = None) -> KeyPlace:
 def _members(cls: type, key: str) -> tuple[type, ...]:
     """The mappings that may stand under a key."""
     hint = hints(cls)[key]
-    return classes(item(hint) or hint)
+    return classes(item(hint) or by_name(hint) or hint)
 
 
 @cache

@@ -9,7 +9,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from simcost.scenario.files.conform import classes, hints, kinds, leaves
+from simcost.scenario.files.conform import by_name, classes, hints, kinds, leaves
 from simcost.scenario.files.json_schema import SchemaSection, defaults, meanings, parts, summary
 from simcost.units import Unit
 
@@ -100,6 +100,8 @@ def _type(hint: Any, link: Callable[[str, str], str]) -> str:
     listed = [get_args(leaf)[0] for leaf in leaves(hint) if get_origin(leaf) is tuple]
     if listed and classes(listed[0]):
         return f"list of {_links(listed[0], link)}"
+    if classes(value := by_name(hint)):
+        return f"mapping from text to {_links(value, link)}"
     return _links(hint, link) if classes(hint) else _words(hint)
 
 

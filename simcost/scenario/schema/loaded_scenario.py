@@ -24,6 +24,8 @@ class LoadedScenario:
     path: Path
     folder: Path
     """Folder of its traces."""
+    home: Path
+    """Folder of its own facts: that of the file, or of a finished result that of the file that it was run of."""
     catalog: Catalog
     facts: Mapping[Path, str] = field(default_factory=dict)
     """SHA-256 of its own fact files, as they were read."""
@@ -55,6 +57,8 @@ class LoadedServices:
     path: Path
     folder: Path
     """Folder of its traces."""
+    home: Path
+    """Folder of its own facts, as of one pool."""
 
     @property
     def first(self) -> LoadedScenario:

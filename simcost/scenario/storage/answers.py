@@ -52,7 +52,7 @@ def _key(loaded: AnyScenario, options: dict[str, Any]) -> str:
     """SHA-256 of the question, of the files that the scenario names, and of the code that answers."""
     root, _ = parse(loaded.text, str(loaded.path))
     names = sorted(set(_texts(root.plain()))) if root is not None else []
-    folders = dict.fromkeys((loaded.path.parent, loaded.folder))
+    folders = dict.fromkeys((loaded.path.parent, loaded.folder, loaded.home))
     question = {
         "options": options,
         "scenario": [loaded.text, source_name(loaded.path)],
