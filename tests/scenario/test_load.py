@@ -171,7 +171,7 @@ ONE = """  - name: one
         (
             "xlarge}",
             "xlarge, price: 3.10 EUR/h}",
-            "13:40: plans.0.buy.price: '3.10 EUR/h' is not a quantity in USD, in which all amounts are: convert it, e.g. ",
+            "13:40: plans.0.buy.price: '3.10 EUR/h' is not a quantity in USD, in which all amounts are: convert it",
         ),
         (
             "xlarge}",
