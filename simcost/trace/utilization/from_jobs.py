@@ -1,6 +1,6 @@
 """Samples of a cluster from its job log: held GPUs, free GPUs, and waiting jobs. Times are seconds."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -66,7 +66,8 @@ def samples_of_jobs(
     for code, name in enumerate(pools):
         mine = pool == code
         lasts = jobs.running is not None and bool(jobs.running[some][mine].any())
-        capacity, said = _capacity(gpus, name, start[mine], end[mine], held[mine], lasts=lasts)
+        doubts = [_NO_WAITS] * (jobs.recorded_wait_s is None) + [_NO_END] * lasts
+        capacity, said = _capacity(gpus, name, start[mine], end[mine], held[mine], doubts)
         findings += said
         free.append(_free(capacity, submit[mine], start[mine], end[mine], held[mine], (0.0, float(end.max()))))
     unit = [np.full(len(one[0]), len(some) + code) for code, one in enumerate(free)]
@@ -106,10 +107,16 @@ def _waits(jobs: Jobs) -> tuple[Floats, Findings]:
     return np.where(jobs.recorded_wait_s == NONE, 0, jobs.recorded_wait_s).astype(np.float64), []
 
 
+_NO_END = "that the jobs without an end are there to the last time of the log"
+_NO_WAITS = (
+    "that jobs started when they were submitted, as is taken of a log without starts: --map start_s=COLUMN names them"
+)
+
+
 def _capacity(
-    gpus: Mapping[str, int] | int | None, pool: str, start: Floats, end: Floats, held: Floats, *, lasts: bool
+    gpus: Mapping[str, int] | int | None, pool: str, start: Floats, end: Floats, held: Floats, doubts: Sequence[str]
 ) -> tuple[float, Findings]:
-    """GPUs of a pool: those given, else the most that its jobs held at once. `lasts`: some of them have not ended."""
+    """GPUs of a pool: those given, else the most that its jobs held at once; `doubts`: on when they held them."""
     most = float(_steps(start, end, held)[1].max(initial=0.0))
     if isinstance(gpus, Mapping) and pool not in gpus:
         raise InputError(f"the log has jobs in the pool {pool!r}; say how many GPUs it has, too")
@@ -119,10 +126,8 @@ def _capacity(
         return float(np.ceil(most)), [finding("gpus", "", 1, said)]
     if most > given + 1e-6:
         where = "" if pool == CLUSTER else f" of {pool}"
-        stale = ", and that the jobs without an end are there to the last time of the log" if lasts else ""
-        raise InputError(
-            f"jobs{where} held {most:,g} GPUs at once, more than the {given:,} given; check the number{stale}"
-        )
+        checks = ", and ".join(["check the number", *doubts])
+        raise InputError(f"jobs{where} held {most:,g} GPUs at once, more than the {given:,} given; {checks}")
     return float(given), []
 
 

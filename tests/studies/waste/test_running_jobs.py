@@ -87,3 +87,12 @@ def test_a_stored_trace_lacks_them_and_says_so(log: Path, tmp_path: Path) -> Non
     [said] = [one["message"] for one in found.findings if one["kind"] == "left_at_import"]
     assert said.startswith("2 rows of the log were kept out when it was imported; jobs among them that had not ended")
     assert "left_at_import" not in {one["kind"] for one in waste(log, price_usd_per_h=2.0, gpus=8).findings}
+
+
+def test_a_log_without_starts_says_why_its_jobs_hold_more_gpus_than_there_are(tmp_path: Path) -> None:
+    log = tmp_path / "jobs.csv"
+    log.write_text("job_id,submit_s,duration_s,gpus\na,0,600,8\nb,60,600,8\n", encoding="utf-8")
+    with pytest.raises(
+        InputError, match=r"held 16 GPUs .* the 8 given; check the number.*started when.*start_s=COLUMN"
+    ):
+        waste(log, price_usd_per_h=2.0, gpus=8)

@@ -644,7 +644,7 @@ def test_without_a_number_of_gpus_the_most_held_at_once(tmp_path: Path) -> None:
     document = waste(path, price_usd_per_h=2.0)
     assert document.capacity_gpu_hours == 14
     assert "the 7 that jobs held at once were taken" in " ".join(said["message"] for said in document.findings)
-    with pytest.raises(InputError, match="held 7 GPUs at once, more than the 6 given"):
+    with pytest.raises(InputError, match="held 7 GPUs at once, more than the 6 given; check the number"):
         waste(path, price_usd_per_h=2.0, gpus=6)
     with pytest.raises(InputError, match="pool 'short'; say how many"):
         waste(path, price_usd_per_h=2.0, gpus={"long": 6})
