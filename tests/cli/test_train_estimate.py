@@ -168,3 +168,13 @@ def test_bad_logs_of_failures(tmp_path: Path, text: str, why: str) -> None:
     log = tmp_path / "failures.csv"
     log.write_text(text, encoding="utf-8")
     assert why in refused(*RUN, "--gpus", "8", "--failure-model", f"recorded={log}")
+
+
+def test_shares_may_be_percent() -> None:
+    """`--trained-share 20%` was no number, where all other shares take one."""
+    words = ("train", "estimate", "qwen3-8b", "--tokens", "300M", "--on", "h100", "--gpus", 8, "--price", 2.5)
+    found = [
+        call(*words, "--method", "transfer", "--trained-share", share, "--mfu", mfu, "--json", "--quiet").document()
+        for share, mfu in (("20%", "40%"), ("0.2", "0.4"))
+    ]
+    assert found[0] == found[1]

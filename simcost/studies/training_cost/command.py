@@ -64,14 +64,14 @@ def _add_method(group: Any) -> None:
     group.add_argument("--pruning", metavar="P", help="of pruned: structured (default), unstructured or 2:4")
     _add(
         group,
-        number,
+        quantity(SHARE),
         "X",
         {
-            "--kept-share": "of pruned: share of the weights kept",
-            "--speedup": "of 2:4: of a training step, measured",
-            "--trained-share": "of transfer: share of the weights trained",
+            "--kept-share": "of pruned: share of the weights kept, e.g. 60%%",
+            "--trained-share": "of transfer: share of the weights trained, e.g. 20%%",
         },
     )
+    group.add_argument("--speedup", type=number, metavar="X", help="of 2:4: of a training step, measured")
 
 
 def _add_layout(group: Any) -> None:
@@ -89,12 +89,12 @@ def _add_layout(group: Any) -> None:
     )
     group.add_argument("--zero", type=int, choices=range(4), help="ZeRO stage (default 3, as FSDP)")
     group.add_argument("--recompute", choices=("none", "selective", "full"), help="of activations (default full)")
+    _add(group, quantity(SHARE), "X", {"--mfu": "measured model FLOPs utilisation, e.g. 40%%; else published"})
     _add(
         group,
         number,
         "X",
         {
-            "--mfu": "measured model FLOPs utilisation; else published",
             "--tflops": "measured TFLOP/s per accelerator, instead",
             "--tokens-per-s": "measured tokens per second and accelerator, instead",
         },
@@ -165,11 +165,11 @@ def _add_prices(group: Any) -> None:
         {
             "--interruptions": "of spot, per node and day; without it spot is not priced",
             "--pue": "power of the data centre / of its devices",
-            "--power-share": "mean power / nominal power (default 1)",
             "--power-w": "nominal power of an accelerator (default: the catalog's)",
             "--g-per-kwh": "grams of CO2e of a kilowatt-hour (default: the catalog's, of the region of the offer)",
         },
     )
+    _add(group, quantity(SHARE), "X", {"--power-share": "mean power / nominal power (default 1)"})
     _add(
         group,
         quantity(USD_PER_GB),
@@ -242,6 +242,12 @@ def _add_owned(group: Any) -> None:
     )
 
 
+_COMPARED = (
+    "full, LoRA and QLoRA side by side; with --kept-share pruning, with --trained-share transfer, with --student "
+    "distilling too"
+)
+
+
 def _add_questions(group: Any) -> None:
     group.add_argument(
         "--deadline", type=span, metavar="TIME", help="find the number of GPUs that ends within it, e.g. 14d"
@@ -250,7 +256,7 @@ def _add_questions(group: Any) -> None:
     group.add_argument(
         "--buy", choices=("on_demand", "spot", "owned"), help="purchase option that --deadline and --budget hold for"
     )
-    group.add_argument("--compare", action="store_true", help="full, LoRA and QLoRA side by side")
+    group.add_argument("--compare", action="store_true", help=_COMPARED)
     group.add_argument("--student", metavar="MODEL", help="with --compare: and distilling into this model")
     group.add_argument("--student-tokens", type=tokens, metavar="N", help="that it is trained on")
     group.add_argument("--serve-tokens", type=tokens, metavar="N", help="output tokens served later, in all")
