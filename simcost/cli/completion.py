@@ -8,7 +8,7 @@ from typing import Any
 _BASH = """\
 # Completion of simcost; in bash: eval "$(simcost completion bash)"
 _simcost() {
-  local current="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[$((COMP_CWORD - 1))]}" path="" word known=""
+  local current="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[$((COMP_CWORD - 1))]}" path="" word known="" flags=""
   for word in "${COMP_WORDS[@]:1:$((COMP_CWORD - 1))}"; do
     case "$path $word" in
       %(paths)s) path="$path $word" ;;
@@ -19,6 +19,9 @@ _simcost() {
     *) case "$path" in
 %(words)s
     esac ;;
+  esac
+  case "$current" in
+    -*) known="$known $flags" ;;
   esac
   COMPREPLY=($(compgen -W "$known" -- "$current"))
 }
@@ -74,22 +77,30 @@ def script(parser: argparse.ArgumentParser, shell: str) -> str:
     """The script for a shell. That of zsh is the one of bash, which `bashcompinit` of zsh runs."""
     parsers = list(_parsers(parser, ""))
     paths = [_quoted(path) for path, _ in parsers if path]
-    words = {path: [*_next(path, parsers), *_words(own)] for path, own in parsers}
+    words = {path: [*_next(path, parsers), *_choices(own)] for path, own in parsers}
+    flags = {path: [flag for action in own._actions for flag in action.option_strings] for path, own in parsers}  # noqa: SLF001 - argparse has no public list
     choices = {
-        f"{path} {flag}": list(map(str, action.choices))
+        f"{path} {flag}": list(map(str, action.choices or ()))  # none: the value is a file, or a word of the user
         for path, own in parsers
-        for action in own._actions  # noqa: SLF001 - argparse has no public list
-        if action.choices and action.option_strings
+        for action in own._actions  # noqa: SLF001
+        if action.nargs != 0
         for flag in action.option_strings
     }
     if shell == "fish":
-        return _FISH % {"paths": " ".join(paths), "choices": _fish(choices, "    "), "words": _fish(words, "        ")}
+        both = {path: [*words[path], *flags[path]] for path in words}
+        return _FISH % {"paths": " ".join(paths), "choices": _fish(choices, "    "), "words": _fish(both, "        ")}
     head = _ZSH if shell == "zsh" else ""
-    return head + _BASH % {"paths": "|".join(paths), "choices": _bash(choices, "    "), "words": _bash(words, "      ")}
+    values = _bash({case: {"known": said} for case, said in choices.items()}, "    ")
+    following = _bash({path: {"known": words[path], "flags": flags[path]} for path in words}, "      ")
+    return head + _BASH % {"paths": "|".join(paths), "choices": values, "words": following}
 
 
-def _bash(cases: Mapping[str, Sequence[str]], indent: str) -> str:
-    return "\n".join(f"{indent}{_quoted(case)}) known={_quoted(' '.join(words))} ;;" for case, words in cases.items())
+def _bash(cases: Mapping[str, Mapping[str, Sequence[str]]], indent: str) -> str:
+    """Assignments of variables, case by case."""
+    said = {
+        case: [f"{name}={_quoted(' '.join(words))}" for name, words in each.items()] for case, each in cases.items()
+    }
+    return "\n".join(f"{indent}{_quoted(case)}) {' '.join(each)} ;;" for case, each in said.items())
 
 
 def _fish(cases: Mapping[str, Sequence[str]], indent: str) -> str:
@@ -117,9 +128,8 @@ def _next(path: str, parsers: Sequence[tuple[str, argparse.ArgumentParser]]) -> 
     return list(dict.fromkeys(own[len(path) :].split()[0] for own, _ in parsers if own.startswith(f"{path} ")))
 
 
-def _words(parser: argparse.ArgumentParser) -> list[str]:
-    """Options, and choices of arguments."""
+def _choices(parser: argparse.ArgumentParser) -> list[str]:
+    """Choices of arguments without a name."""
     actions = parser._actions  # noqa: SLF001
     plain = [one for one in actions if not one.option_strings and not isinstance(one, argparse._SubParsersAction)]  # noqa: SLF001
-    choices = [str(choice) for action in plain for choice in action.choices or ()]
-    return [*choices, *(flag for action in actions for flag in action.option_strings)]
+    return [str(choice) for action in plain for choice in action.choices or ()]

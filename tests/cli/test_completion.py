@@ -44,6 +44,18 @@ def test_bash_completes_every_verb_option_and_choice() -> None:
     assert missing == []
 
 
+@pytest.mark.skipif(BASH is None, reason="no bash on this machine")
+def test_bash_leaves_files_and_values_to_the_shell() -> None:
+    """`simcost run` and a tab showed 20 options and no file; so did `--method` and others that take a value."""
+    typed = ("run ''", "run sc", "init --trace ''", "train estimate --method ''", "waste --price ''", "run --co")
+    script = [call("completion", "bash").out]
+    for line in typed:
+        words = f"COMP_WORDS=(simcost {line}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))"
+        script.append(f'{words}; _simcost; echo "${{COMPREPLY[*]}}"')
+    done = subprocess.run([str(BASH)], input="\n".join(script), capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.splitlines() == ["", "", "", "", "", "--color"]
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(FISH is None, reason="no fish on this machine")
 def test_fish_completes_every_option_and_choice(tmp_path: Path) -> None:
