@@ -197,9 +197,10 @@ def data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder of the traces (default: that of FILE)")
 
 
-def seed(parser: argparse.ArgumentParser) -> None:
-    """The random seed."""
-    parser.add_argument("--seed", type=natural, help="random seed (default: the scenario's, else 1)")
+def seed(parser: argparse.ArgumentParser, *, of_scenario: bool = True) -> None:
+    """The random seed; a scenario may have one of its own."""
+    default = "default: the scenario's, else 1" if of_scenario else "default 1"
+    parser.add_argument("--seed", type=natural, help=f"random seed ({default})")
 
 
 def engine(parser: argparse.ArgumentParser) -> None:

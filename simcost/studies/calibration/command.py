@@ -28,7 +28,7 @@ def add(verbs: Any) -> None:
     load.add_argument("--input-len", type=positive, metavar="TOKENS", help="prompt tokens of each request")
     load.add_argument("--output-len", type=positive, metavar="TOKENS", help="output tokens of each request")
     output(calibrate, "-o", "--output", required=True, metavar="FILE", help="coefficients to write (.yaml)")
-    seed(calibrate)
+    seed(calibrate, of_scenario=False)
     own_catalog(calibrate)
     pictures(calibrate)
 

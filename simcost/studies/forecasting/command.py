@@ -99,7 +99,7 @@ def _add_forecast(verbs: Any) -> None:
     ahead.add_argument("--regressors", type=_names, default=(), metavar="A,B", help="columns known for the future too")
     ahead.add_argument("--reconcile", choices=("bottom-up", "top-down"), help="make names like tenant/model add up")
     ahead.add_argument("--raw", action="store_true", help="clean nothing but missing values")
-    seed(ahead)
+    seed(ahead, of_scenario=False)
     output(ahead, "-o", "--output", help="write the forecast (.parquet), to be scored later")
     output(ahead, "--paths-out", metavar="PARQUET", help="write the sample paths")
     output(ahead, "--html", metavar="FILE", help="write a page with the fan charts")
@@ -305,7 +305,7 @@ def _levels(text: str) -> tuple[int, ...]:
 
     parts = text.split(",")
     if not all(part.strip().isdecimal() and 0 < int(part) < 100 for part in parts):
-        raise ArgumentTypeError(f"{text!r} is not a list of levels; write per cents from 1 to 99, e.g. 80,95")
+        raise ArgumentTypeError(f"{text!r} is not a list of levels; write percentages from 1 to 99, e.g. 80,95")
     return tuple(sorted({int(part) for part in parts}))
 
 

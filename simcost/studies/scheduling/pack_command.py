@@ -40,7 +40,7 @@ def add(actions: Any) -> None:
         metavar="X",
         help="demand that arrives / GPUs there are (default 1.3)",
     )
-    seed(pack)
+    seed(pack, of_scenario=False)
 
 
 def _pack(arguments: Arguments) -> None:

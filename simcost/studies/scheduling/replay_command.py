@@ -43,7 +43,7 @@ def add(actions: Any) -> None:
     )
     replay.add_argument("--shares", type=Path, metavar="CSV", help="of fair-share: path,shares, as physics/alice,2")
     _add_disruptions(replay)
-    seed(replay)
+    seed(replay, of_scenario=False)
 
 
 def _add_disruptions(replay: Any) -> None:

@@ -110,7 +110,7 @@ def _add_synthesize(actions: Any) -> None:
     )
     synthesize.add_argument("--series", metavar="NAME", help="series of --along; default: its only one")
     synthesize.add_argument("--path", type=natural, metavar="N", help="number of the path (default 0)")
-    seed(synthesize)
+    seed(synthesize, of_scenario=False)
     output(synthesize, "-o", "--output", required=True, help="the trace to write (.parquet)")
 
 
