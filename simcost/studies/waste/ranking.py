@@ -137,6 +137,7 @@ def _part(where: str, seconds: Mapping[str, float], price: GpuPrice) -> PlaceCos
     return PlaceCost(
         where=where,
         gpu_hours=total,
+        allocation=fsum(hours[name] for name in ("useful", "unmeasured", "allocated_idle")) / total if total else 0.0,
         utilisation=None if hours["unmeasured"] or not total else hours["useful"] / total,
         usd=fsum(held * price.of(name) for name, held in hours.items()),
         wasted_usd=fsum(hours[name] * price.of(name) for name in (*IDLE, "down")),

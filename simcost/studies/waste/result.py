@@ -83,6 +83,8 @@ class PlaceCost:
 
     where: str
     gpu_hours: float
+    allocation: float
+    """Allocated / GPU-hours."""
     utilisation: float | None
     """Useful / GPU-hours; None if duty was not measured."""
     usd: float

@@ -136,6 +136,7 @@ def showback(result: SampledWaste) -> Table:
         {
             result.by: shortened(one.where, _WHERE),
             "GPU-hours": count(one.gpu_hours),
+            "allocated": share(one.allocation),
             "utilisation": "-" if one.utilisation is None else share(one.utilisation),
             "cost": usd(one.usd),
             "did no work": usd(one.wasted_usd),

@@ -101,7 +101,7 @@ def test_the_cost_of_owners_adds_up_to_the_bill(tmp_path: Path) -> None:
     found = waste(path, price_usd_per_h=2.0)
     first, *rest = found.showback
     assert (first.where, first.gpu_hours, first.usd) == ("nlp", pytest.approx(30), pytest.approx(60))
-    assert first.utilisation == pytest.approx(0.2)
+    assert (first.allocation, first.utilisation) == (pytest.approx(1), pytest.approx(0.2))
     assert first.wasted_usd == pytest.approx(48)
     assert rest[-1].where == "8 others"
     assert sum(one.usd for one in found.showback) == pytest.approx(found.cost_usd)
