@@ -16,6 +16,9 @@ from simcost.slo import Check, is_to_reach
 from simcost.studies.optimizing.levels import least_attainment
 from simcost.units import format_seconds, format_share, format_usd, format_usd_range, plural
 
+ALIKE = 1.01
+"""Misses or times that are less than a hundredth apart are called as good."""
+
 
 def verdict(document: Mapping[str, Any], told_of_best: Sequence[str] = ()) -> str:
     """The plan to take, its confirmation, what that does not show, what else could cost less, and the runner-up."""
@@ -197,11 +200,11 @@ def _second(document: Mapping[str, Any], best: Mapping[str, Any]) -> str:
 def _serves(best: Mapping[str, Any], second: Mapping[str, Any]) -> str:
     """The difference in service of two plans that cost the same, at the bounds of their targets on fresh seeds."""
     mine, other = best["lower_bounds"], second["lower_bounds"]
-    if mine == other:
-        return "and serves as well"
     both = [name for name in mine if mine[name] is not None and other.get(name) is not None]
     times = {name: _times_as_bad(name, mine[name], other[name]) for name in both}
     most = max(times, key=times.__getitem__, default="")
+    if mine == other or 1.0 < times.get(most, 0.0) < ALIKE:
+        return "and serves as well"
     if times.get(most, 0.0) > 1.0:
         return f"and serves better: {_apart(most, mine[most], other[most])}"
     return "and served no worse in the search"
