@@ -8,6 +8,7 @@ from math import ceil
 from simcost.catalog import Catalog
 from simcost.catalog.facts import Offer, Precision
 from simcost.catalog.processors import whole_nodes_usd_per_h
+from simcost.catalog.provider_facts import lacking_facts
 from simcost.errors import CatalogError, DoesNotFitError, InputError
 from simcost.perf import ReplicaSpec, StepTime, fit_memory, step_time
 from simcost.perf.memory import gemm_rate, possible_tp
@@ -57,6 +58,8 @@ def guess_plan(catalog: Catalog, model: str, accelerator: str, provider: str, lo
     every = catalog.offers_for(device.name)
     offers = [offer for offer in every if provider in (ANY, offer.provider) and _priced(catalog, offer)]
     if not offers:
+        if any(offer.provider == provider for offer in every) and (lacks := lacking_facts(catalog, provider)):
+            raise InputError(lacks)
         known = ", ".join(sorted({offer.provider for offer in every})) or "no provider"
         raise InputError(f"the catalog has no offer of {provider} with {device.name}, but of {known}; see --provider")
     batching, held = Batching(), max(1, round(load.prompt_tokens + load.output_tokens / 2))

@@ -111,3 +111,18 @@ def test_one_replica_is_put_on_the_node_that_costs_least_as_a_whole(tmp_path: Pa
     plan = load(answered(tmp_path, "--on", "h100", "--rate", "2")).scenario.plans[0]
     assert plan.scaling.replicas == 1
     assert plan.buy.offer == "aws/p5.4xlarge"  # of one GPU, at the same price for each as the node of eight
+
+
+def test_a_provider_of_own_offers_without_other_prices_says_what_it_lacks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It said that the catalog has no offer of `ours` with l40s, but of ours."""
+    facts = tmp_path / "facts"
+    facts.mkdir()
+    head = "provider,sku,region,accelerator,accelerators,on_demand_usd_per_h,source,as_of,quality"
+    (facts / "offers.csv").write_text(f"{head}\nours,box,any,l40s,1,1.00,quote,2026-11-01,A\n", encoding="utf-8")
+    words = ["--model", "llama-3.1-8b", "--provider", "ours", "--on", "l40s", "--catalog", str(facts)]
+    assert main(["init", str(tmp_path / "x.yaml"), "--rate", "1", *words]) == 2
+    said = capsys.readouterr().err
+    assert "no storage price of ours, no egress price of ours" in said
+    assert "no offer of ours" not in said
