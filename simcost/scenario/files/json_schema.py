@@ -69,7 +69,7 @@ def meanings(cls: type) -> dict[str, str]:
 
 def summary(cls: type) -> str:
     """The docstring of a class on one line, without its examples in Python."""
-    return " ".join(cleandoc(cls.__doc__ or "").partition("\n>>> ")[0].split())
+    return " ".join(cleandoc(cls.__doc__ or "").partition("\n>>>")[0].split())
 
 
 def defaults(cls: type) -> dict[str, Any]:
