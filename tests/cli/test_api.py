@@ -98,6 +98,22 @@ def test_a_trace_alone_has_a_price(here: Path) -> None:
     assert API in call("api", stored, "--api", API).out
 
 
+def test_hours_that_a_log_lacks_are_told_with_the_money(here: Path, no_report: None) -> None:
+    """`trace import` asked if the log was complete; a month of three quarters of the requests was billed all the same."""
+    times = [t for t in range(0, 12 * 3600, 4) if not 3 * 3600 < t < 6 * 3600]
+    log = "arrival_s,prompt_tokens,output_tokens\n" + "".join(f"{t},100,20\n" for t in times)
+    stored = trace(here, log)
+    told = "the longest, 3 h, begins 3 h after the start: was the log complete? A month counts 25.0 % of its time as"
+    assert told in " ".join(call("api", stored, "--api", API, "--json").document()["assumptions"])
+    drawn = "{kind: synthetic, rate: 1/s, lengths: {prompt_median: 100, output_median: 20}}"
+    scenario(here, ("horizon: 10min\n", ""), ("seeds: 2", "seeds: 1"), (drawn, "{kind: trace, path: log.parquet}"))
+    ran = call("run", "tiny.yaml", "--out", "out", "--quiet", "--json").document()
+    assert told in " ".join(ran["assumptions"])
+    rows = "".join(f"{t},100,20\n" for t in range(0, 7200, 4))
+    even = trace(here, f"arrival_s,prompt_tokens,output_tokens\n{rows}")
+    assert "was the log complete" not in " ".join(call("api", even, "--api", API, "--json").document()["assumptions"])
+
+
 def test_a_model_that_its_provider_ends_is_flagged(here: Path) -> None:
     """`gpt-5-mini` ends after the newest fact of the catalog, the model of Together ended before."""
     ended = "together/meta-llama/Meta-Llama-3.1-8B-Instruct-Turbo"

@@ -94,6 +94,7 @@ class RecordedDemand:
         return [
             *self.label_notes,
             *self._lengths(),
+            *self._gaps(),
             *shifted,
             *self._hours(),
             *self._nothing_random(replications),
@@ -108,6 +109,14 @@ class RecordedDemand:
         covered = self.horizon_s / info.span_s if info.span_s else 1.0
         kept = 1.0 if workload.daily is None else fsum(workload.daily) / 24 / max(workload.daily)
         return info.rows * workload.rate_scale * kept * (covered if workload.repeat else min(covered, 1.0))
+
+    def _gaps(self) -> list[str]:
+        """Sentences on traces with long times without requests."""
+        from simcost.trace.requests.describe import silent_share
+
+        paths = dict.fromkeys(one.path for one in self.workloads if isinstance(one, RecordedWorkload))
+        found = {path: silent_share(inside(self.folder, path)) for path in paths}
+        return [f"{path}: {told}" for path, told in found.items() if told]
 
     def _lengths(self) -> list[str]:
         """Sentences on traces that end before the run, as one does that shows how the last requests drain, and on those

@@ -26,6 +26,7 @@ from simcost.studies.breakeven.result import BreakEvenResult, TraceCosts
 from simcost.studies.breakeven.study import Api, api_costs, break_even_result
 from simcost.studies.breakeven.verdict import endings, hits_without_price, offered_until, rate, refusals
 from simcost.tables.digests import sha256_of
+from simcost.trace.requests.describe import silent_share
 from simcost.trace.requests.prefix_reuse import shared_in_trace
 from simcost.trace.requests.store import open_trace
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_seconds, format_share, format_usd, plural
@@ -81,6 +82,7 @@ def price_trace(path: Path, asked: Sequence[ApiOption], catalog: Catalog) -> Tra
         apis=costs,
         assumptions=(
             f"A month is {HOURS_PER_MONTH:g} h like the {format_seconds(span_s)} of the trace.",
+            *([f"{path}: {silent}"] if (silent := silent_share(path)) else []),
             f"APIs answer every request, without rate limits. {_peak(bills[0])}",
             *_about_apis(apis, bills, catalog.as_of),
         ),

@@ -19,10 +19,12 @@ from simcost.trace.requests.statistics import (
     Windows,
 )
 from simcost.trace.requests.store import TraceInfo, open_trace, read_batches, read_tables
-from simcost.units import NS_PER_S, format_seconds, how_many, plural
+from simcost.units import NS_PER_S, format_seconds, format_share, how_many, plural
 
 _LONG_GAP_S = 60.0
 _LONG_GAP_MEANS = 100.0
+SILENT = 0.02
+"""Share of a trace in long gaps from which results tell of them."""
 _SHARED = 0.2
 _CAP_SHARE = 0.01
 _ENOUGH = 100
@@ -70,6 +72,24 @@ def arrival_findings(gaps: Gaps, info: TraceInfo, repeated: int = 0) -> list[dic
             )
         )
     return result
+
+
+def silent_share(path: Path) -> str:
+    """Sentence on long times without requests that are at least SILENT of a trace, by which its rate, and the cost of a
+    month like it, is too low where they are missing rows; else empty.
+
+    Raises:
+        TraceError: the trace cannot be read.
+    """
+    info, gaps = open_trace(path), Gaps()
+    for batch in read_tables(path, ["arrival_ns"]):
+        gaps.add(batch.column(0).to_numpy())
+    told = [found["message"] for found in arrival_findings(gaps, info) if found["kind"] == "gap"]
+    limit_ns = max(_LONG_GAP_S, _LONG_GAP_MEANS * gaps.usual_s()) * NS_PER_S
+    silent = sum(length for length, _ in gaps.largest if length > limit_ns)
+    if not told or silent < SILENT * info.span_ns:
+        return ""
+    return f"{told[0]} A month counts {format_share(silent / info.span_ns)} of its time as without requests."
 
 
 def repeated_rows(repeats: RepeatedRequests, gaps: Gaps, *tokens: TokenCounts) -> int:
