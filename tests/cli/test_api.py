@@ -99,7 +99,7 @@ def test_a_trace_alone_has_a_price(here: Path) -> None:
 
 
 def test_hours_that_a_log_lacks_are_told_with_the_money(here: Path, no_report: None) -> None:
-    """`trace import` asked if the log was complete; a month of three quarters of the requests was billed all the same."""
+    """`trace import` asked if the log was complete, and a month of three quarters of the requests was billed."""
     times = [t for t in range(0, 12 * 3600, 4) if not 3 * 3600 < t < 6 * 3600]
     log = "arrival_s,prompt_tokens,output_tokens\n" + "".join(f"{t},100,20\n" for t in times)
     stored = trace(here, log)
