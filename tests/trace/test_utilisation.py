@@ -146,6 +146,16 @@ def test_rows_of_one_time_tell_of_a_column_that_names_the_gpu(name: str, told: b
     assert ("pass --map gpu=COLUMN" in duplicate) is told
 
 
+def test_rows_per_metric_of_several_gpus_without_their_names_are_told(write) -> None:
+    """Four GPUs of a Prometheus answer without a column for them became one, with the duty of the last."""
+    rows = [f"{10 * t},,DCGM_FI_DEV_GPU_UTIL,{20 * g}" for g in range(4) for t in range(3)]
+    samples, findings = read_utilisation(write("\n".join(["t_s,pod,metric,value", *rows]) + "\n"))
+    assert len(samples) == 3
+    (duplicate,) = (found for found in findings if found["kind"] == "duplicate")
+    assert duplicate["count"] == 9
+    assert "pass --map gpu=COLUMN" in duplicate["message"]
+
+
 def test_work_on_a_gpu_that_nobody_holds_is_said(write) -> None:
     samples, findings = read_utilisation(write("t_s,gpu,duty,allocated\n0,g,10,false\n10,g,0,true\n20,g,0,no\n"))
     assert samples.allocated.tolist() == [1, 1, 0]

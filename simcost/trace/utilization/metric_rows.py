@@ -16,24 +16,27 @@ def used_metrics(metrics: Iterable[str]) -> list[str | None]:
     return found if DUTY in found else [DUTY if name == ENGINE else name for name in found]
 
 
-def pivoted(table: TypedTable) -> TypedTable:
-    """The table with a column per metric of the file, whose rows are all of used metrics.
+def pivoted(table: TypedTable) -> tuple[TypedTable, int]:
+    """The table with a column per metric of the file, whose rows are all of used metrics; and how many values have the
+    place of a later one.
 
     Rows belong together that agree in time and in all columns of text but the name of the metric.
     """
     if METRIC not in table.codes:
-        return table
+        return table, 0
     metrics = table.texts(METRIC)
     keys = [name for name in table.codes if name != METRIC]
     times_ns, metric, value = table.times_ns[TIME], table.codes[METRIC], table.numbers[DUTY]
     first, group = _groups([times_ns, *(table.codes[key] for key in keys)])
+    places = group * len(metrics) + metric
+    doubled = len(places) - len(np.unique(places))
     numbers: dict[str, Floats] = {}
     theirs = dict(table.theirs)
     for number, name in enumerate(used_metrics(metrics)):
         if name is not None and name not in numbers:
             numbers[name] = _placed(group, value, metric == number, len(first))
             theirs[name] = metrics[number]
-    return replace(
+    wide = replace(
         table,
         times_ns={TIME: times_ns[first]},
         codes={key: table.codes[key][first] for key in keys},
@@ -43,6 +46,7 @@ def pivoted(table: TypedTable) -> TypedTable:
         rows=len(first),
         place=lambda i: table.place(int(first[i])),
     )
+    return wide, doubled
 
 
 def _groups(columns: list[Ints]) -> tuple[Ints, Ints]:

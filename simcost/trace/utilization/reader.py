@@ -167,7 +167,7 @@ class _Ordered:
                 self.start_ns = min(self.start_ns, int(columns["times", TIME].min()))
                 self.occupancy.see(table_of(table, columns, self._place))
                 self._blocks.append({**columns, _UNIT: unit[order]})
-        self.findings = _left_out(stored, dropped, blank) + _of_instances(instances)
+        self.findings = _left_out(stored, dropped + stored.doubled, blank) + _of_instances(instances)
         if not self._blocks.rows:
             raise TraceError(f"{stored.path}: no sample has a measurement; give samples of at least two times")
 

@@ -65,6 +65,8 @@ class StoredTable:
         self.path = batches.path
         self.others = 0
         """Rows of metrics that are not used."""
+        self.doubled = 0
+        """Values of a metric, in the parts read so far, of which a later row of the same unit and time has another."""
         self.passed_over: list[tuple[str, int, str]] = []
         """Kind, number and message of rows without anything in them, and of times without a zone."""
         self.units: tuple[str, ...] = ()
@@ -112,7 +114,7 @@ class StoredTable:
             raise TraceError(f"{self.path}: no values; give samples of at least two times")
         if self._keys is None:
             found = [self._blocks.read(block) for block in range(len(self._blocks.rows))]
-            of_pools = counts_pools(self._pivoted(found).numbers)
+            of_pools = counts_pools(self._pivoted(found)[0].numbers)
             self._keys = unit_columns([name for what, name in found[0] if what == "codes"], self._theirs, of_pools)
             self._codes = [np.array([one["codes", key] for key in self._keys]) for one in found]
         if self._keys:
@@ -197,13 +199,14 @@ class StoredTable:
         return tuple("/".join(words[i] for words, i in zip(said, row, strict=True)) for row in rows)
 
     def _part(self, found: Sequence[Columns]) -> tuple[TypedTable, Ints]:
-        table = self._pivoted(found)
+        table, doubled = self._pivoted(found)
+        self.doubled += doubled
         if not self._keys:
             return table, np.zeros(len(table), np.int64)
         codes = np.array([table.codes[key] for key in self._keys])
         return table, np.searchsorted(self._distinct, self._flat(codes))
 
-    def _pivoted(self, found: Sequence[Columns]) -> TypedTable:
+    def _pivoted(self, found: Sequence[Columns]) -> tuple[TypedTable, int]:
         like = replace(self._last, words=self.words, missing={}, naive={}, theirs=self._theirs, noted=None)
         return pivoted(table_of(like, joined(found), self.place))
 
