@@ -41,6 +41,27 @@ def finished_plan(folder: Path, name: str | None = None) -> tuple[dict[str, Any]
     return plans[chosen], lengths_s[chosen]
 
 
+def other_version(folder: Path, error: Exception) -> InputError:
+    """The error of a whole result that lacks something, or has it in another form."""
+    why = f"no key {error}" if isinstance(error, KeyError) else str(error)
+    return InputError(
+        f"{folder}: is not a result that this version of simcost has written ({why}); run the scenario again"
+    )
+
+
+def versions_of(folder: Path) -> tuple[str, str]:
+    """Version of simcost, and that of its engine, by which a finished result was simulated; empty where not stated.
+
+    Raises:
+        InputError: the result cannot be read.
+    """
+    try:
+        stated = json.loads((folder / "result.json").read_text(encoding="utf-8")).get("provenance", {})
+        return str(stated.get("simcost_version", "")), str(stated.get("engine_version", ""))
+    except (OSError, ValueError, AttributeError) as error:
+        raise no_result(folder, error) from error
+
+
 def refuse_services(folder: Path, plan: Mapping[str, Any]) -> None:
     """Raise InputError for a plan of several services, where the question is of one."""
     if services := plan.get("services"):

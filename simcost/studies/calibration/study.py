@@ -349,17 +349,25 @@ def _points_sigma(count: int, rows: Sequence[Document]) -> float:
 
 
 def _factor_of_run(problem: RunProblem, best: Candidate) -> float | None:
-    """Mean TPOT of the calibrated replica over that of the catalog, under the observed load."""
-    if not problem.engine.expected:
+    """Mean TPOT of the calibrated replica over that of the catalog, under the observed load; None without a TPOT, as of
+    requests of one output token each.
+    """
+    if not problem.engine.expected or not _has_tpot(problem):
         return None
     ours, before = (problem.simulated(one)["tpot"] for one in (best, _unfitted(problem.engine)))
     return float(np.nanmean(ours) / np.nanmean(before))
 
 
+def _has_tpot(problem: RunProblem) -> bool:
+    """True if some request of the run has more than one output token."""
+    return bool((problem.run.output_tokens > 1).any())
+
+
 def _sigma(errors: Errors, problem: RunProblem, drawn: Sequence[Candidate]) -> float:
     """Spread left: errors at what was left out, the uncertainty of the fit, and that of measuring again."""
     left = [log1p(value) for name in ("tpot", "e2e") for value in errors[name].values() if value is not None]
-    means = [float(np.nanmean(problem.simulated(one)["tpot"])) for one in drawn[:20]]
+    latency = "tpot" if _has_tpot(problem) else "e2e"
+    means = [float(np.nanmean(problem.simulated(one)[latency])) for one in drawn[:20]]
     uncertain = float(np.std(np.log(means))) if means else 0.0
     return float(np.sqrt(np.mean(np.square(left)) + uncertain**2 + REPEAT_SIGMA**2)) if left else ANCHOR_SIGMA
 

@@ -17,7 +17,14 @@ from simcost.catalog.facts import Offer
 from simcost.compare.bridge import BillItem, BillSide
 from simcost.errors import InputError
 from simcost.scenario.files.other_documents import known_document
-from simcost.scenario.storage.results import costs_by_replication, finished_plan, plan_charges, runs_of_plan
+from simcost.scenario.storage.results import (
+    costs_by_replication,
+    finished_plan,
+    other_version,
+    plan_charges,
+    runs_of_plan,
+    versions_of,
+)
 from simcost.tables.digests import sha256_of
 from simcost.trace.usage.usage import LONG_WRITE
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
@@ -72,6 +79,8 @@ class CostSide:
     """Of a run: requests, jobs or both; empty = not known."""
     replications: Replications | None = None
     """Of a run in which something is random."""
+    versions: tuple[str, str] | None = None
+    """Of simcost and of its engine, by which a run was simulated."""
 
     def times(self, factor: float) -> BillSide:
         """So many times the bill."""
@@ -144,17 +153,21 @@ def _of_folder(folder: Path, plan: str | None, catalog: Catalog) -> CostSide:
     name = str(document["name"])
     charges, length_s = plan_charges(folder, name)
     counts = {"requests": "arrived", "jobs": "submitted"}
-    work = [kind for kind, key in counts.items() if (document.get(kind) or {}).get(key)]
-    return CostSide(
-        name=f"{name} of {folder}",
-        bill=_side(map(_row_of_charge, charges), catalog),
-        hours=length_s / SECONDS_PER_HOUR,
-        inputs={str(folder / "result.json"): sha256_of(folder / "result.json")},
-        requests_per_month=None if "jobs" in work else _requests_per_month(runs_of_plan(folder, name)),
-        findings=tuple(_lacks(f"{name} of {folder}", document)),
-        work=" and ".join(work),
-        replications=_replications(folder, document),
-    )
+    try:
+        work = [kind for kind, key in counts.items() if (document.get(kind) or {}).get(key)]
+        return CostSide(
+            name=f"{name} of {folder}",
+            bill=_side(map(_row_of_charge, charges), catalog),
+            hours=length_s / SECONDS_PER_HOUR,
+            inputs={str(folder / "result.json"): sha256_of(folder / "result.json")},
+            requests_per_month=None if "jobs" in work else _requests_per_month(runs_of_plan(folder, name)),
+            findings=tuple(_lacks(f"{name} of {folder}", document)),
+            work=" and ".join(work),
+            replications=_replications(folder, document),
+            versions=versions_of(folder),
+        )
+    except (LookupError, TypeError, AttributeError) as error:
+        raise other_version(folder, error) from error
 
 
 def _lacks(name: str, plan: Row) -> Iterator[Row]:

@@ -146,7 +146,12 @@ def _changes(before: BillSide, after: BillSide) -> list[Document]:
 
 def _findings(before: CostSide, after: CostSide, per_month: bool) -> list[Document]:
     if per_month:
-        return [*_other_work(before, after), *_scaled_files(before, after), *_without_interval(before, after)]
+        return [
+            *_other_work(before, after),
+            *_other_engine(before, after),
+            *_scaled_files(before, after),
+            *_without_interval(before, after),
+        ]
     if isclose(before.hours, after.hours, rel_tol=0.01):
         return []
     message = (
@@ -161,6 +166,21 @@ def _other_work(before: CostSide, after: CostSide) -> Iterator[Document]:
     if before.work and after.work and before.work != after.work:
         message = f"{before.name} has {before.work}, {after.name} has {after.work}: they do not do the same"
         yield {"kind": "other-work", "message": message}
+
+
+def _other_engine(before: CostSide, after: CostSide) -> Iterator[Document]:
+    """Runs that were simulated by different engines."""
+    if before.versions is None or after.versions is None or before.versions[1] == after.versions[1]:
+        return
+    first, second = (
+        f"{version or 'an older version'} (engine {engine or 'not stated'})"
+        for version, engine in (before.versions, after.versions)
+    )
+    message = (
+        f"{before.name} was simulated by simcost {first}, {after.name} by {second}: part of the difference may be what "
+        "changed between them; run the older one again"
+    )
+    yield {"kind": "other-engine", "message": message}
 
 
 def _other_demand(sides: Sequence[CostSide], bills: Sequence[BillSide]) -> Iterator[Document]:

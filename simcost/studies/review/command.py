@@ -78,6 +78,7 @@ def write_review(
 
 def composed(folder: Path, read_run: ReadRun, *, author: str = "", title: str = "") -> tuple[Review, list[Section]]:
     """The review and its sections. Raises InputError where the folder holds no finished result."""
+    from simcost.scenario.storage.results import other_version
     from simcost.studies.review.study import review
     from simcost.studies.review.view import sections
 
@@ -87,9 +88,7 @@ def composed(folder: Path, read_run: ReadRun, *, author: str = "", title: str = 
         found = review(folder, document, tables, date=date, author=author, title=title)
         return found, sections(found, run)
     except (LookupError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{folder}: is not a result that this version of simcost has written ({error!r}); run the scenario again"
-        ) from error
+        raise other_version(folder, error) from error
 
 
 def _format(path: Path) -> tuple[str, str]:

@@ -89,6 +89,19 @@ def test_the_range_of_a_coefficient_holds_that_of_the_engine_that_made_the_run(t
         assert each["lo"] <= found["coefficients"][name] <= each["hi"], name
 
 
+def test_requests_of_one_output_token_are_calibrated_without_a_tpot(tmp_path: Path) -> None:
+    """As of a classifier: neither a factor on the TPOT nor a spread is taken of a mean of nothing."""
+    lines = [line | {"output_toks": 1, "last_token_ts": line["first_token_ts"]} for line in rows(30)]
+    command = ["calibrate", str(write_folder(tmp_path / "run", lines)), "--on", "h100", "--quiet", "--json"]
+    with redirect_stdout(StringIO()) as printed:
+        assert main([*command, "-o", str(tmp_path / "coefficients.yaml")]) == 0
+    document = json.loads(printed.getvalue())
+    assert document["engine_factor"] is None
+    assert 0.03 <= document["sigma"] < 1
+    assert document["fit"]["tpot"]["mean"] is None
+    assert document["fit"]["e2e"]["mean"] is not None
+
+
 def test_points_that_no_replay_comes_near_are_not_hidden_by_the_median(tmp_path: Path) -> None:
     for clients, tpot_s in ((1, 0.012), (4, 0.012), (8, 0.013), (16, 0.05)):
         (tmp_path / f"c{clients}.json").write_text(json.dumps(serve(clients, tpot_s=tpot_s)))

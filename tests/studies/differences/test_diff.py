@@ -1,6 +1,9 @@
 """`simcost diff`: results, bills and cost files against each other; effects add up to the difference."""
 
 import json
+import shutil
+from collections.abc import Callable
+from hashlib import sha256
 from math import fsum
 from pathlib import Path
 from typing import Any
@@ -75,6 +78,44 @@ def test_a_plan_that_misses_its_slo_is_told(results: dict[str, Path], tmp_path: 
 
 
 ONE = ("--plan-a", "one", "--plan-b", "one")
+
+
+def rewritten(result: Path, folder: Path, change: Callable[[dict[str, Any]], object]) -> Path:
+    """A copy of a result with a changed `result.json`, whose checksums fit."""
+    shutil.copytree(result, folder)
+    file, sums = folder / "result.json", folder / "SHA256SUMS"
+    before, document = sha256(file.read_bytes()).hexdigest(), json.loads(file.read_text())
+    change(document)
+    file.write_text(json.dumps(document))
+    sums.write_text(sums.read_text().replace(before, sha256(file.read_bytes()).hexdigest()))
+    return folder
+
+
+def test_results_of_different_engines_are_told(results: dict[str, Path], tmp_path: Path) -> None:
+    """What changed in the engine would look as a matter of the plans."""
+    older = rewritten(
+        results["base"],
+        tmp_path / "older",
+        lambda said: said["provenance"].update(simcost_version="0.1.0", engine_version="abc"),
+    )
+
+    def told(before: Path) -> list[str]:
+        found = call("diff", before, results["policy"], *ONE, "--json").document()["findings"]
+        return [one["message"] for one in found if one["kind"] == "other-engine"]
+
+    [message] = told(older)
+    assert message.startswith(
+        f"one of {older} was simulated by simcost 0.1.0 (engine abc), one of {results['policy']} by "
+    )
+    assert not told(results["base"])
+
+
+def test_a_result_that_lacks_something_is_refused(results: dict[str, Path], tmp_path: Path) -> None:
+    older = rewritten(results["base"], tmp_path / "older", lambda said: [plan.pop("slo") for plan in said["plans"]])
+    for command in (["diff", older, results["base"]], ["report", older, "-o", tmp_path / "review.html"]):
+        said = call(*command)
+        assert said.code == 2
+        assert f"{older}: is not a result that this version of simcost has written (no key 'slo')" in said.err
 
 
 def test_a_result_does_not_differ_from_itself(results: dict[str, Path]) -> None:
