@@ -77,9 +77,12 @@ def _failures(run: TrainingSetup) -> Iterator[str]:
 
 
 def _energy(run: TrainingSetup) -> str:
-    energy = run.energy
-    if energy.kw_per_gpu(run.accelerator) is None:
-        return f"energy: the catalog has no power of {run.accelerator.name}; give power_w"
-    counted = "accelerators only; give pue for the rest" if energy.pue is None else f"PUE {energy.pue:g}"
+    energy, owned = run.energy, run.powered_nodes
     spares = "; what spare nodes draw is not counted" if run.losses.spares else ""
-    return f"energy: {energy.power_share:.0%} of the accelerator's power, {counted}{spares}"
+    if owned is not None:
+        return f"energy: {owned.power:g} kW of each owned node, PUE {owned.pue:g}{spares}"
+    if run.power_kw is None:
+        return f"energy: the catalog has no power of {run.accelerator.name}; give power_w"
+    site = "accelerators only; give pue for the rest" if energy.pue is None else f"PUE {energy.pue:g}"
+    hosts = "; without processors and memory of the nodes, unless power_w or pue holds them" if energy.pue else ""
+    return f"energy: {energy.power_share:.0%} of the accelerator's power, {site}{hosts}{spares}"

@@ -89,7 +89,8 @@ class GridEmissions(NamedTuple):
 
 def grid_of(catalog: Catalog, run: TrainingSetup) -> GridEmissions:
     """The grid that the run is on: as given, else where the offer stands that is taken on demand."""
-    given = run.energy.g_per_kwh
+    owned = run.prices.owned
+    given = owned.g_per_kwh if run.energy.g_per_kwh is None and owned is not None else run.energy.g_per_kwh
     if given is not None:
         return GridEmissions(given, f"carbon: {given:g} g CO2e/kWh, given; of energy alone")
     if run.prices.on_demand_usd_per_gpu_h is not None and not (run.prices.offer or run.prices.region):

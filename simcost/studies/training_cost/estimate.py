@@ -239,5 +239,5 @@ def _speed(run: TrainingSetup, time_s: ValueRange) -> ValueRange:
 
 
 def _energy(run: TrainingSetup, time_s: ValueRange) -> ValueRange | None:
-    kw = run.energy.kw_per_gpu(run.accelerator)
-    return None if kw is None else time_s.times(kw * run.layout.gpus / SECONDS_PER_HOUR)
+    kw = run.power_kw
+    return None if kw is None else time_s.times(kw / SECONDS_PER_HOUR)

@@ -48,7 +48,8 @@ class Energy:
     power_share: Annotated[float, Gt(0), Le(1)] = 1.0
     """Mean power while training / power_w; 1 is the upper end."""
     pue: Annotated[float, Ge(1)] | None = None
-    """Power of the whole data centre / power of its devices. None = accelerators only are counted."""
+    """Power of the whole data centre / power of its devices. None = accelerators only are counted. Of owned nodes their
+    own `power` and `pue` count, unless power_w or power_share is given."""
     g_per_kwh: Annotated[float, Ge(0)] | None = None
     """Grams of CO2e per kWh; None = of the grid where the offer stands."""
 
@@ -154,6 +155,21 @@ class TrainingSetup:
     def token_flops(self) -> TokenFlops:
         """FLOPs of one token."""
         return self.method.flops(self.model, self.layout.sequence_tokens if self.count_attention else 0)
+
+    @property
+    def powered_nodes(self) -> Owned | None:
+        """The owned nodes whose stated power is that of the run; None where it is that of its accelerators."""
+        states_accelerators = self.energy.power_w is not None or self.energy.power_share != 1
+        return None if states_accelerators else self.prices.owned
+
+    @property
+    def power_kw(self) -> float | None:
+        """Power of the run with the overhead of the site, as far as it is stated; None where the catalog has none."""
+        owned, gpus = self.powered_nodes, self.layout.gpus
+        if owned is not None:
+            return -(-gpus // owned.accelerators) * owned.power * owned.pue
+        kw = self.energy.kw_per_gpu(self.accelerator)
+        return None if kw is None else kw * gpus
 
     @property
     def measured(self) -> bool:

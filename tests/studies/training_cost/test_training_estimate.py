@@ -215,6 +215,20 @@ def test_carbon_is_the_energy_times_the_grid() -> None:
     assert given.carbon_kg.high == pytest.approx(given.energy_kwh.high * 0.03)
 
 
+def test_energy_of_owned_nodes_is_what_their_bill_pays_for() -> None:
+    """The bill had 10 kW of a node, the energy 0.7 kW of each accelerator."""
+    owned = Owned(capex=0.0, accelerators=8, life_years=4, pue=1.3, electricity=0.1, power=10.0, g_per_kwh=250.0)
+    prices = Prices(owned=owned, storage_usd_per_gb_month=0, egress_usd_per_gb=0)
+    found = estimate(CATALOG, run(layout=ParallelLayout(gpus=20), prices=prices))
+    assert found.energy_kwh.mid == pytest.approx(found.time_s.mid / 3600 * 3 * 10 * 1.3)
+    assert found.cost_usd["owned"].total.mid == pytest.approx(0.1 * found.energy_kwh.mid)
+    assert found.carbon_kg.mid == pytest.approx(0.25 * found.energy_kwh.mid)
+    assert "energy: 10 kW of each owned node, PUE 1.3" in found.assumptions
+    measured = estimate(CATALOG, run(prices=prices, energy=Energy(power_w=500, pue=1.2)))
+    assert measured.energy_kwh.mid == pytest.approx(measured.gpu_hours.mid * 0.5 * 1.2)
+    assert any("without processors and memory of the nodes" in said for said in measured.assumptions)
+
+
 def test_owned_hardware_costs_what_a_year_of_it_costs() -> None:
     owned = Owned(capex=8 * 35_040.0, accelerators=8, life_years=4, pue=1.25, electricity=0.1, power=5.6)
     prices = Prices(owned=owned, used_share=0.5, storage_usd_per_gb_month=0, egress_usd_per_gb=0)
