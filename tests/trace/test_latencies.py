@@ -272,3 +272,20 @@ def test_a_mapped_latency_goes_before_one_of_our_name(tmp_path: Path) -> None:
     """The column named e2e_s was read, and the mapped one was not."""
     latencies, _ = read(tmp_path, "e2e_s,engine_ms\n0,9,5,2,1500\n", mapping={"e2e_ms": "engine_ms"})
     assert latencies["e2e_s"] == [1.5]
+
+
+@pytest.mark.parametrize(
+    ("header", "mapping", "told"),
+    [
+        ("ttft_ms,e2e_s", {}, ""),
+        ("ttft_s,e2e_s", {}, "most first tokens come after the end of the answer"),
+        ("ttft_ms,e2e_ms", {}, "60 of 60 answers took less than 0.1 ms for each output token"),
+        ("ttft_ms,both", {"e2e_s": "both"}, "30 of 60 answers took more than 3 s for each output token"),
+    ],
+)
+def test_latencies_in_another_unit_are_told(tmp_path: Path, header: str, mapping: dict[str, str], told: str) -> None:
+    ends = [2000 if "both" in header and i % 2 else 2 for i in range(60)]
+    lines = [f"{1e9 * i:.0f},100,50,200,{end}" for i, end in enumerate(ends)]
+    (tmp_path / "log.csv").write_text("\n".join([f"arrival_ns,prompt_tokens,output_tokens,{header}", *lines]))
+    found = import_trace(tmp_path / "log.csv", "csv", tmp_path / "log.parquet", mapping=mapping)["findings"]
+    assert [one["message"].startswith(told) for one in found if one["kind"] == "latency_unit"] == [True] * bool(told)

@@ -135,6 +135,16 @@ def test_a_trace_without_ttft_is_not_said_to_only_start(tmp_path: Path) -> None:
     assert read_observation([trace]).findings == ()
 
 
+def test_a_time_of_whole_answers_in_another_unit_is_refused(tmp_path: Path) -> None:
+    """Without a TTFT there is no TPOT to tell it by; coefficients 1,000 times too small came of it."""
+    lines = [line | {"first_token_ts": None} for line in rows(30)]
+    read_observation([write_folder(tmp_path / "seconds", lines)])
+    for line in lines:
+        line["last_token_ts"] = line["queued_ts"] + (line["last_token_ts"] - line["queued_ts"]) / 1000
+    with pytest.raises(TraceError, match="off by a thousand"):
+        read_observation([write_folder(tmp_path / "thousandth", lines)])
+
+
 def test_a_log_that_is_cut_is_said(tmp_path: Path) -> None:
     found = read_observation([write_folder(tmp_path, rows(20), META | {"num_requests": 300})])
     assert [finding["kind"] for finding in found.findings] == ["cut_log"]

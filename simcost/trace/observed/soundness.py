@@ -11,14 +11,13 @@ import numpy.typing as npt
 
 from simcost.errors import TraceError
 from simcost.trace.observed.observation import Configuration, Finding, Floats, Ints, ObservedPoint, ObservedRun, finding
+from simcost.trace.requests.tally import FASTEST_S, FEWEST_TOKENS, SLOWEST_S
 from simcost.units import how_many, plural
 
 QUEUED_S = 0.02
 """Time in the queue from which on a request is said to have waited: a step or two."""
 FEWEST = 8
 """Requests with latencies without which there is nothing to fit."""
-_SLOWEST_TPOT_S, _FASTEST_TPOT_S = 3.0, 1e-4
-"""No engine takes longer or less for a token: 3 s with weights on disk, 0.1 ms with every trick of 2026."""
 _BACK = 0.5
 _ALWAYS = 0.95
 _FAILED = 0.05
@@ -57,21 +56,28 @@ def check_run(
             f"{place}: {int(run.timed.sum()):,} of {len(run):,} requests have usable times; at least {FEWEST} are "
             "needed: log first_token_ts and last_token_ts"
         )
-    check_unit(_median(run.tpot_s), place)
+    check_unit(_median(_per_token_s(run)), place)
     check_running(run, place, configuration.max_num_seqs)
     return run, [*findings, *warmed_up, *_phases(run, place)]
+
+
+def _per_token_s(run: ObservedRun) -> Floats:
+    """Time of an output token; where the log has no TTFT that of the whole answer, if it is long, for each token."""
+    if np.isfinite(run.tpot_s).any():
+        return run.tpot_s
+    return np.where(run.output_tokens >= FEWEST_TOKENS, run.e2e_s / run.output_tokens, np.nan)
 
 
 def check_unit(tpot_s: float | None, place: str) -> None:
     """Raise TraceError where no engine takes so long, or so short, for a token."""
     if tpot_s is None:
         return
-    if tpot_s > _SLOWEST_TPOT_S:
+    if tpot_s > SLOWEST_S:
         raise TraceError(
             f"{place}: a token takes {tpot_s:,.3g} s at the median, which no engine does; are the times in "
             "milliseconds? divide them by 1,000"
         )
-    if tpot_s < _FASTEST_TPOT_S:
+    if tpot_s < FASTEST_S:
         raise TraceError(
             f"{place}: a token takes {tpot_s:.3g} s at the median, which no engine does; are the times off by a "
             "thousand, or all tokens in one chunk? log the times of the engine in seconds"

@@ -120,7 +120,7 @@ class Intake:
         columns |= {ours: self._optional(ours, chunk, cells, keep) for ours in labels}
         if CACHED_TOKENS in self.optional:
             columns[CACHED_TOKENS] = self._cached(chunk, prompt, keep)
-        latencies = self._latencies(chunk, since, keep)
+        latencies = self._latencies(chunk, since, keep, output)
         return columns | {ours: latencies[ours] for ours in self.optional if ours in LATENCIES}, keep
 
     def _served(self, chunk: Chunk, rows: int, counts: Counter[str]) -> Flags:
@@ -185,12 +185,13 @@ class Intake:
         self.tally.repaired[CACHED_TOKENS] += int((keep & ~known & ~empty(column, words=True)).sum())
         return pa.array(np.where(known, cells.values, 0).astype(np.int32), mask=~known)
 
-    def _latencies(self, chunk: Chunk, since: Cells, keep: Flags) -> dict[str, pa.Array]:
+    def _latencies(self, chunk: Chunk, since: Cells, keep: Flags, output: Ints) -> dict[str, pa.Array]:
         """Seconds; null where the log has none, and, counted, where it has no possible one."""
         ttft, first = self._seconds("ttft_s", chunk, since, keep)
         e2e, last = self._seconds("e2e_s", chunk, since, keep)
         late = first & last & (ttft > e2e)
         self.tally.repaired["late_first_token"] += int((keep & late).sum())
+        self.tally.note_paces(e2e[keep & last], output[keep & last])
         first &= ~late
         if {*since} >= {"first_token_at", "end_at"}:
             first &= ~last | (ttft < e2e)  # else the answer came as a whole

@@ -5,6 +5,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from simcost.tables.cells import NO_VALUE
@@ -32,6 +34,12 @@ _MESSAGES = {
     "unsorted": ("row was", "rows were", "earlier than a row before; the trace was sorted"),
 }
 """By kind: of one, of more, and the rest of the sentence."""
+SLOWEST_S, FASTEST_S = 3.0, 1e-4
+"""No engine takes longer or less for a token: 3 s with weights on disk, 0.1 ms with every trick of 2026."""
+FEWEST_TOKENS = 8
+"""Output tokens from which on the time of an answer says something of that of a token: before, it is the queue."""
+_MANY, _MOST = 0.1, 0.5
+"""Shares of answers too slow or too fast, and of first tokens too late, from which on a unit is doubted."""
 _STATUSES = 1000
 _COMMA = re.compile(r"\s*\d+,\d+\s*")
 """A number with one comma."""
@@ -47,6 +55,7 @@ class Tally:
         dropped: rows left out, by reason or by the column at fault.
         repaired: rows mended, by reason.
         examples: the first row of a reason.
+        paces: answers by the time for each token: `slow`, `fast` or `usual`.
     """
 
     read: int = 0
@@ -54,6 +63,7 @@ class Tally:
     dropped: Counter[str] = field(default_factory=Counter)
     repaired: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
+    paces: Counter[str] = field(default_factory=Counter)
     _statuses: Counter[tuple[str, str]] = field(default_factory=Counter)
     _words: dict[str, Counter[str]] = field(default_factory=dict)
 
@@ -62,6 +72,13 @@ class Tally:
         if len(self._statuses) < _STATUSES:
             for item in values.value_counts().to_pylist():
                 self._statuses[column, item["values"]] += item["counts"]
+
+    def note_paces(self, e2e_s: npt.NDArray[np.float64], output_tokens: npt.NDArray[np.int64]) -> None:
+        """Count answers by the time that each of their tokens took."""
+        many = output_tokens >= FEWEST_TOKENS
+        each_s = e2e_s[many] / output_tokens[many]
+        slow, fast = int((each_s > SLOWEST_S).sum()), int((each_s < FASTEST_S).sum())
+        self.paces += Counter(slow=slow, fast=fast, usual=len(each_s) - slow - fast)
 
     def note_words(self, column: str, words: pa.Array) -> None:
         """Count words for no value in a column of labels."""
@@ -74,6 +91,7 @@ class Tally:
             finding(kind, count, self.examples.get(kind))
             for kind, count in [*(+self.dropped).items(), *(+self.repaired).items()]
         ]
+        result += self._units()
         if self._statuses:
             shown = ", ".join(
                 f"{column} {value!r} ({count:,})" for (column, value), count in self._statuses.most_common(5)
@@ -88,6 +106,29 @@ class Tally:
             message = f"{requests} {shown} as {column}, which was taken as none; if it is a name, write another one"
             result.append({"kind": "no_label", "count": words.total(), "message": message})
         return result
+
+    def _units(self) -> list[dict[str, Any]]:
+        """Findings on latencies that are most likely in another unit than the log says."""
+        answers = self.paces.total()
+        for pace, than, unit, ours in (
+            ("slow", f"more than {SLOWEST_S:g} s", "milliseconds", "e2e_ms"),
+            ("fast", f"less than {1e3 * FASTEST_S:g} ms", "seconds", "e2e_s"),
+        ):
+            count = self.paces[pace]
+            if count > _MANY * answers:
+                message = (
+                    f"{count:,} of {answers:,} answers took {than} for each output token: if their latencies are in "
+                    f"{unit}, pass --map {ours}=COLUMN"
+                )
+                return [{"kind": "latency_unit", "count": count, "message": message}]
+        late = self.repaired["late_first_token"]
+        if late <= _MOST * (self.read - self.unselected - self.dropped.total()):
+            return []
+        message = (
+            "most first tokens come after the end of the answer: TTFT and E2E may be in different units; a column in "
+            "milliseconds is mapped by --map ttft_ms=COLUMN or e2e_ms=COLUMN"
+        )
+        return [{"kind": "latency_unit", "count": late, "message": message}]
 
 
 def describe_cell(value: object, times: str, marks: NumberMarks, declared: Column | None) -> str:
