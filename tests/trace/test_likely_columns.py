@@ -28,6 +28,8 @@ from simcost.trace.requests.log_files import format_of_name
             ["Created At", "Prompt (total tok)", "Completion (total tok)"],
         ),
         (["total_time", "total_tokens", "input_token_cost"], [None, None, None]),
+        (["exec_time_seconds", "queue time", "prompt_length"], [None, "prompt_length", None]),
+        (["gmt_create", "exec_time_seconds"], ["gmt_create", None, None]),
         (["time", "tokens"], ["time", None, None]),
         (["ts", "model", "input tokens", "output tokens"], ["ts", "input tokens", "output tokens"]),
         (["request_ts", "tokens_in", "tokens_out"], ["request_ts", "tokens_in", "tokens_out"]),

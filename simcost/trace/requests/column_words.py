@@ -4,7 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
-_TIME = ({"arrival", "arrived", "time", "timestamp", "ts", "date", "datetime", "created", "received", "started"},)
+_TIME = (
+    {"arrival", "arrived", "time", "timestamp", "ts", "date", "datetime", "create", "created", "received", "started"},
+)
 _COUNT = {"token", "tokens", "toks", "tok", "len", "length"}
 _WORDS: Mapping[str, tuple[set[str], ...]] = {
     "arrival": _TIME,
@@ -30,7 +32,7 @@ _OTHER = {
     "cost",
 }
 """Words of names of other columns."""
-_DURATION = {"total", "taken", "elapsed"}
+_DURATION = {"total", "taken", "elapsed", "exec", "execution", "processing", "queue", "wait", "waiting"}
 """Words that make a time a duration."""
 
 _UNIT = r"(?P<unit>_?(?:ms|millis(?:econds)?|s|secs?|seconds))?"
