@@ -108,10 +108,21 @@ class Catalog:
     @property
     def as_of(self) -> str:
         """The newest known date of any fact, `unknown` if none has one."""
-        tables = [getattr(self.facts, table.name) for table in fields(self.facts)]
-        days = {table.newest for table in tables if isinstance(table, LazyFacts)}
-        days |= {row.as_of for table in tables if not isinstance(table, LazyFacts) for row in table}
-        return max(days - {UNKNOWN}, default=UNKNOWN)
+        return max({*self._newest().values()} - {UNKNOWN}, default=UNKNOWN)
+
+    def tables_of(self, day: str) -> list[str]:
+        """The tables whose newest fact is of that date."""
+        return [name for name, newest in self._newest().items() if newest == day]
+
+    def _newest(self) -> dict[str, str]:
+        """The newest known date of each table, `unknown` if none of its facts has one."""
+        tables = {table.name: getattr(self.facts, table.name) for table in fields(self.facts)}
+        return {
+            name: table.newest
+            if isinstance(table, LazyFacts)
+            else max({row.as_of for row in table} - {UNKNOWN}, default=UNKNOWN)
+            for name, table in tables.items()
+        }
 
     def public_trace(self, name: str) -> PublicTrace:
         """The public trace of that name. Raises CatalogError."""

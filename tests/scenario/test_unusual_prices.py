@@ -198,3 +198,15 @@ def test_a_grid_in_kilograms_is_refused(tmp_path: Path) -> None:
     (tmp_path / "grid.csv").write_text(f"{head}ours,berlin,0.35,site,2026-01,A\n")
     with pytest.raises(FaultsError, match=r"grid.csv:2.*g_per_kwh 0.35 is in grams; 0.35 kg are written 350"):
         load_catalog(tmp_path)
+
+
+@pytest.mark.parametrize(("day", "told"), [("2099-11", True), ("unknown", False), ("2026-11-20", False)])
+def test_a_fact_of_a_day_to_come_is_told_with_its_table(tmp_path: Path, day: str, told: bool) -> None:
+    """One slip in a year, and contracts are over and all prices old."""
+    facts = tmp_path / "facts"
+    facts.mkdir()
+    (facts / "grid.csv").write_text(f"provider,region,g_per_kwh,source,as_of,quality\naws,us-east-1,200,own,{day},A\n")
+    file = scenario(tmp_path, "region: us-east-1")
+    file.write_text(f"catalog: facts\n{file.read_text()}")
+    said = [note for note in check(file)["notes"] if "still to come" in note]
+    assert ["correct the date in grid.csv" in note for note in said] == [True] * told

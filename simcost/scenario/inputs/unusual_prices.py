@@ -10,6 +10,7 @@ from simcost.billing import Buy, ManagedEndpoint, OnDemand, Serverless, Spot
 from simcost.billing.owned import Owned
 from simcost.catalog import Catalog
 from simcost.catalog.contracts import beside_its_time
+from simcost.catalog.dates import is_later, today
 from simcost.catalog.energy_facts import LEAST_G_PER_KWH
 from simcost.catalog.facts import Offer, TokenPrice
 from simcost.catalog.usual_prices import unusual_machine_price, unusual_token_price
@@ -34,7 +35,19 @@ def unusual_prices(plan: Plan, catalog: Catalog) -> list[str]:
     notes = [note for option in (plan.buy, *plan.or_buy) if option is not None for note in _unusual(option, catalog)]
     if plan.overflow is not None:
         notes += about_api(plan.overflow.api, catalog.token_price(plan.overflow.api), catalog.as_of)
-    return notes
+    return [*notes, *_dated_to_come(catalog)]
+
+
+def _dated_to_come(catalog: Catalog) -> list[str]:
+    """That the newest fact of the catalog is of a day still to come: its date is taken for the day that it is."""
+    newest = catalog.as_of
+    if not is_later(newest, today()):
+        return []
+    files = " and ".join(f"{name}.csv" for name in catalog.tables_of(newest))
+    return [
+        f"the newest fact of the catalog is of {newest}, which is still to come, and contracts and the age of prices go "
+        f"by it: correct the date in {files} of your catalog folder."
+    ]
 
 
 def about_api(name: str, price: TokenPrice, newest: str) -> list[str]:
