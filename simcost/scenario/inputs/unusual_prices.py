@@ -44,10 +44,11 @@ def _dated_to_come(catalog: Catalog) -> list[str]:
     if not is_later(newest, today()):
         return []
     files = " and ".join(f"{name}.csv" for name in catalog.tables_of(newest))
-    return [
-        f"the newest fact of the catalog is of {newest}, which is still to come, and contracts and the age of prices go "
-        f"by it: correct the date in {files} of your catalog folder."
-    ]
+    note = (
+        f"the newest fact of the catalog is of {newest}, which is still to come, and contracts and the age of prices "
+        f"go by it: correct the date in {files} of your catalog folder."
+    )
+    return [note]
 
 
 def about_api(name: str, price: TokenPrice, newest: str) -> list[str]:
