@@ -124,14 +124,16 @@ def with_rows(folder: Path | None, name: str, rows: Sequence[Provenance]) -> lis
 
 
 def replaced_newer(folder: Path, name: str, rows: Sequence[Provenance]) -> list[tuple[Provenance, Provenance]]:
-    """Rows of a fact file that `with_rows` takes out although they are of a later day, each with one in its place.
+    """Facts in effect, of a fact file or else of simcost, that are of a later day than rows which take their place.
 
     Raises:
         FaultsError: all faults of the file that is there.
     """
-    new = {key_of_row(row, _TABLES[name].replaces): row for row in rows}
-    pairs = ((old, new.get(key_of_row(old, _TABLES[name].replaces))) for old in _rows_of(folder, name))
-    return [(old, row) for old, row in pairs if row is not None and is_later(old.as_of, row.as_of)]
+    keys = _TABLES[name].replaces
+    known = [*getattr(_built_in().facts, name), *_rows_of(folder, name)]
+    in_effect = {key_of_row(row, keys): row for row in known}  # the folder's come last
+    pairs = ((in_effect.get(key_of_row(row, keys)), row) for row in rows)
+    return [(old, row) for old, row in pairs if old is not None and is_later(old.as_of, row.as_of)]
 
 
 def _rows_of(folder: Path | None, name: str) -> list[Provenance]:

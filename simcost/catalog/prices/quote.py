@@ -155,7 +155,10 @@ _KINDS = {
     "memory-differs": (NOTED, "another memory size per accelerator than in the catalog, which was kept"),
     "several-prices": (CHANGED, "different prices for one instance type and region; the highest was kept"),
     "older-price": (OUT, "an older price of an instance type and region that has a newer one"),
-    "replaces-newer": (NOTED, "a price of the folder that is of a later day than the one that took its place"),
+    "replaces-newer": (
+        NOTED,
+        "a price of the folder, or of simcost, that is of a later day than the one that takes its place",
+    ),
     "unknown-accelerator": (
         OUT,
         (

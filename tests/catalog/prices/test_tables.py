@@ -260,3 +260,15 @@ def test_an_older_list_over_a_newer_price_is_told(tmp_path: Path, later: str, to
         for name, text in result.files(tmp_path).items():
             (tmp_path / name).write_text(text)
     assert ("replaces-newer" in found(result)) is told
+
+
+@pytest.mark.parametrize(("day", "told"), [("2026-01-01", True), ("2026-11-25", False)])
+def test_an_older_list_over_a_newer_price_of_simcost_is_told(tmp_path: Path, day: str, told: bool) -> None:
+    """Plans of the folder pay the older price from then on."""
+    rows = (
+        "provider,sku,region,price_per_h,accelerator,accelerators\naws,p5.48xlarge,us-east-1,50,H100,8\n"
+        "neo,h100x8,us-east-1,50,H100,8\n"
+    )
+    result = imported(tmp_path, rows, "own", as_of=day)
+    result.files(tmp_path)
+    assert ("replaces-newer" in found(result)) is told
