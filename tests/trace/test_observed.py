@@ -407,6 +407,29 @@ def test_a_point_without_a_latency_that_others_state_is_told(stated: float | Non
     assert not read_observation(files[1:]).findings
 
 
+@pytest.mark.parametrize(
+    ("output", "stated", "told"), [(64, -8.1, True), (64, 0, True), (64, 20.0, False), (1, 0, False)]
+)
+def test_a_benchmark_that_tells_nothing_of_decoding_is_told(
+    output: int, stated: float, told: bool, tmp_path: Path
+) -> None:
+    """A single point was fitted to its TTFT alone without a word."""
+    point = {key: stated if "tpot" in key else value for key, value in serve(4, output=output).items()}
+    found = [one["message"] for one in read_observation([written(tmp_path / "1.json", point)]).findings]
+    assert ["no TPOT and no E2E above 0" in one for one in found] == [True] * told
+
+
+def test_a_first_token_too_soon_is_in_another_unit(tmp_path: Path) -> None:
+    with pytest.raises(TraceError, match="the first token comes after 3e-05 s"):
+        read_observation([written(tmp_path / "1.json", serve(4, ttft_s=3e-5))])
+
+
+def test_a_run_that_is_given_twice_is_told(tmp_path: Path) -> None:
+    files = [written(tmp_path / "1.json", serve(4)), written(tmp_path / "2.json", json.dumps(serve(4), indent=1))]
+    [found] = read_observation(files).findings
+    assert found["message"].startswith("2.json, concurrency 4: states the load and the latencies of a point before it")
+
+
 def test_a_benchmark_that_completed_nothing_is_refused(tmp_path: Path) -> None:
     """It was read as one that completed all that it sent."""
     with pytest.raises(TraceError, match="no request was completed"):

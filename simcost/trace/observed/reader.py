@@ -22,7 +22,7 @@ from simcost.trace.observed.observation import (
     finding,
 )
 from simcost.trace.observed.run_folder import REQUESTS, read_folder, read_log
-from simcost.trace.observed.soundness import check_run, consistent, many_failed, unstated
+from simcost.trace.observed.soundness import check_run, consistent, many_failed, repeated, unstated
 from simcost.trace.observed.stored_trace import is_trace, read_stored
 
 KNOWN = (
@@ -194,7 +194,7 @@ def _joined(found: list[ObservedEngine]) -> ObservedEngine:
     findings: list[Finding] = [one for each in found for one in each.findings]
     findings += _several_engines([each.configuration.engine for each in found])
     points = tuple(point for each in found for point in each.points)
-    findings += unstated(points)
+    findings += [*unstated(points), *repeated(points)]
     return replace(
         first,
         files=tuple(file for each in found for file in each.files),

@@ -57,8 +57,18 @@ def check_run(
             "needed: log first_token_ts and last_token_ts"
         )
     check_unit(_median(_per_token_s(run)), place)
+    _check_first_token(_median(run.ttft_s), place)
     check_running(run, place, configuration.max_num_seqs)
     return run, [*findings, *warmed_up, *_phases(run, place)]
+
+
+def _check_first_token(ttft_s: float | None, place: str) -> None:
+    """Raise TraceError where no engine answers so soon."""
+    if ttft_s is not None and ttft_s < FASTEST_S:
+        raise TraceError(
+            f"{place}: the first token comes after {ttft_s:.3g} s, which no engine does; are the times off by a "
+            "thousand? log the times of the engine in seconds"
+        )
 
 
 def _per_token_s(run: ObservedRun) -> Floats:
@@ -93,6 +103,7 @@ def consistent(point: ObservedPoint, place: str) -> tuple[ObservedPoint, list[Fi
     if not any(point.latencies.values()):
         raise TraceError(f"{_where(point, place)}: states no latency; run the benchmark with streaming on")
     ttft, e2e, tpot = (point.latencies.get(name, {}) for name in ("ttft", "e2e", "tpot"))
+    _check_first_token(ttft.get("mean", ttft.get("p50")), _where(point, place))
     length = mean_of(point.output_tokens)
     both = [name for name in ("mean", "p50") if name in ttft and name in e2e]
     if not both or length <= 1:
@@ -134,7 +145,17 @@ def many_failed(point: ObservedPoint, place: str) -> list[Finding]:
 
 
 def unstated(points: Sequence[ObservedPoint]) -> list[Finding]:
-    """Points without a latency that others state: it is missing, 0, negative or no number."""
+    """Points without a latency that others state: it is missing, 0, negative or no number; and TTFT alone of answers
+    of several tokens.
+    """
+    if points and all(not point.latencies.get("tpot") and not point.latencies.get("e2e") for point in points):
+        if max(mean_of(point.output_tokens) for point in points) <= 1:
+            return []
+        message = (
+            "no TPOT and no E2E above 0 is stated: the step is fitted to TTFT alone, which says nothing of decoding; "
+            "look at the latencies in the output of the benchmark"
+        )
+        return [finding("no_latency", message, len(points))]
     findings = []
     for metric in ("ttft", "tpot"):
         without = [point.name for point in points if not point.latencies.get(metric)]
@@ -142,6 +163,19 @@ def unstated(points: Sequence[ObservedPoint]) -> list[Finding]:
             message = f"{', '.join(without)}: no {metric.upper()} above 0 is stated; the fit has it of the other points"
             findings.append(finding("no_latency", message, len(without)))
     return findings
+
+
+def repeated(points: Sequence[ObservedPoint]) -> list[Finding]:
+    """A warning of points that state what another one states."""
+    stated = [(point.concurrency, point.rate_per_s, point.latencies) for point in points]
+    again = [point.name for i, point in enumerate(points) if stated[i] in stated[:i]]
+    if not again:
+        return []
+    message = (
+        f"{', '.join(again[:3])}: states the load and the latencies of a point before it, which count twice: give each "
+        "run once"
+    )
+    return [finding("repeated", message, len(again))]
 
 
 def mean_of(quantiles: Mapping[float, float]) -> float:
