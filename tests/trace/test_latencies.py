@@ -289,3 +289,17 @@ def test_latencies_in_another_unit_are_told(tmp_path: Path, header: str, mapping
     (tmp_path / "log.csv").write_text("\n".join([f"arrival_ns,prompt_tokens,output_tokens,{header}", *lines]))
     found = import_trace(tmp_path / "log.csv", "csv", tmp_path / "log.parquet", mapping=mapping)["findings"]
     assert [one["message"].startswith(told) for one in found if one["kind"] == "latency_unit"] == [True] * bool(told)
+
+
+@pytest.mark.parametrize(
+    ("columns", "where", "told"),
+    [("ttft_ms,gpu", [], True), ("ttft_ms,gpu", [("gpu", "h100")], False), ("tenant,gpu", [], False)],
+)
+def test_latencies_of_several_engines_are_told(
+    tmp_path: Path, columns: str, where: list[tuple[str, str]], told: bool
+) -> None:
+    """A calibration to the sum of them fits none."""
+    (tmp_path / "log.csv").write_text(f"arrival,prompt_tokens,output_tokens,{columns}\n0,9,5,20,h100\n1,9,5,20,l4\n")
+    found = import_trace(tmp_path / "log.csv", "csv", tmp_path / "log.parquet", where=where)["findings"]
+    said = [one["message"] for one in found if one["kind"] == "unread_column"]
+    assert ["--where gpu=NAME" in one for one in said] == [True] * told

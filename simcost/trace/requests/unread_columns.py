@@ -38,6 +38,8 @@ _BESIDE_PROMPTS = (
     "cachewriteinputtokens",
 )
 """Names, in lower case, of tokens of the prompt that some providers do not count in it."""
+_ENGINES = ("gpu", "gpu_type", "accelerator", "engine", "engine_id", "replica", "replica_id", "pod", "pod_name")
+"""Names of columns that say which engine served a request."""
 _SUMS = ("n_requests", "num_requests", "num_model_requests", "request_count", "requests", "count")
 """Names of columns that count the requests of a row."""
 
@@ -75,11 +77,21 @@ def unread_columns(
     if other is not None and (rules := [r.column for r in FORMATS[other].rules if r.column in {*present} - {*used}]):
         told = f"the columns are those of --format {other}, which also leaves out rows by {' and '.join(rules)}"
         result.append(f"{told}; if the log is of that kind, pass it")
+    engines = [name for name in present if plain_name(name) in _ENGINES and name not in used]
+    if engines and _has_latencies(mapping, used):
+        told = f"{engines[0]} says which engine served a request, and the latencies are of all of them"
+        result.append(f"{told}; for `simcost calibrate` take one by --where {quote(f'{engines[0]}=NAME')}")
     sums = [name for name in present if plain_name(name) in _SUMS and name not in used]
     if sums:
         told = f"{sums[0]} may count the requests of a row, and each row is taken as one request"
         result.append(f"{told}; sums by minute or hour are demand for `simcost forecast`, no log of requests")
     return result
+
+
+def _has_latencies(mapping: Mapping[str, str], used: Collection[str]) -> bool:
+    """True if some column that is read holds a latency."""
+    forms = {form for seconds, others in LATENCIES.items() for form in (seconds, *others)}
+    return any(ours in forms for ours in mapping) or any(latency_columns(name) for name in used)
 
 
 def _unread_latencies(used: Collection[str], present: Sequence[str]) -> list[str]:
