@@ -53,7 +53,7 @@ def download(uri: str, folder: Path) -> Path:
         info = store.get_file_info(key)
         if not info.is_file:
             raise InputError(f"{uri}: no such object; give the whole URI of one file")
-        with store.open_input_stream(key) as source, target.open("wb") as copy:
+        with store.open_input_stream(key, compression=None) as source, target.open("wb") as copy:
             while part := source.read(_PART_BYTES):
                 copy.write(part)
         after = store.get_file_info(key)
@@ -92,7 +92,7 @@ def upload(folder: Path, uri: str, last: str) -> None:
         if store.get_file_info(f"{prefix}/{last}").is_file:
             store.delete_file(f"{prefix}/{last}")
         for name in sorted(names, key=lambda name: name == last):
-            with store.open_output_stream(f"{prefix}/{name}") as target:
+            with store.open_output_stream(f"{prefix}/{name}", compression=None) as target:
                 target.write((folder / name).read_bytes())
     except (OSError, ValueError) as error:
         raise InputError(f"{uri}: cannot be written: {_reason(error)}; the results are whole in {folder}") from error

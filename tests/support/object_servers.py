@@ -41,7 +41,7 @@ class ObjectServer:
         return f"{self.scheme}://bucket"
 
     def put(self, key: str, data: bytes) -> None:
-        with self.files.open_output_stream(f"bucket/{key}") as target:
+        with self.files.open_output_stream(f"bucket/{key}", compression=None) as target:
             target.write(data)
 
     def names(self, under: str) -> list[str]:
@@ -49,7 +49,7 @@ class ObjectServer:
         return sorted(info.path.removeprefix(f"bucket/{under}/") for info in found if info.is_file)
 
     def get(self, key: str) -> bytes:
-        data: bytes = self.files.open_input_stream(f"bucket/{key}").read()
+        data: bytes = self.files.open_input_stream(f"bucket/{key}", compression=None).read()
         return data
 
     def has(self, key: str) -> bool:

@@ -1,5 +1,6 @@
 """Copies of objects without a server: an object that changes while it is copied, and stores that refuse."""
 
+import gzip
 import os
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,15 @@ class Store:
     def get_file_info(self, key: str) -> Any:
         return self._files.get_file_info(key)
 
-    def open_input_stream(self, key: str) -> Any:
+    def open_input_stream(self, key: str, **options: Any) -> Any:
         self._then(Path(key))
-        return self._files.open_input_stream(key)
+        return self._files.open_input_stream(key, **options)
+
+    def open_output_stream(self, key: str, **options: Any) -> Any:
+        return self._files.open_output_stream(key, **options)
+
+    def delete_file(self, key: str) -> None:
+        self._files.delete_file(key)
 
 
 def written_again(path: Path) -> None:
@@ -45,6 +52,23 @@ def copied(folder: Path, monkeypatch: pytest.MonkeyPatch, then: Any = lambda _: 
 
 def test_an_object_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert copied(tmp_path, monkeypatch).read_text() == "a,b\n1,2\n"
+
+
+@pytest.mark.parametrize("ending", ["csv.gz", "csv.bz2", "csv.zst"])
+def test_packed_objects_are_copied_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str) -> None:
+    """The streams of stores unpack and pack by the end of a name, unless they are told not to."""
+    name = f"log.{ending}"
+    data = gzip.compress(b"a,b\n1,2\n" * 99)
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / name).write_bytes(data)
+    (tmp_path / "here" / "SUMS").write_text("")
+    (tmp_path / "there").mkdir()
+    monkeypatch.setattr(object_stores, "_opened", lambda _: (Store(), str(tmp_path / "there")))
+    upload(tmp_path / "here", "s3://bucket/there", "SUMS")
+    assert (tmp_path / "there" / name).read_bytes() == data
+    monkeypatch.setattr(object_stores, "_opened", lambda _: (Store(), str(tmp_path / "there" / name)))
+    (tmp_path / "copies").mkdir()
+    assert download(f"s3://bucket/{name}", tmp_path / "copies").read_bytes() == data
 
 
 def test_an_object_that_changes_meanwhile_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
