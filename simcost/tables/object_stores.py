@@ -47,7 +47,7 @@ def download(uri: str, folder: Path) -> Path:
     Raises:
         InputError: the object is not there, cannot be read, was cut short, or was written again meanwhile.
     """
-    target = folder / PurePath(urlsplit(uri).path).name
+    target = folder / PurePath(_parts(uri).path).name
     try:
         store, key = _opened(uri)
         info = store.get_file_info(key)
@@ -113,18 +113,30 @@ def _opened(uri: str) -> tuple[Any, str]:
     """The store of a URI and the path in it."""
     from pyarrow import fs
 
-    parts = urlsplit(uri)
+    parts = _parts(uri)
     path = f"{parts.netloc}{parts.path}".rstrip("/")
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     account = os.environ.get("AZURE_STORAGE_CONNECTION_STRING")
-    if parts.scheme == "s3" and endpoint and not parts.query:
-        return _amazon(endpoint), path
+    if parts.scheme == "s3" and not parts.query:
+        return _amazon(endpoint) if endpoint else _amazon_of(parts.netloc), path
     if parts.scheme in ("gs", "gcs") and not parts.query:
         return _google(os.environ.get("STORAGE_EMULATOR_HOST")), path
     if parts.scheme in ("abfs", "abfss") and account:
         return _azure(account, parts)
     store, key = fs.FileSystem.from_uri(uri)
     return store, key.rstrip("/")
+
+
+def _parts(uri: str) -> SplitResult:
+    """The parts of a URI; a key is taken as it stands, with `#` and `%3A`, as the tools of the providers take it."""
+    return urlsplit(uri, allow_fragments=False)
+
+
+def _amazon_of(bucket: str) -> Any:
+    """Amazon's store, in the region of a bucket."""
+    from pyarrow import fs
+
+    return fs.S3FileSystem(region=fs.resolve_s3_region(bucket), connect_timeout=10, request_timeout=_PATIENCE_S)
 
 
 def _amazon(endpoint: str) -> Any:

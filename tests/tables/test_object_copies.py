@@ -54,6 +54,20 @@ def test_an_object_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert copied(tmp_path, monkeypatch).read_text() == "a,b\n1,2\n"
 
 
+@pytest.mark.parametrize("endpoint", ["", "http://127.0.0.1:9"])
+@pytest.mark.parametrize("key", ["a b.csv", "day=2026-06-01 00%3A00/part #1.csv", "größe.csv"])
+def test_a_key_is_taken_as_it_stands(monkeypatch: pytest.MonkeyPatch, key: str, endpoint: str) -> None:
+    """`#` ended it, and without an endpoint it could have no space, and `%3A` in it became a colon."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(fs, "resolve_s3_region", lambda _: "eu-west-1")
+    store, path = object_stores._opened(f"s3://bucket/{key}")
+    assert path == f"bucket/{key}"
+    assert store.region == ("us-east-1" if endpoint else "eu-west-1")
+
+
 @pytest.mark.parametrize("ending", ["csv.gz", "csv.bz2", "csv.zst"])
 def test_packed_objects_are_copied_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str) -> None:
     """The streams of stores unpack and pack by the end of a name, unless they are told not to."""
