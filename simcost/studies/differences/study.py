@@ -173,7 +173,7 @@ def _other_engine(before: CostSide, after: CostSide) -> Iterator[Document]:
     if before.versions is None or after.versions is None or before.versions[1] == after.versions[1]:
         return
     first, second = (
-        f"{version or 'an older version'} (engine {engine or 'not stated'})"
+        f"{version or 'of an unknown version'} (engine {engine or 'not stated'})"
         for version, engine in (before.versions, after.versions)
     )
     message = (
