@@ -42,15 +42,16 @@ def base_value(loaded: AnyScenario, path: str) -> float:
     """The value that a scenario has: 1 of the factors `demand` and `engine`, 0 of a discount.
 
     Raises:
-        InputError: no such field, or none that is a number; no such service; no plan buys that offer.
+        InputError: no such field, or none that is a number; no such service; no plan buys that offer; plans buy it at
+            several prices, and no region says which.
     """
     kind, _, name = path.partition(".")
     if _is_factor(loaded, path):
         _scaled_services(loaded, kind, name)
         return 1.0
     if money_alone(path):
-        offer = _offers(loaded, name)[0]
-        return loaded.first.catalog.contracted(offer).contracted_usd_per_h if kind == "price" else 0.0
+        offers = _offers(loaded, name)
+        return _one_price(loaded.first.catalog, path, offers) if kind == "price" else 0.0
     return float(number_at(loaded, path))
 
 
@@ -200,17 +201,32 @@ def _offers(loaded: AnyScenario, name: str) -> list[Offer]:
     return [catalog.offer(option.offer, option.region) for option, catalog in _bought(loaded, name)]
 
 
+def _one_price(catalog: Catalog, path: str, offers: Sequence[Offer]) -> float:
+    """What is paid for an offer; one number cannot stand for those of several regions."""
+    paid = {offer: catalog.contracted(offer).contracted_usd_per_h for offer in offers}
+    if len(set(paid.values())) > 1:
+        prices = ", ".join(f"${usd:g} in {offer.region}" for offer, usd in paid.items())
+        raise InputError(f"--vary {path}: plans pay {prices}; name one region, as {path}@{offers[0].region}")
+    return paid[offers[0]]
+
+
 def _bought(loaded: AnyScenario, name: str) -> list[tuple[OnDemand | Spot | ManagedEndpoint, Catalog]]:
-    """The purchases of an offer of that name, each with its catalog."""
+    """The purchases of `OFFER`, or of `OFFER@REGION`, each with its catalog."""
+    sku, _, region = name.partition("@")
     bought = [
         (option, one.catalog)
         for plan, one in plans_of(loaded)
         for option in (plan.buy, *plan.or_buy, plan.training_buy)
         if isinstance(option, OnDemand | Spot | ManagedEndpoint)
     ]
-    named = [(option, catalog) for option, catalog in bought if option.offer.lower() == name.lower()]
+    named = [
+        (option, catalog)
+        for option, catalog in bought
+        if option.offer.lower() == sku.lower() and region in ("", catalog.offer(option.offer, option.region).region)
+    ]
     if not named:
-        known = ", ".join(sorted({option.offer for option, _ in bought})) or "none"
+        at = {f"{option.offer}@{catalog.offer(option.offer, option.region).region}" for option, catalog in bought}
+        known = ", ".join(sorted(at if region else {option.offer for option, _ in bought})) or "none"
         which = f"no plan buys the offer {name!r}" if name else "a price or a discount is of an offer: price.OFFER"
         raise InputError(f"--vary: {which}; bought are {known}")
     return named

@@ -36,7 +36,7 @@ def add(verbs: Any) -> None:
         required=True,
         metavar="PATH=LO..HI",
         help="a field as workload.0.rate, or demand, engine (factors; of a service demand.NAME), price.OFFER ($/h), "
-        "discount.OFFER; repeatable",
+        "discount.OFFER, in one region OFFER@REGION; repeatable",
     )
     sensitivity.add_argument(
         "--grid",

@@ -428,3 +428,19 @@ def test_a_price_that_no_plan_pays_is_told(tmp_path: Path) -> None:
     assert told.startswith("price.aws/g6e.xlarge: ")
     assert "vary that price, as plans.NAME.buy.price" in told
     assert next(row for row in document["tornado"] if row["path"].startswith("price."))["swing_usd"] == 0.0
+
+
+def test_a_price_is_of_one_region_where_these_differ(tmp_path: Path) -> None:
+    """One price for both regions made them equal on both sides of the base, and the dearer one the best there."""
+    one = TWO.partition("  - name: large")[0].replace("aws/g6.xlarge", "gcp/g2-standard-8, region: us-east4")
+    plan = one.partition("plans:\n")[2]
+    both = one + plan.replace("name: one", "name: two").replace("us-east4", "europe-west1")
+    file = scenario(tmp_path, text=both)
+    offer = "gcp/g2-standard-8"
+    message = refused("sensitivity", file, "--vary", f"price.{offer}=0.5..1.5")
+    assert f"$0.939926 in europe-west1; name one region, as price.{offer}@us-east4" in message
+    document = asked(file, f"price.{offer}@us-east4=0.5..1.5", f"discount.{offer}=0..30%")
+    assert [flip["value"] for flip in document["flips"]] == [pytest.approx(0.939, abs=0.01)]
+    assert document["value_of_information"][f"discount.{offer}"] == 0
+    message = refused("sensitivity", file, "--vary", f"discount.{offer}@us=0..0.3")
+    assert f"bought are {offer}@europe-west1, {offer}@us-east4" in message
