@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from math import ceil
 from typing import Any
 
 from simcost.billing import OnDemand
@@ -22,6 +23,10 @@ INTERVALS = (0.25, 0.5, 2.0, 4.0)
 """Of the interval between two checkpoints."""
 MORE, SPOT_NODES = 2, 4
 """Nodes that a cluster may have more, and numbers of spot nodes that are tried."""
+LARGER = (1.25, 1.5, 2.0, 3.0, 4.0)
+"""Of today's nodes: of a cluster that misses its SLO the size that meets it may be far from its own."""
+FEW_NODES = 16
+"""Up to so many nodes each size that is larger is tried."""
 FEWER = (0, 1, 2, 4)
 """Nodes that a cluster with other checkpoints or another scheduler may have less."""
 
@@ -47,7 +52,7 @@ def job_kinds(loaded: LoadedScenario, *, beside: bool = False) -> Iterator[Actio
     smaller: Dimension = [{}]
     if isinstance(training, OnGpus | OnShared):
         widest = _widest(loaded, training)
-        sizes = _sizes(training.gpus, per_node, least=-(-widest // per_node))
+        sizes = [*_sizes(training.gpus, per_node, least=-(-widest // per_node)), *_much_larger(training.gpus, per_node)]
         smaller = [{"training": {"gpus": n}} for f in FEWER if (n := training.gpus - f * per_node) >= widest] or [{}]
         left_out = f"Fewer than {widest:,} GPUs were not tried: a job that runs asks for as many." if widest > 1 else ""
         yield ActionKind(
@@ -147,3 +152,10 @@ def _purchases(loaded: LoadedScenario, plan: Plan, nodes: int, *, beside: bool) 
 def _sizes(gpus: int, per_node: int, least: int = 1) -> Sequence[Partial]:
     """Numbers of GPUs of whole nodes."""
     return [{"training": {"gpus": n * per_node}} for n in range(least, gpus // max(per_node, 1) + MORE + 1)]
+
+
+def _much_larger(gpus: int, per_node: int) -> Sequence[Partial]:
+    """Numbers of GPUs beyond those of `_sizes`, of whole nodes."""
+    today = gpus // max(per_node, 1)
+    nodes = {*range(today, min(round(LARGER[-1] * today), FEW_NODES) + 1), *(ceil(f * today) for f in LARGER)}
+    return [{"training": {"gpus": n * per_node}} for n in sorted(nodes) if n > today + MORE]

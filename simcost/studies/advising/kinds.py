@@ -18,6 +18,9 @@ FACTORS = (0.5, 0.75, 1.25, 1.5, 2.0)
 """Of the target of an autoscaler, and of the delay before it removes replicas."""
 MOST_REPLICAS = 8
 """Of a fixed fleet in place of an autoscaler whose bounds are not counts of replicas."""
+LARGEST, LARGER = 24, 4
+"""Replicas of the largest fleet that is tried at least, and as a multiple of today's: of a plan that misses its SLO
+the size that meets it may be far from its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +73,7 @@ def _sizes_of(plan: Plan) -> Iterator[ActionKind]:
     policy = plan.scaling
     if isinstance(policy, Fixed):
         yield ActionKind(
-            name="number of replicas", effort="very low", dimensions=(_fixed(2 * policy.replicas + 2),), sizes="alone"
+            name="number of replicas", effort="very low", dimensions=(_fixed_up_to(policy.replicas),), sizes="alone"
         )
         most = policy.replicas + 1
         scaled: list[Partial] = [
@@ -94,11 +97,16 @@ def _sizes_of(plan: Plan) -> Iterator[ActionKind]:
         ]
         yield ActionKind(name="target of the autoscaler", effort="very low", dimensions=(targets, delays))
     most = bounds[1] if bounds is not None else MOST_REPLICAS
-    yield ActionKind(name="fixed fleet", effort="low", dimensions=(_fixed(most),), sizes="both")
+    yield ActionKind(name="fixed fleet", effort="low", dimensions=(_fixed_up_to(most),), sizes="both")
 
 
 def _fixed(most: int) -> Dimension:
     return [{"scaling": {"kind": "fixed", "replicas": n}} for n in range(1, most + 1)]
+
+
+def _fixed_up_to(today: int) -> Dimension:
+    """Fixed fleets of any size that a plan may need which has so many replicas today."""
+    return _fixed(max(LARGER * today, LARGEST))
 
 
 def bounds_of(policy: object) -> tuple[int, int] | None:
@@ -108,7 +116,9 @@ def bounds_of(policy: object) -> tuple[int, int] | None:
 
 
 def _other_bounds(policy: object) -> Dimension:
-    """Each pair of a lower bound that is not above the own, and an upper bound up to two above the own."""
+    """Each pair of a lower bound that is not above the own, and an upper bound up to two above the own; with the own
+    lower bound also twice the upper one, and the largest.
+    """
     bounds = bounds_of(policy)
     if bounds is None:
         return []
@@ -116,14 +126,16 @@ def _other_bounds(policy: object) -> Dimension:
     free = no_start(policy)
     lower = sorted({least, max(1, least // 2), max(min(least, 1), least - 1), least + 1})
     upper = sorted({max(most // 2, 1), most - 1, most, most + 1, most + 2})
-    return [{"scaling": {"min": low, "max": high, **free}} for low in lower for high in upper if 1 <= high >= low]
+    pairs = [(low, high) for low in lower for high in upper if 1 <= high >= low]
+    far = [(least, high) for high in sorted({2 * most, max(LARGER * most, LARGEST)}) if high not in upper]
+    return [{"scaling": {"min": low, "max": high, **free}} for low, high in (*pairs, *far)]
 
 
 def fleets_of(plan: Plan) -> Dimension:
     """Sizes that a fleet on other hardware, or with another model, may need."""
     policy = plan.scaling
     if isinstance(policy, Fixed):
-        return _fixed(max(4 * policy.replicas, 8))
+        return _fixed_up_to(policy.replicas)
     bounds = bounds_of(policy)
     if bounds is None:
         return [{}]
@@ -131,7 +143,7 @@ def fleets_of(plan: Plan) -> Dimension:
     free = no_start(policy)
     maxima = sorted({max(most // 2, least), max(most - 1, least), most, 2 * most})
     bounded: list[Partial] = [{"scaling": {"max": one, **free}} for one in maxima]
-    return [*bounded, *_fixed(most)]
+    return [*bounded, *_fixed_up_to(most)]
 
 
 def routers_of(plan: Plan) -> Iterator[ActionKind]:

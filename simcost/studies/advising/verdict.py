@@ -26,16 +26,22 @@ def _actions(advice: Advice) -> str:
         )
     share = percent(advice.total_saving_usd_per_month / advice.usd_per_month)
     more = f"; with the next {len(taken) - 1}, one after another," if len(taken) > 1 else ":"
-    proof = f"on {advice.replications} fresh seeds with {100 * advice.level:g} % confidence"
-    if advice.least_of_futures is not None:
-        count, met = advice.replications, advice.futures_met or 0
-        proof = on_futures(count, met, advice.least_of_futures, advice.level)
-    if advice.replications == 1:
-        proof = "in the one replication that there is"
+    counted = advice.replications > 1 and advice.least_of_futures is None
+    confidence = f" with {100 * advice.level:g} % confidence" if counted else ""
     return (
         f"{_first(taken[0])} saves {_interval(taken[0])} of {plan}{more} "
-        f"{format_usd(advice.total_saving_usd_per_month)} ({share}) in all. Each keeps the SLO {proof}."
+        f"{format_usd(advice.total_saving_usd_per_month)} ({share}) in all. Each keeps the SLO "
+        f"{_proof(advice)}{confidence}."
     )
+
+
+def _proof(advice: Advice) -> str:
+    """The fresh runs by which an action keeps the SLO."""
+    if advice.replications == 1:
+        return "in the one replication that there is"
+    if advice.least_of_futures is not None:
+        return on_futures(advice.replications, advice.futures_met or 0, advice.least_of_futures, advice.level)
+    return f"on {advice.replications} fresh seeds"
 
 
 def _repair(advice: Advice, plan: str, taken: list[AdvisedAction]) -> str:
@@ -44,7 +50,7 @@ def _repair(advice: Advice, plan: str, taken: list[AdvisedAction]) -> str:
         missed = f"{plan} meets the SLO, but its model is not as good as asked for, or not known to be"
     if not taken:
         return f"{missed}, and {_none_of(advice.tried, advice)}."
-    return f"{missed}. {_first(taken[0])} {_meets(taken[0], advice)}, confirmed on {advice.replications} fresh seeds."
+    return f"{missed}. {_first(taken[0])} {_meets(taken[0], advice)}, confirmed {_proof(advice)}."
 
 
 def _of_services(advice: Advice, plan: str, taken: list[AdvisedAction]) -> str:
@@ -60,7 +66,7 @@ def _of_services(advice: Advice, plan: str, taken: list[AdvisedAction]) -> str:
         lines.append(f"{name}: {_none_of(tried, advice)}" if mend is None else f"{_first(mend)} {_meets(mend, advice)}")
     saved = sum(service.total_saving_usd_per_month for service in advice.services if service.eligible)
     others = f" The other services can save {format_usd(saved)} a month." if saved > 0 else ""
-    return f"{missed}. {'; '.join(lines)}, on {advice.replications} fresh seeds.{others}"
+    return f"{missed}. {'; '.join(lines)}, {_proof(advice)}.{others}"
 
 
 def _none_of(tried: Sequence[TriedKind], advice: Advice) -> str:

@@ -182,6 +182,7 @@ def _document(
         "value_of_information": {varied.path: effect.worth for varied, effect in zip(ranges, effects, strict=True)},
         **more,
         "level": answers.loaded.first.scenario.level,
+        "margin": answers.loaded.first.scenario.margin,
         "simulated": simulated,
     }
     return {

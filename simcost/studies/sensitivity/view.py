@@ -20,6 +20,10 @@ METHOD = (
     "engines included. Both stop at the next flip point and at the base; an end beyond the range is not known. Plans "
     "that cost the same are a tie that does not flip."
 )
+MARGIN = (
+    "By the margin of the scenario, {margin}, the best plan of the base stays as long as it costs no more than that "
+    "above the cheapest; what knowing is worth counts each dollar."
+)
 GRID = (
     "Two values vary at once over nine values each; combinations inside a rectangle at whose corners the same plan is "
     "best are not simulated, and that plan is taken to be best there too."
@@ -104,8 +108,9 @@ def shares(variance: Document) -> Table:
 
 
 def _method(document: Document) -> list[str]:
-    """Notes on values that vary together."""
-    said = [GRID] if document.get("two_way") else []
+    """Notes on the margin of the scenario, and on values that vary together."""
+    said = [MARGIN.format(margin=share(document["margin"]))] if document.get("margin") else []
+    said += [GRID] if document.get("two_way") else []
     if (variance := document.get("variance")) is not None:
         known = [("the cost", variance["of_cost"])]
         if variance["of_difference"]:

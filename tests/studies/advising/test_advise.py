@@ -91,6 +91,24 @@ def test_a_plan_that_misses_its_slo_is_told_what_makes_it_meet_it(tmp_path: Path
     assert document["actions"][0]["then_usd_per_month"] is not None
 
 
+def test_a_plan_that_is_far_too_small_is_told_the_size_that_it_needs(tmp_path: Path) -> None:
+    """One replica was tried with up to four, and other hardware at a higher price was the only advice."""
+    file = scenario(
+        tmp_path,
+        ("horizon: 10min", "horizon: 2min"),
+        ("rate: 1/s", "rate: 100/s"),
+        ("output_median: 20", "output_median: 200"),
+        ("replicas: 3", "replicas: 1"),
+        ("plans:", "choices: {offers: aws/g6.xlarge}\nplans:"),
+        text=LARGE,
+    )
+    document = advised(file, "--out", tmp_path / "out")
+    first = document["actions"][0]
+    assert (first["kind"], first["changes"][0]["path"]) == ("number of replicas", "scaling.replicas")
+    assert first["changes"][0]["after"] > 4
+    assert "fresh seeds" in document["verdict"]
+
+
 def test_owned_nodes_are_set_against_rent_and_what_they_cannot_have_is_listed(tmp_path: Path) -> None:
     owned = "buy: {kind: owned, capex: 60000, accelerators: 8, life_years: 4, power: 4, pue: 1.4, electricity: 0.12}"
     [rented] = [line.strip() for line in LARGE.splitlines() if line.strip().startswith("buy:")]

@@ -122,6 +122,25 @@ def test_a_plan_that_misses_is_mended(tmp_path: Path) -> None:
     assert "does not meet the SLO" in document["verdict"]
 
 
+def test_a_cluster_that_is_far_too_small_is_told_the_size_that_it_needs(tmp_path: Path) -> None:
+    """Up to two nodes more were tried, and none was said to keep the SLO; eight jobs at once need eight nodes."""
+    jobs = ["job_id,submit_s,duration_s,gpus", *(f"j{i},{i},7200,8" for i in range(8))]
+    (tmp_path / "jobs.csv").write_text("\n".join(jobs) + "\n")
+    text = """\
+scenario: queue
+jobs: {path: jobs.csv}
+slo: {wait: {p95: 1h}}
+plans:
+  - name: two nodes
+    buy: {offer: aws/p4d.24xlarge}
+    training: {kind: gpus, gpus: 16}
+"""
+    document = asked(write(tmp_path, text=text))
+    first = document["actions"][0]
+    assert first["changes"] == [{"path": "training.gpus", "before": 16, "after": 64}]
+    assert "confirmed in the one replication that there is" in document["verdict"]
+
+
 def test_a_queue_behind_a_wide_job_is_mended_by_its_scheduler_at_no_cost(tmp_path: Path) -> None:
     """Forty small jobs stand behind one of all 16 GPUs, while 4 are free. A cluster of 8 GPUs would keep the target
     too, and never run the two wide ones: it is not tried.

@@ -165,6 +165,8 @@ def test_a_difference_within_the_margin_does_not_flip(tmp_path: Path) -> None:
     large = next(plan["cost_usd"]["per_month"] for plan in plans_of_run if plan["name"] == "large")
     assert later["value"] - flip["value"] == pytest.approx(0.2 * large / 730, rel=0.02)
     assert later["below"] == "small"
+    said = call("sensitivity", wide, *words, "--out", tmp_path / "said", "--quiet").out
+    assert "By the margin of the scenario, 20.0 %, the best plan" in " ".join(said.split())
 
 
 def test_a_swing_of_nothing_does_not_matter_most(tmp_path: Path) -> None:
