@@ -136,12 +136,11 @@ def _not_one_of(node: YamlNode, expected: str) -> str:
 
 
 def _follow(root: YamlNode, loc: Keys) -> tuple[YamlNode, str | int]:
-    """The node at a location of pydantic, whose names of union members the file does not have."""
-    node, tag_seen = root, False
+    """The node at a location of pydantic, whose names of union members the file does not have; where a field has the
+    name of a kind, as `gpus` of jobs, it is the field.
+    """
+    node = root
     for key in loc:
-        written = node.get("kind")
-        if written is not None and written.value == key and not tag_seen:
-            tag_seen = True
-        elif (child := node.get(key)) is not None:
-            node, tag_seen = child, False
+        if (child := node.get(key)) is not None:
+            node = child
     return node, loc[-1] if loc else ""
