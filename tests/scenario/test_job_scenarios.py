@@ -354,7 +354,7 @@ def test_the_command_line_runs_and_gates(
 
 
 QUEUE_FAULTS = [
-    (("gpus: 16}", "gpus: 8.5}"), "17:34: plans.0.training.gpus: 8.5 is not a whole number"),
+    (("gpus: 16}", "gpus: 8.5}"), "8:34: plans.0.training.gpus: 8.5 is not a whole number"),
     (("path: jobs.csv", "path: none.csv"), "3:14: jobs.path: no file 'none.csv' in"),
     (
         ("path: jobs.csv", "path: jobs.csv, format: slurm"),

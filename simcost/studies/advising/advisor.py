@@ -49,6 +49,7 @@ class Advisor:
         """The whole result."""
         name = self._plan.name
         met, good = self._holds(name), self._searched.good_enough(name)
+        self._kinds = [kind for kind in self._kinds if not (kind.mends and met)]
         for runs in (self._searched, self._confirmed):
             runs.all_of(name)
         usd = self._usd(name)

@@ -36,6 +36,8 @@ class ActionKind:
     left_out: str = ""
     """Sentence on alternatives that are not tried; empty = all are."""
     reversible: bool = True
+    mends: bool = False
+    """True if it is of use to a plan alone that misses its SLO."""
     service: str | None = None
     """The service of a whole plan that it changes; None = the plan itself."""
     sizes: Literal["own", "alone", "both", "none"] = "none"

@@ -11,10 +11,14 @@ from simcost.scenario.inputs.variations import Dimension
 from simcost.scenario.schema.jobs import OnShared
 from simcost.scenario.schema.loaded_scenario import AnyScenario, LoadedScenario, LoadedServices
 from simcost.scenario.schema.scenario import OF_A_POOL, Plan
+from simcost.studies.advising.hardware_kinds import scaled_size
 from simcost.studies.advising.job_kinds import bought_for_jobs, job_kinds
 from simcost.studies.advising.kinds import ActionKind, Partial, routers_of, sizes_of
 from simcost.studies.advising.request_kinds import request_kinds
 from simcost.studies.advising.shared_kinds import shared_node_kinds
+
+TOGETHER = (1.25, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
+"""Sizes of the fleets of all services, by those of today."""
 
 
 def whole_kinds(loaded: AnyScenario, spot_per_node_h: float | None) -> list[ActionKind]:
@@ -45,9 +49,21 @@ def _of_services(loaded: LoadedServices, spot_per_node_h: float | None) -> Itera
         else:
             kinds = _on_fleet_of_jobs(plan) if beside else _of_requests(service, spot_per_node_h)
         yield from (_within(kind, (KEY, name), name) for kind in kinds)
+    if len(loaded.services) > 1:
+        yield _larger_together(loaded)
     if shared:
         kept = {} if loaded.jobs is None else bought_for_jobs(loaded.jobs)
         yield from (_beside(kind, kept) for kind in shared_node_kinds(shared, spot_per_node_h))
+
+
+def _larger_together(loaded: LoadedServices) -> ActionKind:
+    """Larger fleets of all services at once: where several miss their SLO, none of their own actions mends the plan."""
+    plans = {name: service.scenario.plans[0] for name, service in loaded.services.items()}
+    found: list[Partial] = [
+        {KEY: {name: scaled_size(plan, factor) for name, plan in plans.items()}} for factor in TOGETHER
+    ]
+    sizes = [size for i, size in enumerate(found) if size not in found[:i]]
+    return ActionKind(name="sizes of all services", effort="very low", dimensions=(sizes,), mends=True)
 
 
 def _of_requests(loaded: LoadedScenario, spot_per_node_h: float | None) -> Iterator[ActionKind]:

@@ -141,6 +141,37 @@ plans:
     assert "confirmed in the one replication that there is" in document["verdict"]
 
 
+def test_two_services_that_miss_their_slo_get_larger_fleets_together(tmp_path: Path) -> None:
+    """Each action changed one of them, and none kept the SLO of both."""
+    each = """\
+  - name: {}
+    model: llama-3.2-1b
+    workload: {{kind: synthetic, rate: 40/s, lengths: {{prompt_median: 300, output_median: 150}}}}
+    slo: {{ttft: 1s, tpot: 40ms, attainment: 90%}}
+"""
+    text = f"""\
+scenario: both
+horizon: 1min
+seeds: 2
+services:
+{each.format("chat")}{each.format("search")}\
+choices: {{offers: aws/g6.12xlarge}}
+plans:
+  - name: together
+    replica: {{accelerator: l4}}
+    buy: {{offer: aws/g6.12xlarge}}
+    scaling: {{kind: fixed, replicas: 1}}
+    services: {{chat: {{}}, search: {{}}}}
+"""
+    document = asked(write(tmp_path, text=text))
+    assert not document["slo_met"]
+    [first] = document["actions"]
+    assert (first["kind"], first["service"]) == ("sizes of all services", None)
+    sizes = {change["path"]: change["after"] for change in first["changes"]}
+    assert sizes.keys() == {f"services.{name}.scaling.replicas" for name in ("chat", "search")}
+    assert min(sizes.values()) > 1
+
+
 def test_a_queue_behind_a_wide_job_is_mended_by_its_scheduler_at_no_cost(tmp_path: Path) -> None:
     """Forty small jobs stand behind one of all 16 GPUs, while 4 are free. A cluster of 8 GPUs would keep the target
     too, and never run the two wide ones: it is not tried.
