@@ -101,8 +101,8 @@ class PlanOfOnePool:
 
     def changes(self, name: str) -> tuple[FieldChange, ...]:
         """Fields in which a plan differs, defaults written out."""
-        in_full = asdict(self._made[self.name].plan)
-        return tuple(changes_between(self.written(self.name), self.written(name), in_full))
+        in_full, other_in_full = (asdict(self._made[one].plan) for one in (self.name, name))
+        return tuple(changes_between(self.written(self.name), self.written(name), in_full, other_in_full))
 
     def written(self, name: str) -> dict[str, Any]:
         """A plan as a scenario has it."""

@@ -109,7 +109,8 @@ class DependentPlan:
 
     def changes(self, name: str) -> tuple[FieldChange, ...]:
         """Fields in which a plan differs, defaults written out."""
-        return tuple(changes_between(self.written(self.name), self.written(name), self._in_full))
+        in_full = _in_full(self._made[name].loaded)
+        return tuple(changes_between(self.written(self.name), self.written(name), self._in_full, in_full))
 
     def written(self, name: str) -> dict[str, Any]:
         """A plan as a scenario has it."""

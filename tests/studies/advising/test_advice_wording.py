@@ -63,6 +63,16 @@ def test_fields_that_another_kind_does_not_have_are_changes_and_not_told() -> No
     )
 
 
+def test_a_time_that_is_written_in_another_way_is_no_change() -> None:
+    """A service took `scale_down_delay: 30min` from the defaults of the file: `1800 → 30min` was listed as a change."""
+    base = {"services": {"chat": {"scaling": {"max": 2}}}}
+    other = {"services": {"chat": {"scaling": {"max": 3, "scale_down_delay": "30min"}}}}
+    in_full = {"services": {"chat": {"scaling": {"max": 2, "scale_down_delay": 1800.0}}}}
+    other_in_full = {"services": {"chat": {"scaling": {"max": 3, "scale_down_delay": 1800.0}}}}
+    [change] = changes_between(base, other, in_full, other_in_full)
+    assert change == FieldChange(path="services.chat.scaling.max", before=2, after=3)
+
+
 def test_sizes_of_a_prefill_side_are_tried_beside_those_of_decode(tmp_path: Path) -> None:
     apart = "disaggregation: {scaling: {kind: target-concurrency, target: 8, max: 3}, link: {bandwidth: 10GB/s}}"
     fixed = "scaling: {kind: fixed, replicas: 1}\n"
