@@ -202,7 +202,7 @@ def _offers(loaded: AnyScenario, name: str) -> list[Offer]:
 
 
 def _one_price(catalog: Catalog, path: str, offers: Sequence[Offer]) -> float:
-    """What is paid for an offer; one number cannot stand for those of several regions."""
+    """Price that is paid for an offer; one number cannot stand for those of several regions."""
     paid = {offer: catalog.contracted(offer).contracted_usd_per_h for offer in offers}
     if len(set(paid.values())) > 1:
         prices = ", ".join(f"${usd:g} in {offer.region}" for offer, usd in paid.items())
