@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simcost.sim.compiled import NIL, Floats, Ints, entry, helper
+from simcost.sim.compiled import FAR, NIL, Floats, Ints, entry, helper
 
 
 class ElasticJobs(NamedTuple):
@@ -75,23 +75,20 @@ def _resize(runs: ElasticJobs, row: int, now: float, scaling: float, pause: floa
 
 
 @helper
-def _deal(runs: ElasticJobs, active: Ints, capacity: int, scaling: float) -> tuple[int, int]:
-    """Set the goals of the active jobs: how many of them run, GPUs not dealt."""
-    free, running = capacity, 0
-    while running < len(active) and runs.least[active[running]] <= free:
-        runs.goal[active[running]] = runs.least[active[running]]
-        free -= runs.least[active[running]]
-        running += 1
+def _deal(runs: ElasticJobs, running: Ints, free: int, scaling: float) -> int:
+    """Set the goals of the running jobs, of which each has got its least: GPUs not dealt."""
+    for row in running:
+        runs.goal[row] = runs.least[row]
     if scaling == 1:
-        for row in active[:running]:
+        for row in running:
             more = min(free, runs.most[row] - runs.goal[row])
             runs.goal[row] += more
             free -= more
-        return running, free
+        return free
     level, hungry = 0, True
     while free > 0 and hungry:  # below 1 the gain falls with the size: fill from the bottom
-        hungry, above = False, capacity
-        for row in active[:running]:
+        hungry, above = False, FAR
+        for row in running:
             if runs.goal[row] >= runs.most[row]:
                 continue
             hungry = True
@@ -101,7 +98,7 @@ def _deal(runs: ElasticJobs, active: Ints, capacity: int, scaling: float) -> tup
             if runs.goal[row] < runs.most[row]:
                 above = min(above, runs.goal[row])
         level = above
-    return running, free
+    return free
 
 
 @helper
@@ -126,16 +123,16 @@ def _runs(duration: Floats, asked: Ints, least: Ints, most: Ints) -> ElasticJobs
 
 
 @helper
-def _drop_ended(runs: ElasticJobs, active: Ints, count: int, now: float, scaling: float) -> tuple[int, int]:
-    """Take out who ends now: (active then, GPUs released)."""
+def _drop_ended(runs: ElasticJobs, running: Ints, count: int, now: float, scaling: float) -> tuple[int, int]:
+    """Take out who ends now: (jobs that run then, GPUs released)."""
     kept, released = 0, 0
     for i in range(count):
-        row = active[i]
-        if runs.size[row] != NIL and runs.end[row] == now:
+        row = running[i]
+        if runs.end[row] == now:
             _settle(runs, row, now, scaling)
             released += runs.size[row]
         else:
-            active[kept] = row
+            running[kept] = row
             kept += 1
     return kept, released
 
@@ -158,33 +155,38 @@ def run(
     The `end` of a job that has not ended by the horizon is NIL.
     """
     count, runs = len(submit), _runs(duration, asked, least, most)
-    timeline, active = np.empty((4 * count + 1, 4)), np.empty(count, np.int64)
-    arrived, rows, held, running, free, deal = 0, 0, 0, 0, capacity, np.inf
-    while arrived < count or held > 0:
+    timeline, running = np.empty((4 * count + 1, 4)), np.empty(count, np.int64)
+    arrived, started, rows, held, free, waiting_least, deal = 0, 0, 0, 0, capacity, 0, np.inf
+    while started < count or held > 0:
         now = float(submit[arrived]) if arrived < count else np.inf
         now = min(now, deal)
-        for row in active[:running]:
+        for row in running[:held]:
             now = min(now, runs.end[row])
         if now > horizon:
             break
         before = held
-        held, released = _drop_ended(runs, active, held, now, scaling)
-        running, free = running - (before - held), free + released
-        changed = held < before
+        held, released = _drop_ended(runs, running, held, now, scaling)
+        free, changed = free + released, held < before
         while arrived < count and submit[arrived] == now:
-            active[held] = arrived
-            held, arrived, changed = held + 1, arrived + 1, True
+            waiting_least += least[arrived]
+            arrived, changed = arrived + 1, True
         if changed and deal == np.inf:
             deal = max(np.ceil(now / interval) * interval, now)
         if now == deal:
-            running, free = _deal(runs, active[:held], capacity, scaling)
-            for row in active[:running]:
+            free = capacity - least[running[:held]].sum()
+            while started < arrived and least[started] <= free:
+                running[held] = started
+                free -= least[started]
+                waiting_least -= least[started]
+                started, held = started + 1, held + 1
+            free = _deal(runs, running[:held], free, scaling)
+            for row in running[:held]:
                 _resize(runs, row, now, scaling, pause)
             deal = np.inf
         timeline[rows, 0] = now
-        timeline[rows, 1:] = (capacity - free, held - running, least[active[running:held]].sum())
+        timeline[rows, 1:] = (capacity - free, arrived - started, waiting_least)
         rows += 1
-    for row in active[:running]:
+    for row in running[:held]:
         _settle(runs, row, horizon, scaling)
         runs.end[row] = NIL
     return runs, timeline[:rows]

@@ -71,9 +71,9 @@ def demote(flow: Flow, row: int) -> None:
     one.level += 1
     one.key = one.level
     one.cross = crossing(flow, row)
-    remove(held, pool.running, row)
+    remove(flow, held, pool.running, row)
     one.sort = one.level
-    insert(flow, held, pool.running - 1, row, state.OWN)
+    insert(flow, held, pool.running - 1, row)
     expect(flow, row)
 
 

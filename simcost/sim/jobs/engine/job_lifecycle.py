@@ -8,6 +8,7 @@ from simcost.sim.jobs.engine import state
 from simcost.sim.jobs.engine.placement import place, release
 from simcost.sim.jobs.engine.reservations import AvailabilityProfile, add, pop, push
 from simcost.sim.jobs.engine.state import Flow
+from simcost.sim.jobs.engine.waiting_jobs import add_at, enter
 
 
 @lean
@@ -30,55 +31,45 @@ def profile_of(flow: Flow) -> AvailabilityProfile:
 
 
 @lean
-def remove(rows: Ints, count: int, row: int) -> None:
-    """Out of a list of `count` rows."""
-    i = 0
-    while rows[i] != row:
-        i += 1
-    for k in range(i, count - 1):
-        rows[k] = rows[k + 1]
-
-
-@lean
-def comes_before(flow: Flow, row: int, other: int, queue: bool) -> bool:
-    """True if a row stands before another in the queue, or among the running."""
-    one, two = flow.jobs[row], flow.jobs[other]
-    if queue:
-        return bool(one.key < two.key or (one.key == two.key and row < other))
-    return bool(one.sort < two.sort or (one.sort == two.sort and row < other))
-
-
-@lean
-def insert(flow: Flow, rows: Ints, count: int, row: int, queue: bool) -> None:
-    """Into a list of `count` rows, at its place."""
-    low, high = 0, count
+def position(flow: Flow, held: Ints, count: int, row: int) -> int:
+    """Position of a row, present or future, among `count` running ones."""
+    low, high, sort = 0, count, flow.jobs[row].sort
     while low < high:
         middle = (low + high) >> 1
-        if comes_before(flow, rows[middle], row, queue):
+        other = held[middle]
+        if flow.jobs[other].sort < sort or (flow.jobs[other].sort == sort and other < row):
             low = middle + 1
         else:
             high = middle
-    for i in range(count, low, -1):
-        rows[i] = rows[i - 1]
-    rows[low] = row
+    return low
+
+
+@lean
+def remove(flow: Flow, held: Ints, count: int, row: int) -> None:
+    """Out of `count` running rows."""
+    for i in range(position(flow, held, count, row), count - 1):
+        held[i] = held[i + 1]
+
+
+@lean
+def insert(flow: Flow, held: Ints, count: int, row: int) -> None:
+    """Into `count` running rows, at its place."""
+    place = position(flow, held, count, row)
+    for i in range(count, place, -1):
+        held[i] = held[i - 1]
+    held[place] = row
 
 
 @lean
 def join(flow: Flow, row: int) -> None:
     """Enter the queue."""
     pool, one = flow.pool[0], flow.jobs[row]
-    insert(flow, flow.lists[state.QUEUE], pool.waiting, row, state.ALL)
+    enter(flow, row, span(flow, row))
     one.state, one.since = state.WAITING, pool.now
-    pool.waiting += 1
-    pool.fresh += 1
     pool.waiting_need += one.need
-
-
-@lean
-def leave(flow: Flow, row: int) -> None:
-    """Out of the queue."""
-    remove(flow.lists[state.QUEUE], flow.pool[0].waiting, row)
-    flow.pool[0].waiting -= 1
+    if pool.kind == state.CONSERVATIVE:
+        flow.lists[state.FRESH, pool.fresh] = row
+        pool.fresh += 1
 
 
 @lean
@@ -133,9 +124,18 @@ def hold(flow: Flow, row: int) -> None:
     one.lives += 1
     one.cross = crossing(flow, row)
     one.sort = one.level if pool.las else one.planned
-    insert(flow, flow.lists[state.HELD], pool.running, row, state.OWN)
+    insert(flow, flow.lists[state.HELD], pool.running, row)
     pool.running += 1
     expect(flow, row)
+
+
+@lean
+def note_held(flow: Flow, row: int, need: int, more: int) -> None:
+    """Add to the jobs that may be preempted, and to the GPU milli that they hold, where jobs stop others."""
+    one, kind = flow.jobs[row], flow.pool[0].kind
+    if one.preemptible and (kind == state.COHORT or kind == state.PRIORITY):
+        add_at(flow, state.HELD_NEED, one.rank, need)
+        add_at(flow, state.HELD_COUNT, one.rank, more)
 
 
 @lean
@@ -154,6 +154,7 @@ def begin(c: FreeNodes, shapes: Shapes, flow: Flow, row: int) -> bool:
     if not pool.las and len(flow.groups):
         flow.groups[one.group].running += one.size
         flow.groups[one.group].used += one.need
+    note_held(flow, row, one.need, 1)
     hold(flow, row)
     return True
 
@@ -191,11 +192,12 @@ def vacate(c: FreeNodes, shapes: Shapes, flow: Flow, row: int) -> None:
     pool.fragmented += release(c, shapes, flow, one.first, one.last)
     pool.idle += one.need
     pool.released += 1
-    remove(flow.lists[state.HELD], pool.running, row)
+    remove(flow, flow.lists[state.HELD], pool.running, row)
     pool.running -= 1
     if not pool.las and len(flow.groups):
         flow.groups[one.group].running -= one.size
         flow.groups[one.group].used -= one.need
+    note_held(flow, row, -one.need, -1)
     if pool.kind == state.CONSERVATIVE and pool.now < one.planned:
         add(profile_of(flow), pool.now, one.planned, one.need)
         pool.early = 1

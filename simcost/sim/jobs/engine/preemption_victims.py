@@ -4,13 +4,14 @@ Semantics of kueue.x-k8s.io, classic preemption: candidates are taken one after 
 then those that turn out unnecessary are left alone. Priorities without quotas are a cohort of one queue.
 """
 
-from simcost.sim.compiled import NIL, lean
+from simcost.sim.compiled import FAR, NIL, lean
 from simcost.sim.jobs import cluster
 from simcost.sim.jobs.cluster import FreeNodes, Shapes
 from simcost.sim.jobs.engine import state
 from simcost.sim.jobs.engine.job_lifecycle import stop
 from simcost.sim.jobs.engine.placement import move, place, release
 from simcost.sim.jobs.engine.state import Flow
+from simcost.sim.jobs.engine.waiting_jobs import sum_before
 
 NEVER, LOWER, ANY = range(3)
 """Jobs that may be stopped: none, the less urgent, all; of the own queue, those as urgent if they are newer."""
@@ -113,14 +114,62 @@ def next_victim(flow: Flow, head: int, borrowing: bool) -> int:
 
 
 @lean
+def first_up_to(flow: Flow, q: int, priority: int) -> int:
+    """First rank of a queue whose job has at most that priority, or one past its last rank."""
+    low, high = flow.groups[q].first, end_of(flow, q)
+    while low < high:
+        middle = (low + high) >> 1
+        if flow.jobs[flow.lists[state.BY_RANK, middle]].priority > priority:
+            low = middle + 1
+        else:
+            high = middle
+    return int(low)
+
+
+@lean
+def end_of(flow: Flow, q: int) -> int:
+    """One past the last rank of a queue."""
+    return int(flow.groups[q + 1].first if q + 1 < len(flow.groups) else len(flow.jobs))
+
+
+@lean
+def candidates(flow: Flow, sums: int, head: int, q: int, borrowing: bool) -> int:
+    """GPU milli that candidates of a queue hold, or their number, while none is tried: ranks go down with priority."""
+    pool, two, queue = flow.pool[0], flow.jobs[head], flow.groups[q]
+    most = two.priority - 1
+    if q == two.group:
+        if pool.within == NEVER:
+            return 0
+        first = two.rank + 1 if pool.within == ANY else first_up_to(flow, q, most)
+    else:
+        if pool.reclaim == NEVER or queue.used <= queue.nominal:
+            return 0
+        most = min(most, pool.threshold) if borrowing else (most if pool.reclaim == LOWER else FAR)
+        first = first_up_to(flow, q, most)
+    return sum_before(flow, sums, end_of(flow, q)) - sum_before(flow, sums, first)
+
+
+@lean
 def could_have(flow: Flow, head: int, borrowing: bool) -> int:
     """GPU milli that are idle or held by candidates."""
     found = flow.pool[0].idle
-    for i in range(flow.pool[0].running):
-        row = flow.lists[state.HELD, i]
-        if candidate(flow, row, head, borrowing):
-            found += flow.jobs[row].need
+    for q in range(len(flow.groups)):
+        found += candidates(flow, state.HELD_NEED, head, q, borrowing)
     return int(found)
+
+
+@lean
+def exceeds_quota(flow: Flow, head: int) -> bool:
+    """True if a job would exceed the quota of its queue even if all candidates there were stopped."""
+    one = flow.jobs[head]
+    own = flow.groups[one.group]
+    return bool(own.used + one.need - candidates(flow, state.HELD_NEED, head, one.group, state.WITHIN) > own.nominal)
+
+
+@lean
+def may_make_room(flow: Flow, head: int, borrowing: bool) -> bool:
+    """False if a job could not start even if all candidates were stopped."""
+    return could_have(flow, head, borrowing) >= flow.jobs[head].need and (borrowing or not exceeds_quota(flow, head))
 
 
 @lean
@@ -138,7 +187,7 @@ def make_room(c: FreeNodes, shapes: Shapes, flow: Flow, head: int, borrowing: bo
     """Stop the shortest row of victims whose GPUs let the head start, less those that turn out unnecessary."""
     scratch, count, result = flow.lists[state.SCRATCH], 0, False
     flow.pool[0].passes += 1
-    if could_have(flow, head, borrowing) < flow.jobs[head].need:
+    if not may_make_room(flow, head, borrowing):
         return False
     while not result:
         row = next_victim(flow, head, borrowing)

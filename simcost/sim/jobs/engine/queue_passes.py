@@ -4,10 +4,21 @@ from simcost.sim.compiled import FAR, NIL, lean
 from simcost.sim.jobs.cluster import FreeNodes, Shapes
 from simcost.sim.jobs.engine import state
 from simcost.sim.jobs.engine.fair_share import weigh
-from simcost.sim.jobs.engine.job_lifecycle import begin, leave, profile_of, span, stop
+from simcost.sim.jobs.engine.job_lifecycle import begin, profile_of, span, stop
 from simcost.sim.jobs.engine.preemption_victims import make_room
 from simcost.sim.jobs.engine.reservations import AvailabilityProfile, add, earliest, step
 from simcost.sim.jobs.engine.state import Flow
+from simcost.sim.jobs.engine.waiting_jobs import (
+    ANY_SPAN,
+    enter,
+    first_fitting,
+    first_of,
+    first_of_all,
+    first_up_to,
+    leave,
+    may_fit,
+    next_place,
+)
 
 
 @lean
@@ -29,50 +40,29 @@ def reservation(flow: Flow, need: int) -> tuple[int, int]:
 @lean
 def in_order(c: FreeNodes, shapes: Shapes, flow: Flow) -> None:
     """Strict, skipping, or EASY backfill."""
-    pool, queue = flow.pool[0], flow.lists[state.QUEUE]
-    i, kept, blocked, shadow, extra = 0, 0, False, 0, 0
-    while i < pool.waiting and pool.idle >= pool.least:
-        row = queue[i]
-        one = flow.jobs[row]
-        long = blocked and pool.now + span(flow, row) > shadow
-        if not (long and one.need > extra) and begin(c, shapes, flow, row):
-            extra -= one.need if long else 0
-            i += 1
-            continue
-        if not blocked and pool.kind == state.STRICT:
+    pool, blocked, longest, extra = flow.pool[0], flow.pool[0].kind == state.SKIP, ANY_SPAN, 0
+    while pool.idle >= pool.least:
+        row = first_fitting(flow, longest, extra) if blocked else first_of_all(flow)
+        if row == NIL:
             break
-        if not blocked and pool.kind == state.EASY:
-            shadow, extra = reservation(flow, one.need)
-            blocked = True
-        queue[kept] = row
-        kept += 1
-        i += 1
-    if kept < i:
-        for k in range(i, pool.waiting):
-            queue[kept + k - i] = queue[k]
-        pool.waiting -= i - kept
-
-
-@lean
-def drop_started(flow: Flow) -> None:
-    """Take those that run out of the queue."""
-    kept, queue = 0, flow.lists[state.QUEUE]
-    for i in range(flow.pool[0].waiting):
-        if flow.jobs[queue[i]].state == state.WAITING:
-            queue[kept] = queue[i]
-            kept += 1
-    flow.pool[0].waiting = kept
+        if begin(c, shapes, flow, row):
+            leave(flow, row)
+            extra -= flow.jobs[row].need if span(flow, row) > longest else 0
+        elif pool.kind == state.STRICT:
+            break
+        elif not blocked:
+            shadow, extra = reservation(flow, flow.jobs[row].need)
+            blocked, longest = True, min(shadow - pool.now, ANY_SPAN)
 
 
 @lean
 def most_urgent(flow: Flow) -> int:
-    """By Slurm's multifactor priority, of those that may fit; or NIL."""
-    pool, queue, best, most = flow.pool[0], flow.lists[state.QUEUE], NIL, 0.0
-    for i in range(pool.waiting):
-        row = queue[i]
+    """By Slurm's multifactor priority, of those that may fit; or NIL. In a subqueue that is who was submitted first."""
+    pool, best, most = flow.pool[0], NIL, 0.0
+    for i in range(pool.active):
+        row = first_of(flow, flow.lists[state.ACTIVE, i])
         one = flow.jobs[row]
-        blocked = flow.lists[state.BLOCKED, one.line] == pool.released
-        if one.state == state.WAITING and one.need <= pool.idle and not blocked:
+        if may_fit(flow, row):
             worth = (
                 pool.age * min((pool.now - one.submit) / pool.max_age, 1.0)
                 + pool.fair * flow.groups[one.group].factor
@@ -91,8 +81,8 @@ def by_share(c: FreeNodes, shapes: Shapes, flow: Flow) -> None:
         row = most_urgent(flow)
         if row == NIL:
             break
-        begin(c, shapes, flow, row)
-    drop_started(flow)
+        if begin(c, shapes, flow, row):
+            leave(flow, row)
 
 
 @lean
@@ -108,25 +98,30 @@ def reserve(flow: Flow, profile: AvailabilityProfile, row: int, start: int) -> N
 
 
 @lean
+def reserve_earlier(flow: Flow, profile: AvailabilityProfile, row: int) -> None:
+    """Reserve for a job where it has no reservation, or finds an earlier place than that."""
+    pool, one = flow.pool[0], flow.jobs[row]
+    own = FAR if one.reserved == NIL else one.reserved
+    found = earliest(profile, pool.now, one.need, span(flow, row), own)
+    if found < own:
+        reserve(flow, profile, row, found)
+        pool.next_start = min(pool.next_start, found)
+
+
+@lean
 def move_ahead(flow: Flow, profile: AvailabilityProfile) -> None:
     """In queue order, reserve for those without a reservation; and if a job has ended early, move the reservations
     of the others to the earliest place each finds.
     """
-    pool, queue = flow.pool[0], flow.lists[state.QUEUE]
-    first = 0
-    if not pool.early:
-        first = pool.waiting
-        while pool.fresh:
-            first -= 1
-            pool.fresh -= flow.jobs[queue[first]].reserved == NIL
-    for i in range(first, pool.waiting):
-        one = flow.jobs[queue[i]]
-        own = FAR if one.reserved == NIL else one.reserved
-        if pool.early or own == FAR:
-            found = earliest(profile, pool.now, one.need, span(flow, queue[i]), own)
-            if found < own:
-                reserve(flow, profile, queue[i], found)
-                pool.next_start = min(pool.next_start, found)
+    pool = flow.pool[0]
+    if pool.early:
+        place = next_place(flow, 0, 0, ANY_SPAN)
+        while place != NIL:
+            reserve_earlier(flow, profile, flow.lists[state.BY_PLACE, place])
+            place = next_place(flow, place + 1, 0, ANY_SPAN)
+    else:
+        for i in range(pool.fresh):
+            reserve_earlier(flow, profile, flow.lists[state.FRESH, i])
     pool.fresh = pool.early = 0
 
 
@@ -135,13 +130,16 @@ def start_due(c: FreeNodes, shapes: Shapes, flow: Flow, profile: AvailabilityPro
     """Start who holds a reservation for now. One that finds no place on the nodes is moved to a later change of the
     profile.
     """
-    pool, queue, kept = flow.pool[0], flow.lists[state.QUEUE], 0
+    pool = flow.pool[0]
     pool.next_start = FAR
-    for i in range(pool.waiting):
-        row = queue[i]
+    place = next_place(flow, 0, 0, ANY_SPAN)
+    while place != NIL:
+        row = flow.lists[state.BY_PLACE, place]
+        place = next_place(flow, place + 1, 0, ANY_SPAN)
         one = flow.jobs[row]
         if one.reserved <= pool.now:
             if begin(c, shapes, flow, row):
+                leave(flow, row)
                 continue
             add(profile, one.reserved, one.reserved + span(flow, row), one.need)
             one.reserved = NIL
@@ -149,9 +147,6 @@ def start_due(c: FreeNodes, shapes: Shapes, flow: Flow, profile: AvailabilityPro
             later = profile.since[after] if after < profile.span[1] else pool.now + 1
             reserve(flow, profile, row, earliest(profile, later, one.need, span(flow, row), FAR))
         pool.next_start = min(pool.next_start, one.reserved)
-        queue[kept] = row
-        kept += 1
-    pool.waiting = kept
 
 
 @lean
@@ -167,34 +162,34 @@ def reserved(c: FreeNodes, shapes: Shapes, flow: Flow) -> None:
 @lean
 def chosen(flow: Flow) -> tuple[int, int]:
     """Walk waiting and running jobs by (key, row), each taking its GPUs from the pool if they are left: how many
-    running ones to stop (rows at the front of `scratch`) and waiting ones to start (at its back).
+    running ones to stop (rows at the front of `scratch`) and waiting ones to start (at its back), which leave the
+    queue.
     """
     pool, scratch = flow.pool[0], flow.lists[state.SCRATCH]
-    quota, i, k, stops, starts = pool.up, 0, 0, 0, 0
+    quota, i, stops, starts = pool.up, 0, 0, 0
     since = 0 if pool.las else pool.now + pool.extra
-    while i < pool.running or (k < pool.waiting and quota >= pool.least):
-        row, waits = NIL, False
-        if i < pool.running:
+    other = first_up_to(flow, quota)
+    while i < pool.running or other != NIL:
+        waits = other != NIL
+        if i < pool.running and waits:
             row = flow.lists[state.HELD, i]
-        if k < pool.waiting and quota >= pool.least:
-            other = flow.lists[state.QUEUE, k]
-            key = flow.jobs[other].key
-            waits = row == NIL or key < flow.jobs[row].sort - since
-            waits = waits or (key == flow.jobs[row].sort - since and other < row)
-            row = other if waits else row
-        fits = flow.jobs[row].need <= quota
+            key, left = flow.jobs[other].key, flow.jobs[row].sort - since
+            waits = key < left or (key == left and other < row)
         if waits:
-            k += 1
-        else:
-            i += 1
-        if fits:
-            quota -= flow.jobs[row].need
-        if fits and waits:
+            leave(flow, other)
+            quota -= flow.jobs[other].need
             starts += 1
-            scratch[len(scratch) - starts] = row
-        elif not fits and not waits:
-            scratch[stops] = row
-            stops += 1
+            scratch[len(scratch) - starts] = other
+        else:
+            row = flow.lists[state.HELD, i]
+            i += 1
+            if flow.jobs[row].need <= quota:
+                quota -= flow.jobs[row].need
+            else:
+                scratch[stops] = row
+                stops += 1
+        if waits or (other != NIL and flow.jobs[other].need > quota):
+            other = first_up_to(flow, quota)
     return stops, starts
 
 
@@ -207,16 +202,16 @@ def by_remaining(c: FreeNodes, shapes: Shapes, flow: Flow) -> None:
         stop(c, shapes, flow, scratch[i], state.PREEMPTED)
     for i in range(starts):
         row = scratch[len(scratch) - 1 - i]
-        if begin(c, shapes, flow, row):
-            leave(flow, row)
+        if not begin(c, shapes, flow, row):
+            enter(flow, row, span(flow, row))
 
 
 @lean
 def by_priority(c: FreeNodes, shapes: Shapes, flow: Flow) -> None:
     """The head of the queue starts, or stops less urgent jobs that stand in its way, or stops the line."""
     while flow.pool[0].waiting:
-        head = flow.lists[state.QUEUE, 0]
-        started = begin(c, shapes, flow, head)
-        if not started and not (make_room(c, shapes, flow, head, state.BORROWING) and begin(c, shapes, flow, head)):
+        row = first_of_all(flow)
+        started = begin(c, shapes, flow, row)
+        if not started and not (make_room(c, shapes, flow, row, state.BORROWING) and begin(c, shapes, flow, row)):
             break
-        leave(flow, head)
+        leave(flow, row)

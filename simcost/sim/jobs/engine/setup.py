@@ -47,6 +47,8 @@ DISCIPLINES = {
     "quotas": state.COHORT,
 }
 """Their numbers in the compiled code."""
+_IN_ONE_QUEUE = ("strict", "conservative", "priority")
+"""Disciplines that look at jobs in the order of the queue alone."""
 _RECLAIM = ("never", "lower-priority", "any")
 _WITHIN = ("never", "lower-priority", "lower-or-newer-equal-priority")
 
@@ -161,13 +163,14 @@ def _flow(jobs: Jobs, capacity: PoolCapacity, policy: Scheduler, disruptions: Di
     after = _after(jobs, tasks)
     free = np.flatnonzero(tasks["unmet"] == 0)
     changes = len(capacity.changes)
-    lists = np.zeros((state.CAPACITY + 1, max(4 * count + 200, changes)), np.int64)
+    lists = np.zeros((state.LISTS, max(4 * count + 200, changes)), np.int64)
     lists[state.CHANGES, :changes], lists[state.CAPACITY, :changes] = capacity.changes.T
     lists[state.JOINS, : len(free)] = tasks["submit"][free] * count + free
     lists[state.BLOCKED], lists[state.FREE], lists[state.SPAN, 1] = -1, capacity.milli, 1
     pool = _pool(policy, capacity, disruptions)
     pool["next_start"] = FAR
     pool["coming"], pool["least"] = len(free), tasks["need"].min(initial=FOREVER)
+    pool["leaves"] = _order_queue(tasks, groups, lists, policy)
     return state.Flow(
         jobs=tasks,
         members=capacity.members,
@@ -178,6 +181,29 @@ def _flow(jobs: Jobs, capacity: PoolCapacity, policy: Scheduler, disruptions: Di
         timeline=np.zeros((_ROWS, 4)),
         luck=luck(disruptions),
     )
+
+
+def _order_queue(tasks: Any, groups: Any, lists: Ints, policy: Scheduler) -> int:
+    """Subqueue, place and rank of each job, while nobody waits: leaves of the trees over them."""
+    count = len(tasks)
+    if policy.discipline in _IN_ONE_QUEUE:
+        tasks["subqueue"] = 0
+    elif policy.discipline == "fair":
+        alike = np.stack([tasks["line"], tasks["group"], np.unique(tasks["key"], return_inverse=True)[1].reshape(-1)])
+        tasks["subqueue"] = np.unique(alike, axis=1, return_inverse=True)[1].reshape(-1)
+    else:
+        tasks["subqueue"] = tasks["line"]
+    by_place = np.lexsort((tasks["key"], tasks["subqueue"]))
+    lists[state.BY_PLACE, :count], tasks["place"][by_place] = by_place, np.arange(count)
+    sizes = np.bincount(tasks["subqueue"])
+    lists[state.FIRST, 1 : len(sizes) + 1] = np.cumsum(sizes)
+    leaves = 1 << count.bit_length()  # more than jobs: a rank past the last is one too
+    lists[state.SPANS, : 2 * leaves] = FAR
+    if isinstance(policy, Quotas | PriorityPreemptive):
+        by_rank = np.lexsort((tasks["key"], tasks["group"]))
+        lists[state.BY_RANK, :count], tasks["rank"][by_rank] = by_rank, np.arange(count)
+        groups["first"] = np.searchsorted(tasks["group"][by_rank], np.arange(len(groups)))
+    return leaves
 
 
 def _groups(jobs: Jobs, policy: Scheduler) -> tuple[Any, Ints | int]:
