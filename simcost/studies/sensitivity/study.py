@@ -166,9 +166,9 @@ def _document(
         "tornado": [
             {
                 "path": swing.path,
-                "lo": varied.lo,
-                "base": bases[swing.path],
-                "hi": varied.hi,
+                "lo": _written(varied.lo, whole=whole),
+                "base": _written(bases[swing.path], whole=whole),
+                "hi": _written(varied.hi, whole=whole),
                 "lo_usd": swing.lo_usd,
                 "hi_usd": swing.hi_usd,
                 "swing_usd": swing.swing_usd,
@@ -176,6 +176,7 @@ def _document(
             for swing in tornado([effect.swing for effect in effects])
             for varied in ranges
             if varied.path == swing.path
+            for whole in [is_whole(answers.loaded, varied.path)]
         ],
         "flips": [flip for effect in effects for flip in effect.flips],
         "settled": [_settled(effect.flips) for effect in effects if effect.flips],

@@ -72,9 +72,11 @@ def judged(file: Path, path: str, value: float) -> str:
 def test_both_ends_of_a_whole_number_are_whole_numbers_as_run_takes_them(tmp_path: Path) -> None:
     """Halving 1 to 6 meets 3.5 nodes: of fleets the flip is between two neighbouring counts."""
     file = of_plans(tmp_path / "whole", ("small", "g6.xlarge", FIXED % 1), ("large", "g6e.xlarge", FIXED % 2))
-    flips = asked(file, "--vary=plans.0.scaling.replicas=1..6")["flips"]
-    assert flips
-    for flip in flips:
+    document = asked(file, "--vary=plans.0.scaling.replicas=1..6")
+    [row] = document["tornado"]
+    assert all(type(row[key]) is int for key in ("lo", "base", "hi"))
+    assert document["flips"]
+    for flip in document["flips"]:
         assert (flip["below_at"], flip["above_at"]) == (flip["value"] - 1, flip["value"])
         assert all(type(flip[key]) is int for key in ("value", "below_at", "above_at", "first", "last"))
         found = [judged(file, flip["path"], flip[end]) for end in ("below_at", "above_at")]
