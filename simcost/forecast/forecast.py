@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from simcost.errors import InputError
-from simcost.forecast.backtest import Backtest, backtest, usual_ratio, varies_by_factors
+from simcost.forecast.backtest import Backtest, backtest, horizon_of, usual_ratio, varies_by_factors
 from simcost.forecast.calibration import Factor, adapted, scaled_levels
 from simcost.forecast.cleaning import RULES, Bools, Edit, Rule, history_of
 from simcost.forecast.findings import (
@@ -109,8 +109,8 @@ def forecast(
     """
     _check(series, horizon, levels, paths, width, adapt_days)
     history = history_of(series, rules, masked)
-    seen, edits = history.seen(len(history))
-    refits = Refits(history)
+    refits = Refits(history, horizon_of(len(history), horizon, history.season.turn) if paths else 0)
+    seen, edits = refits.cleaned(len(history))
     chosen = _selected(model, refits, seen, horizon, growth=growth == "measured")
     ahead = fitted(chosen.model, seen, horizon)
     grown = measured(ahead, history.season)

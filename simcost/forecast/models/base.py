@@ -8,7 +8,7 @@ equal length that draw from equal streams take the same blocks of time, and so k
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, Self
 
 import numpy as np
@@ -34,6 +34,14 @@ class CleanedHistory:
     """True if forecasts stay at or above 0, because the recorded values do."""
     regressors: Floats | None = None
     """Known influences, one row per step of the history and of the future."""
+    _on_scales: dict[bool, "Transformed"] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """As it is and its logarithm, as far as models have asked for them."""
+
+    def on_scale(self, *, log: bool) -> "Transformed":
+        """The values on the scale of a model."""
+        if log not in self._on_scales:
+            self._on_scales[log] = Transformed.of(self.values, log=log, floor=self.floor)
+        return self._on_scales[log]
 
     def until(self, end: int) -> "CleanedHistory":
         """The first `end` steps, as a backtest sees them; regressors go on into what is then the future."""

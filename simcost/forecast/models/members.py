@@ -151,7 +151,7 @@ class Autoregression(Fitting):
 
     def fit(self, seen: CleanedHistory, horizon: int) -> Fitted:
         """The recursion on the transformed history."""
-        transformed = Transformed.of(seen.values, log=self.log, floor=seen.floor)
+        transformed = seen.on_scale(log=self.log)
         return _linear(transformed, transformed.z, np.zeros(horizon), seen.season, remainder=False)
 
 
@@ -170,14 +170,15 @@ class SeasonalProfile(Fitting):
 
     def fit(self, seen: CleanedHistory, horizon: int) -> Fitted:
         """Profiles by phase, and the recursion on the remainder."""
-        season = seen.season
-        values = seen.values[-2 * (season.long or season.short) :] if self.recent else seen.values
-        transformed = Transformed.of(values, log=self.log, floor=seen.floor)
-        z, steps = transformed.z, np.arange(len(values) + horizon)
+        season, transformed = seen.season, seen.on_scale(log=self.log)
+        if self.recent:
+            last = seen.values[-2 * (season.long or season.short) :]
+            transformed = Transformed.of(last, log=self.log, floor=seen.floor)
+        z, steps = transformed.z, np.arange(len(transformed.z) + horizon)
         one = _shape(z, season)
         if season.long and not self.recent and len(one) > 1:
             one = _shape_beside_lasting_noise(z, season, one)
-        past, future = np.split(one[steps % len(one)], [len(values)])
+        past, future = np.split(one[steps % len(one)], [len(z)])
         return _linear(transformed, z - past, future, season, remainder=True, recent=self.recent)
 
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from simcost.errors import InputError
 from simcost.forecast.models import ridge
-from simcost.forecast.models.base import CleanedHistory, Fitted, Fitting, Transformed
+from simcost.forecast.models.base import CleanedHistory, Fitted, Fitting
 from simcost.forecast.models.members import FittedAutoregression, profile
 from simcost.forecast.season import Season
 from simcost.trace.series.series import Floats
@@ -36,7 +36,7 @@ class Regression(Fitting):
             InputError: regressors that do not reach to the horizon, or are not finite.
         """
         past = len(seen.values)
-        transformed = Transformed.of(seen.values, log=True, floor=seen.floor)
+        transformed = seen.on_scale(log=True)
         shape = _explained(transformed.z, _known(seen, horizon), seen.season)
         lags, penalty = ridge.lags_for(seen.season, past, remainder=True)
         errors = ridge.fit(transformed.z - shape[:past], lags, penalty)

@@ -84,8 +84,7 @@ def best_of_last_days(
         actual = history.actual(end, end + ahead) if end >= max(4 * day, steps / 2) else np.empty(0)
         known = np.isfinite(actual)
         if known.any():
-            points = refits.combined(end, ahead).candidates()
-            for name, point in points.items():
+            for name, point in refits.points(end, ahead).items():
                 found.setdefault(name, []).append(float(np.abs(actual - point)[known].mean()))
     own = Combination()
     count = len(found.get(own.name, []))

@@ -88,7 +88,7 @@ class Library(Fitting):
         return [f"{self.name} was not used, {found}: {_in_its_place(seen).name} in its place"]
 
     def _transformed(self, seen: CleanedHistory) -> Transformed:
-        return Transformed.of(seen.values, log=self.name in ("sarimax", "mstl"), floor=seen.floor)
+        return seen.on_scale(log=self.name in ("sarimax", "mstl"))
 
     def _result(self, seen: CleanedHistory) -> FittedLibraryModel | str:
         """The fitted model, or why there is none."""
