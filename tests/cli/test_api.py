@@ -85,6 +85,10 @@ plans:
     assert found["demands"][0]["plans"][0]["name"] == "one"
     assert "Commitments are the same at every demand: one." in found["assumptions"]
     assert call("advise", "out", "--quiet", "--json").document()["plan"] == "one"
+    (here / "out" / "result.json").write_text("{}")
+    for verb in (("advise",), ("api", "--api", API)):
+        message = call(verb[0], "out", *verb[1:], "--data", ".", "--quiet").err
+        assert "out: no finished result" in message, verb
 
 
 def test_a_trace_alone_has_a_price(here: Path) -> None:
@@ -109,6 +113,11 @@ def test_hours_that_a_log_lacks_are_told_with_the_money(here: Path, no_report: N
     scenario(here, ("horizon: 10min\n", ""), ("seeds: 2", "seeds: 1"), (drawn, "{kind: trace, path: log.parquet}"))
     ran = call("run", "tiny.yaml", "--out", "out", "--quiet", "--json").document()
     assert told in " ".join(ran["assumptions"])
+    document = (here / "tiny.yaml").read_text()
+    for horizon, share in (("2h", ""), ("4h", "the longest, 60 min, begins 3 h after the start"), ("24h", told)):
+        (here / "part.yaml").write_text(document.replace("seeds: 1", f"seeds: 1\nhorizon: {horizon}"))
+        said = " ".join(call("run", "part.yaml", "--out", horizon, "--quiet", "--json").document()["assumptions"])
+        assert share in said if share else "was the log complete" not in said, horizon
     rows = "".join(f"{t},100,20\n" for t in range(0, 7200, 4))
     even = trace(here, f"arrival_s,prompt_tokens,output_tokens\n{rows}")
     assert "was the log complete" not in " ".join(call("api", even, "--api", API, "--json").document()["assumptions"])

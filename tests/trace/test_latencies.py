@@ -281,25 +281,44 @@ def test_a_mapped_latency_goes_before_one_of_our_name(tmp_path: Path) -> None:
         ("ttft_s,e2e_s", {}, "most first tokens come after the end of the answer"),
         ("ttft_ms,e2e_ms", {}, "60 of 60 answers took less than 0.1 ms for each output token"),
         ("ttft_ms,both", {"e2e_s": "both"}, "30 of 60 answers took more than 3 s for each output token"),
+        ("ttft_ms,both", {"e2e_ms": "both"}, "30 of 60 answers took less than 0.1 ms for each output token"),
+        ("ttft_ms,late", {"e2e_ms": "late"}, ""),
+        ("tenant,soon", {"e2e_s": "soon"}, ""),
     ],
 )
 def test_latencies_in_another_unit_are_told(tmp_path: Path, header: str, mapping: dict[str, str], told: str) -> None:
-    ends = [2000 if "both" in header and i % 2 else 2 for i in range(60)]
-    lines = [f"{1e9 * i:.0f},100,50,200,{end}" for i, end in enumerate(ends)]
+    ends = {"both": [2, 2000], "late": [200_000], "soon": [0.002]}.get(header.partition(",")[2], [2]) * 60
+    lines = [f"{1e9 * i:.0f},100,50,200,{end}" for i, end in enumerate(ends[:60])]
     (tmp_path / "log.csv").write_text("\n".join([f"arrival_ns,prompt_tokens,output_tokens,{header}", *lines]))
     found = import_trace(tmp_path / "log.csv", "csv", tmp_path / "log.parquet", mapping=mapping)["findings"]
     assert [one["message"].startswith(told) for one in found if one["kind"] == "latency_unit"] == [True] * bool(told)
 
 
+def test_ends_of_answers_are_in_no_unit_of_latencies(tmp_path: Path) -> None:
+    """`--map e2e_ms=COLUMN` was advised of a column of times."""
+    rows = "\n".join(f"{i},100,50,{i + 400}" for i in range(60))
+    (tmp_path / "log.csv").write_text(f"arrival_s,prompt_tokens,output_tokens,end_at\n{rows}\n")
+    found = import_trace(tmp_path / "log.csv", "csv", tmp_path / "log.parquet")
+    assert "latency_unit" not in {one["kind"] for one in found["findings"]}
+    assert pq.read_table(tmp_path / "log.parquet")["e2e_s"].to_pylist() == [400] * 60
+
+
 @pytest.mark.parametrize(
     ("columns", "where", "told"),
-    [("ttft_ms,gpu", [], True), ("ttft_ms,gpu", [("gpu", "h100")], False), ("tenant,gpu", [], False)],
+    [
+        ("ttft_ms,gpu", [], True),
+        ("ttft_ms,gpu", [("gpu", "h100")], False),
+        ("ttft_ms,gpu,pod", [("pod", "h100")], False),
+        ("tenant,gpu", [], False),
+    ],
 )
 def test_latencies_of_several_engines_are_told(
     tmp_path: Path, columns: str, where: list[tuple[str, str]], told: bool
 ) -> None:
     """A calibration to the sum of them fits none."""
-    (tmp_path / "log.csv").write_text(f"arrival,prompt_tokens,output_tokens,{columns}\n0,9,5,20,h100\n1,9,5,20,l4\n")
+    engines = [",".join([gpu] * columns.count(",")) for gpu in ("h100", "l4")]
+    rows = "".join(f"{i},9,5,20,{engine}\n" for i, engine in enumerate(engines))
+    (tmp_path / "log.csv").write_text(f"arrival,prompt_tokens,output_tokens,{columns}\n{rows}")
     found = import_trace(tmp_path / "log.csv", "csv", tmp_path / "log.parquet", where=where)["findings"]
     said = [one["message"] for one in found if one["kind"] == "unread_column"]
     assert ["--where gpu=NAME" in one for one in said] == [True] * told

@@ -206,7 +206,8 @@ def _one_price(catalog: Catalog, path: str, offers: Sequence[Offer]) -> float:
     paid = {offer: catalog.contracted(offer).contracted_usd_per_h for offer in offers}
     if len(set(paid.values())) > 1:
         prices = ", ".join(f"${usd:g} in {offer.region}" for offer, usd in paid.items())
-        raise InputError(f"--vary {path}: plans pay {prices}; name one region, as {path}@{offers[0].region}")
+        one = f"{path.rstrip('@')}@{offers[0].region}"
+        raise InputError(f"--vary {path}: plans pay {prices}; name one region, as {one}")
     return paid[offers[0]]
 
 

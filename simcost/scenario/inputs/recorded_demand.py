@@ -111,11 +111,11 @@ class RecordedDemand:
         return info.rows * workload.rate_scale * kept * (covered if workload.repeat else min(covered, 1.0))
 
     def _gaps(self) -> list[str]:
-        """Sentences on traces with long times without requests."""
+        """Sentences on traces with long times without requests, as far as they are replayed."""
         from simcost.trace.requests.describe import silent_share
 
         paths = dict.fromkeys(one.path for one in self.workloads if isinstance(one, RecordedWorkload))
-        found = {path: silent_share(inside(self.folder, path)) for path in paths}
+        found = {path: silent_share(inside(self.folder, path), self.horizon_s) for path in paths}
         return [f"{path}: {told}" for path, told in found.items() if told]
 
     def _lengths(self) -> list[str]:

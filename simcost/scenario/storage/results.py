@@ -165,9 +165,12 @@ def changed_inputs(inputs: Mapping[str, str]) -> Iterator[str]:
 
 
 def folder_of_scenario(folder: Path) -> Path | None:
-    """The folder of the scenario that a finished result was run of, as seen from here; None where it is not there."""
-    document = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-    file = Path(next(iter(document["provenance"]["inputs"]), ""))
+    """The folder of the scenario that a finished result was run of, as seen from here; None where it is not there.
+
+    Raises:
+        InputError: no finished result.
+    """
+    file = Path(next(iter(inputs_of(folder)), ""))
     return file.parent if file.is_file() else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from math import ceil
 
 from simcost.scenario.files.nodes import items
 from simcost.scenario.files.sharing import KEY, on_nodes_of_plan
@@ -13,12 +14,12 @@ from simcost.scenario.schema.loaded_scenario import AnyScenario, LoadedScenario,
 from simcost.scenario.schema.scenario import OF_A_POOL, Plan
 from simcost.studies.advising.hardware_kinds import scaled_size
 from simcost.studies.advising.job_kinds import bought_for_jobs, job_kinds
-from simcost.studies.advising.kinds import ActionKind, Partial, routers_of, sizes_of
+from simcost.studies.advising.kinds import ActionKind, Partial, bounds_of, routers_of, sizes_of
 from simcost.studies.advising.request_kinds import request_kinds
 from simcost.studies.advising.shared_kinds import shared_node_kinds
 
 TOGETHER = (1.25, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
-"""Sizes of the fleets of all services, by those of today."""
+"""Sizes of the fleets of all services, by those of today; those of autoscalers are tried as fixed ones, too."""
 
 
 def whole_kinds(loaded: AnyScenario, spot_per_node_h: float | None) -> list[ActionKind]:
@@ -62,8 +63,20 @@ def _larger_together(loaded: LoadedServices) -> ActionKind:
     found: list[Partial] = [
         {KEY: {name: scaled_size(plan, factor) for name, plan in plans.items()}} for factor in TOGETHER
     ]
+    if any(bounds_of(plan.scaling) for plan in plans.values()):
+        found += [
+            {KEY: {name: _fixed_size(plan, factor) for name, plan in plans.items()}} for factor in (1.0, *TOGETHER)
+        ]
     sizes = [size for i, size in enumerate(found) if size not in found[:i]]
     return ActionKind(name="sizes of all services", effort="very low", dimensions=(sizes,), mends=True)
+
+
+def _fixed_size(plan: Plan, factor: float) -> Partial:
+    """A fixed fleet of so many times today's, or the upper bound of today's autoscaler."""
+    bounds = bounds_of(plan.scaling)
+    if bounds is None:
+        return scaled_size(plan, factor)
+    return {"scaling": {"kind": "fixed", "replicas": max(ceil(bounds[1] * factor - 1e-9), 1)}}
 
 
 def _of_requests(loaded: LoadedScenario, spot_per_node_h: float | None) -> Iterator[ActionKind]:

@@ -80,7 +80,8 @@ def _energy(run: TrainingSetup) -> str:
     energy, owned = run.energy, run.powered_nodes
     spares = "; what spare nodes draw is not counted" if run.losses.spares else ""
     if owned is not None:
-        return f"energy: {owned.power:g} kW of each owned node, PUE {owned.pue:g}{spares}"
+        counted = spares if owned.nodes is None else f"; all {owned.nodes:,} nodes draw it while the run lasts"
+        return f"energy: {owned.power:g} kW of each owned node, PUE {owned.pue:g}{counted}"
     if run.power_kw is None:
         return f"energy: the catalog has no power of {run.accelerator.name}; give power_w"
     site = "accelerators only; give pue for the rest" if energy.pue is None else f"PUE {energy.pue:g}"

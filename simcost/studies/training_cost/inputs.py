@@ -164,10 +164,13 @@ class TrainingSetup:
 
     @property
     def power_kw(self) -> float | None:
-        """Power of the run with the overhead of the site, as far as it is stated; None where the catalog has none."""
+        """Power of the run with the overhead of the site, as far as it is stated; None where the catalog has none.
+
+        Where a number of nodes is owned, it is that of all of them: the run pays for their electricity.
+        """
         owned, gpus = self.powered_nodes, self.layout.gpus
         if owned is not None:
-            return -(-gpus // owned.accelerators) * owned.power * owned.pue
+            return (owned.nodes or -(-gpus // owned.accelerators)) * owned.power * owned.pue
         kw = self.energy.kw_per_gpu(self.accelerator)
         return None if kw is None else kw * gpus
 

@@ -117,14 +117,15 @@ def ranked(rows: list[Row], capacity_gpu_s: float, price: GpuPrice) -> tuple[Ran
 
 
 def showback(places: Places, price: GpuPrice) -> tuple[PlaceCost, ...]:
-    """The cost by owner or pool, the most expensive first; those beyond SHOWN are one row."""
+    """The cost by owner or pool, the most expensive first; those beyond SHOWN are one row, where they are several."""
     if places.kind == "unit":
         return ()
     usd = np.sum([seconds * price.of(name) for name, seconds in places.seconds.items()], axis=0)
     order = np.argsort(-usd, kind="stable")
-    groups = [(places.names[i], order[k : k + 1]) for k, i in enumerate(order[:SHOWN])]
-    if len(order) > SHOWN:
-        groups.append((f"{len(order) - SHOWN} others", order[SHOWN:]))
+    shown = SHOWN if len(order) > SHOWN + 1 else len(order)
+    groups = [(places.names[i], order[k : k + 1]) for k, i in enumerate(order[:shown])]
+    if len(order) > shown:
+        groups.append((f"{len(order) - shown:,} others", order[shown:]))
     return tuple(
         _part(name, {bucket: float(each[rows].sum()) for bucket, each in places.seconds.items()}, price)
         for name, rows in groups

@@ -1,6 +1,7 @@
 """Description of a stored trace: rate, burstiness, token quantiles, prefix reuse, and warnings."""
 
 from collections import Counter
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def arrival_findings(gaps: Gaps, info: TraceInfo, repeated: int = 0) -> list[dic
     """Long gaps, arrivals at the same time other than those of repeated rows, and a coarse clock."""
     tied = gaps.zero - repeated
     result = []
-    limit_s = max(_LONG_GAP_S, _LONG_GAP_MEANS * gaps.usual_s())
+    limit_s = _long_gap_s(gaps)
     long = [(length, at) for length, at in gaps.largest if length > limit_s * NS_PER_S]
     if long:
         length, at = long[0]
@@ -74,22 +75,35 @@ def arrival_findings(gaps: Gaps, info: TraceInfo, repeated: int = 0) -> list[dic
     return result
 
 
-def silent_share(path: Path) -> str:
+def silent_share(path: Path, length_s: float = inf) -> str:
     """Sentence on long times without requests that are at least SILENT of a trace, by which its rate, and the cost of a
     month like it, is too low where they are missing rows; else empty.
+
+    Args:
+        path: the trace.
+        length_s: time from its start that is replayed.
 
     Raises:
         TraceError: the trace cannot be read.
     """
     info, gaps = open_trace(path), Gaps()
+    replayed_ns = round(min(info.span_ns, length_s * NS_PER_S))
     for batch in read_tables(path, ["arrival_ns"]):
-        gaps.add(batch.column(0).to_numpy())
+        arrivals = batch.column(0).to_numpy()
+        within = int(np.searchsorted(arrivals, replayed_ns))
+        gaps.add(np.minimum(arrivals[: within + 1], replayed_ns))  # the first one beyond ends the last gap
+        if within < len(arrivals):
+            break
     told = [found["message"] for found in arrival_findings(gaps, info) if found["kind"] == "gap"]
-    limit_ns = max(_LONG_GAP_S, _LONG_GAP_MEANS * gaps.usual_s()) * NS_PER_S
-    silent = sum(length for length, _ in gaps.largest if length > limit_ns)
-    if not told or silent < SILENT * info.span_ns:
+    silent = sum(length for length, _ in gaps.largest if length > _long_gap_s(gaps) * NS_PER_S)
+    if not told or silent < SILENT * replayed_ns:
         return ""
-    return f"{told[0]} A month counts {format_share(silent / info.span_ns)} of its time as without requests."
+    return f"{told[0]} A month counts {format_share(silent / replayed_ns)} of its time as without requests."
+
+
+def _long_gap_s(gaps: Gaps) -> float:
+    """Length from which on a gap may be one of the log."""
+    return max(_LONG_GAP_S, _LONG_GAP_MEANS * gaps.usual_s())
 
 
 def repeated_rows(repeats: RepeatedRequests, gaps: Gaps, *tokens: TokenCounts) -> int:

@@ -191,7 +191,8 @@ class Intake:
         e2e, last = self._seconds("e2e_s", chunk, since, keep)
         late = first & last & (ttft > e2e)
         self.tally.repaired["late_first_token"] += int((keep & late).sum())
-        self.tally.note_paces(e2e[keep & last], output[keep & last])
+        for form in [name for name in ("e2e_s", "e2e_ms") if name in chunk.columns][:1]:
+            self.tally.note_paces(form, e2e[keep & last], output[keep & last])
         first &= ~late
         if {*since} >= {"first_token_at", "end_at"}:
             first &= ~last | (ttft < e2e)  # else the answer came as a whole

@@ -13,7 +13,7 @@ from simcost.units import NS_PER_S
 Tokens = npt.NDArray[np.int32]
 _MERGED = 4_194_304
 """Numbers that are held before they are sorted."""
-_KEPT_GAPS = 100
+_KEPT_GAPS = 1000
 _KEPT_STEPS = 100_000
 _LEAST_PART = 0.1
 _FEWEST_GAPS = 10

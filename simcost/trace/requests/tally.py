@@ -55,7 +55,8 @@ class Tally:
         dropped: rows left out, by reason or by the column at fault.
         repaired: rows mended, by reason.
         examples: the first row of a reason.
-        paces: answers by the time for each token: `slow`, `fast` or `usual`.
+        paces: answers by the time for each token: too slow for the seconds of `e2e_s`, too fast for the milliseconds of
+            `e2e_ms`, or `usual`.
     """
 
     read: int = 0
@@ -73,12 +74,12 @@ class Tally:
             for item in values.value_counts().to_pylist():
                 self._statuses[column, item["values"]] += item["counts"]
 
-    def note_paces(self, e2e_s: npt.NDArray[np.float64], output_tokens: npt.NDArray[np.int64]) -> None:
-        """Count answers by the time that each of their tokens took."""
+    def note_paces(self, form: str, e2e_s: npt.NDArray[np.float64], output_tokens: npt.NDArray[np.int64]) -> None:
+        """Count answers by the time that each of their tokens took; `form`: the column of it that the log has."""
         many = output_tokens >= FEWEST_TOKENS
         each_s = e2e_s[many] / output_tokens[many]
-        slow, fast = int((each_s > SLOWEST_S).sum()), int((each_s < FASTEST_S).sum())
-        self.paces += Counter(slow=slow, fast=fast, usual=len(each_s) - slow - fast)
+        odd = int((each_s > SLOWEST_S if form == "e2e_s" else each_s < FASTEST_S).sum())
+        self.paces += Counter({form: odd, "usual": len(each_s) - odd})
 
     def note_words(self, column: str, words: pa.Array) -> None:
         """Count words for no value in a column of labels."""
@@ -110,11 +111,11 @@ class Tally:
     def _units(self) -> list[dict[str, Any]]:
         """Findings on latencies that are most likely in another unit than the log says."""
         answers = self.paces.total()
-        for pace, than, unit, ours in (
-            ("slow", f"more than {SLOWEST_S:g} s", "milliseconds", "e2e_ms"),
-            ("fast", f"less than {1e3 * FASTEST_S:g} ms", "seconds", "e2e_s"),
+        for form, than, unit, ours in (
+            ("e2e_s", f"more than {SLOWEST_S:g} s", "milliseconds", "e2e_ms"),
+            ("e2e_ms", f"less than {1e3 * FASTEST_S:g} ms", "seconds", "e2e_s"),
         ):
-            count = self.paces[pace]
+            count = self.paces[form]
             if count > _MANY * answers:
                 message = (
                     f"{count:,} of {answers:,} answers took {than} for each output token: if their latencies are in "

@@ -77,10 +77,10 @@ def unread_columns(
     if other is not None and (rules := [r.column for r in FORMATS[other].rules if r.column in {*present} - {*used}]):
         told = f"the columns are those of --format {other}, which also leaves out rows by {' and '.join(rules)}"
         result.append(f"{told}; if the log is of that kind, pass it")
-    engines = [name for name in present if plain_name(name) in _ENGINES and name not in used]
-    if engines and _has_latencies(mapping, used):
+    engines = [name for name in present if plain_name(name) in _ENGINES]
+    if engines and not {*engines} & {*used} and _has_latencies(mapping, used):
         told = f"{engines[0]} says which engine served a request, and the latencies are of all of them"
-        result.append(f"{told}; for `simcost calibrate` take one by --where {quote(f'{engines[0]}=NAME')}")
+        result.append(f"{told}; `simcost calibrate` needs those of one: --where {quote(f'{engines[0]}=NAME')}")
     sums = [name for name in present if plain_name(name) in _SUMS and name not in used]
     if sums:
         told = f"{sums[0]} may count the requests of a row, and each row is taken as one request"

@@ -170,6 +170,10 @@ plans:
     sizes = {change["path"]: change["after"] for change in first["changes"]}
     assert sizes.keys() == {f"services.{name}.scaling.replicas" for name in ("chat", "search")}
     assert min(sizes.values()) > 1
+    slow = "search: {scaling: {kind: target-concurrency, target: 4, min: 1, max: 1}}"
+    [first] = asked(write(tmp_path, text=text.replace("search: {}", slow)))["actions"]
+    changes = {change["path"]: change["after"] for change in first["changes"]}
+    assert (first["kind"], changes["services.search.scaling.kind"]) == ("sizes of all services", "fixed")
 
 
 def test_a_queue_behind_a_wide_job_is_mended_by_its_scheduler_at_no_cost(tmp_path: Path) -> None:

@@ -439,6 +439,8 @@ def test_a_price_is_of_one_region_where_these_differ(tmp_path: Path) -> None:
     offer = "gcp/g2-standard-8"
     message = refused("sensitivity", file, "--vary", f"price.{offer}=0.5..1.5")
     assert f"$0.939926 in europe-west1; name one region, as price.{offer}@us-east4" in message
+    message = refused("sensitivity", file, "--vary", f"price.{offer}@=0.5..1.5")
+    assert f"name one region, as price.{offer}@us-east4" in message
     document = asked(file, f"price.{offer}@us-east4=0.5..1.5", f"discount.{offer}=0..30%")
     assert [flip["value"] for flip in document["flips"]] == [pytest.approx(0.939, abs=0.01)]
     assert document["value_of_information"][f"discount.{offer}"] == 0

@@ -224,6 +224,10 @@ def test_energy_of_owned_nodes_is_what_their_bill_pays_for() -> None:
     assert found.cost_usd["owned"].total.mid == pytest.approx(0.1 * found.energy_kwh.mid)
     assert found.carbon_kg.mid == pytest.approx(0.25 * found.energy_kwh.mid)
     assert "energy: 10 kW of each owned node, PUE 1.3" in found.assumptions
+    whole = replace(prices, owned=replace(owned, nodes=5))
+    every = estimate(CATALOG, run(layout=ParallelLayout(gpus=20), prices=whole))
+    assert every.cost_usd["owned"].total.mid == pytest.approx(0.1 * every.energy_kwh.mid)
+    assert "energy: 10 kW of each owned node, PUE 1.3; all 5 nodes draw it while the run lasts" in every.assumptions
     measured = estimate(CATALOG, run(prices=prices, energy=Energy(power_w=500, pue=1.2)))
     assert measured.energy_kwh.mid == pytest.approx(measured.gpu_hours.mid * 0.5 * 1.2)
     assert any("without processors and memory of the nodes" in said for said in measured.assumptions)

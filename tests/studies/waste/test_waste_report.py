@@ -93,6 +93,15 @@ def test_no_row_of_waste_is_marked_as_a_winner(result: SampledWaste) -> None:
     assert not [cell for row in ranked(result) for cell in row.values() if cell.endswith(BEST)]
 
 
+def test_one_owner_beyond_those_shown_has_its_name(tmp_path: Path) -> None:
+    """The last row said `1 others`."""
+    path = tmp_path / "owners.csv"
+    rows = [f"{3600 * t},g{g},team {g},50" for g in range(21) for t in range(3)]
+    path.write_text("t_s,gpu,owner,duty\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    found = waste(path, price_usd_per_h=2.0)
+    assert {one.where for one in found.showback} == {f"team {g}" for g in range(21)}
+
+
 def test_the_cost_of_owners_adds_up_to_the_bill(tmp_path: Path) -> None:
     """Who pays what of a shared cluster: `waste` showed the waste of each owner, and the cost of none."""
     path = tmp_path / "owners.csv"
