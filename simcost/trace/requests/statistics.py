@@ -2,7 +2,6 @@
 
 import math
 from collections import Counter
-from heapq import nlargest
 
 import numpy as np
 import numpy.typing as npt
@@ -71,9 +70,13 @@ class Gaps:
 
     def _keep(self, gaps: Ints, joined: Ints) -> None:
         """Update the longest gaps and the first steps."""
-        top = np.argpartition(gaps, -_KEPT_GAPS)[-_KEPT_GAPS:] if len(gaps) > _KEPT_GAPS else np.arange(len(gaps))
-        found = [(int(gaps[i]), int(joined[i])) for i in top]
-        self.largest = nlargest(_KEPT_GAPS, self.largest + found)
+        least = self.largest[-1][0] if len(self.largest) == _KEPT_GAPS else 0
+        long = np.flatnonzero(gaps >= least)
+        if len(long) > _KEPT_GAPS:
+            long = long[np.argpartition(gaps[long], -_KEPT_GAPS)[-_KEPT_GAPS:]]
+        if len(long):
+            found = zip(gaps[long].tolist(), joined[long].tolist(), strict=True)
+            self.largest = sorted([*self.largest, *found], reverse=True)[:_KEPT_GAPS]  # of nearly sorted ones
         if len(self.steps) < _KEPT_STEPS:
             self.steps = np.concatenate([self.steps, gaps[gaps > 0]])[:_KEPT_STEPS]
 
