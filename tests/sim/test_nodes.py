@@ -17,10 +17,13 @@ from simcost.plan.autoscaling import Step
 from simcost.plan.interruptions import Interruptions
 from simcost.plan.nodes import AtOnce, ClusterAutoscaler, DisruptionBudget, FixedNodes, NodeKind, NodePool
 from simcost.plan.serving import Drain
+from simcost.plan.shared_nodes import SharedNodes
 from simcost.plan.startup import Varying
 from simcost.sim import simulate
+from simcost.sim.fleet.node_pool import Machines
 from simcost.sim.fleet.records import Node, Replica, to_remove
-from simcost.sim.fleet.startup import Transfers
+from simcost.sim.fleet.startup import ColdStart, Transfers
+from simcost.sim.serving.recorder import Recorder
 from simcost.trace.requests.batch import RequestBatch
 
 HOUR = 3600.0
@@ -312,3 +315,29 @@ def test_a_drain_ends_by_its_grace_period(grace: float) -> None:
     cut = sum(row["what"] == "cut" for row in ledger.events.to_pylist())
     assert (ledger.outcomes.requeued > 0) == (cut > 0)
     assert cut > 0 or grace == 2.0
+
+
+@pytest.mark.parametrize("slots", [1, 4])
+def test_the_node_with_least_room_is_that_of_a_search_of_all(slots: int) -> None:
+    env, recorder, rng = simpy.Environment(), Recorder("p"), np.random.default_rng(slots)
+    plan = SharedNodes(kinds=(NodeKind(slots=slots),), interruptions=Interruptions(zones=3))
+    cold = ColdStart(Transfers(env, np.inf, np.inf), Startup(), 0.0, recorder, 0)
+    machines, held = Machines(env, plan, recorder, cold, 0), list[tuple[Node, int, tuple[int, ...]]]()
+    for _ in range(600):
+        size = int(rng.integers(1, slots + 1))
+        roomy = [node for node in machines.nodes if not node.cordoned and node.room.count(size)]
+        assert machines.roomy(size) is min(roomy, key=lambda node: node.room.free, default=None)
+        assert machines.empty() == [node for node in machines.nodes if not node.room.held and not node.cordoned]
+        by_zone = [len(machines.in_zone(zone)) for zone in range(3)]
+        node = machines.roomy(size)
+        if rng.random() < 0.5:
+            if node is None:
+                node = machines.order(warm=True)
+                assert node is not None
+                assert by_zone[node.zone] == min(by_zone)
+            held.append((node, size, machines.take(node, size)))
+        elif held:
+            node, size, accelerators = held.pop(int(rng.integers(len(held))))
+            machines.give(node, size, accelerators)
+            if not node.room.held and rng.random() < 0.5:
+                machines.give_back(node, 0)

@@ -310,6 +310,19 @@ def test_merge_is_sorted_and_stable(steps: list[list[list[int]]]) -> None:
     assert rows == sorted(rows)
 
 
+def test_merge_of_more_streams_than_one_pass_takes() -> None:
+    rng = np.random.default_rng(3)
+    streams, rows = [], []
+    for order in range(300):
+        times = np.sort(rng.integers(0, 40, 12))  # many arrivals are equal
+        streams.append(
+            [RequestBatch(part, part.astype(np.int32), np.full(4, order, np.int32)) for part in times.reshape(3, 4)]
+        )
+        rows += [(time, order) for time in times.tolist()]
+    got = concat(list(merge([iter(stream) for stream in streams])))
+    assert list(zip(got.arrival_ns.tolist(), got.output_tokens.tolist(), strict=True)) == sorted(rows)
+
+
 def test_merged_workloads(folder: Path) -> None:
     both = [Synthetic(rate=3.0), Synthetic(rate=3.0), RecordedWorkload(path="t.parquet")]
     got = concat(list(merged(both, folder=folder, seed=1, index=0, horizon_s=500.0)))

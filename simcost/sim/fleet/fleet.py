@@ -5,6 +5,7 @@ read or changed, so that control at T sees all that happened strictly before T.
 """
 
 from collections.abc import Callable
+from operator import attrgetter
 
 import simpy
 
@@ -20,6 +21,7 @@ from simcost.sim.serving.pool_observation import PoolObservation
 from simcost.sim.serving.recorder import Recorder
 from simcost.units import NS_PER_S
 
+_number = attrgetter("number")
 _MODES = {"migrate": col.MIGRATE, "retry": col.RETRY, "lose": col.LOSE}
 
 
@@ -65,6 +67,9 @@ class Fleet:
         number = len(scheduler.fleets)
         self.cold = ColdStart(scheduler.transfers, pool.startup, pool.weights_bytes, recorder, seed, number)
         self.replicas: list[Replica] = []
+        self._on: dict[Node, list[Replica]] = {}
+        """Replicas by the node that they are on."""
+        self._draining: list[Replica] = []
         self.pending: list[Replica] = []
         """Replicas that have no room, in the order in which they get some."""
         self.count = {"ready": 0, "starting": 0, "draining": 0}
@@ -152,8 +157,8 @@ class Fleet:
                 self._retire(replica)
 
     def on(self, node: Node) -> list[Replica]:
-        """The replicas on a node."""
-        return [replica for replica in self.replicas if replica.node is node]
+        """The replicas on a node, the oldest first."""
+        return sorted(self._on.get(node, ()), key=_number)
 
     def may_grow(self) -> bool:
         """True if one more replica on a node is within the quota."""
@@ -223,7 +228,7 @@ class Fleet:
         self._orders += 1
         self.version += 1
         self.replicas.append(replica)
-        self.count[replica.state] += 1
+        self._count(replica, 1)
         if node is not None:
             self._place(replica, node)
             if warm:
@@ -240,7 +245,8 @@ class Fleet:
 
     def _place(self, replica: Replica, node: Node) -> None:
         replica.node, replica.since_ns = node, self.now
-        replica.accelerators = node.room.take(replica.size)
+        replica.accelerators = self.scheduler.machines.take(node, replica.size)
+        self._on.setdefault(node, []).append(replica)
         node.moved_ns = self.now
         self.version += 1
 
@@ -312,29 +318,39 @@ class Fleet:
     def _collect_drained(self) -> None:
         if not self.count["draining"]:
             return
-        for replica in [r for r in self.replicas if r.state == "draining" and self.plane.is_empty(r.slot)]:
+        for replica in [r for r in sorted(self._draining, key=_number) if self.plane.is_empty(r.slot)]:
             idle_ns = round(self.plane.idle_since_s(replica.slot) * NS_PER_S)
             self._remove(replica, max(idle_ns, replica.since_ns))
 
     def _remove(self, replica: Replica, end_ns: int) -> None:
         self._enter(replica, end_ns)
         self.replicas.remove(replica)
-        self.count[replica.state] -= 1
+        self._count(replica, -1)
         self.version += 1
         self._slots.give_back(replica.slot)
         node = replica.node
         if node is None:
             return
-        node.room.give(replica.size, replica.accelerators)
+        self.scheduler.machines.give(node, replica.size, replica.accelerators)
+        on_it = self._on[node]
+        on_it.remove(replica)
+        if not on_it:
+            del self._on[node]
         node.until_ns, node.moved_ns = max(node.until_ns, end_ns), self.now
         self.scheduler.released(node, self)
 
     def _change(self, replica: Replica, state: str) -> None:
         self._enter(replica, self.now)
-        self.count[replica.state] -= 1
-        self.count[state] += 1
+        self._count(replica, -1)
         self.version += 1
         replica.state, replica.busy_s = state, self.plane.busy_s(replica.slot) if state == "draining" else 0.0
+        self._count(replica, 1)
+
+    def _count(self, replica: Replica, change: int) -> None:
+        """Count a replica in its state, or no longer."""
+        self.count[replica.state] += change
+        if replica.state == "draining":
+            (self._draining.append if change > 0 else self._draining.remove)(replica)
 
     def _enter(self, replica: Replica, end_ns: int) -> None:
         if replica.node is None:

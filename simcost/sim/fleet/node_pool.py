@@ -5,6 +5,7 @@
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from math import ceil
+from operator import attrgetter
 from types import MappingProxyType
 
 import numpy as np
@@ -36,6 +37,8 @@ class Machines:
         self.env, self.kinds, self.recorder, self.cold, self.parts = env, plan.kinds, recorder, cold, parts
         self.instances = instances
         self.nodes: list[Node] = []
+        self._with_room: dict[int, Node] = {}
+        """Nodes that may take another replica, by number; in a large fleet few of all."""
         troubles = plan.interruptions
         zones = troubles.zone_count if troubles else 1
         self.limit = [NEVER] * zones
@@ -44,18 +47,37 @@ class Machines:
         """Until when a zone gives none."""
         self.on_order: list[Callable[[Node], None]] = []
         """Called with each new node."""
+        self._held, self._held_spot = [0] * zones, [0] * zones
+        """Nodes of each zone, and those of them on spot."""
         self._refused = troubles.refused if troubles else 0.0
         self._rng: np.random.Generator = stream(seed, "capacity")
         self._ordered = 0
 
     def empty(self) -> list[Node]:
         """Nodes without a replica that take one."""
-        return [node for node in self.nodes if not node.room.held and not node.cordoned]
+        found = [node for node in self._with_room.values() if not node.room.held and not node.cordoned]
+        return sorted(found, key=_number)
 
     def roomy(self, size: int = 1, apart_from: Container[Node] = ()) -> Node | None:
         """The node with least room left for a replica of a size, the oldest of several: bin-packing, best fit."""
-        found = [node for node in self.nodes if not node.cordoned and node.room.count(size) and node not in apart_from]
-        return min(found, key=lambda node: node.room.free, default=None)
+        found = [
+            node
+            for node in self._with_room.values()
+            if not node.cordoned and node.room.count(size) and node not in apart_from
+        ]
+        return min(found, key=lambda node: (node.room.free, node.number), default=None)
+
+    def take(self, node: Node, size: int) -> tuple[int, ...]:
+        """Give slots of a node to a replica; return its accelerators, as `NodeSlots.take`."""
+        accelerators = node.room.take(size)
+        if node.room.full:
+            del self._with_room[node.number]
+        return accelerators
+
+    def give(self, node: Node, size: int, accelerators: tuple[int, ...]) -> None:
+        """Take the slots of a replica on a node back."""
+        node.room.give(size, accelerators)
+        self._with_room[node.number] = node
 
     def order_one_of(self, kinds: Iterable[int], *, warm: bool = False) -> Node | None:
         """A new node of the first of these kinds that can be had."""
@@ -64,16 +86,15 @@ class Machines:
     def order(self, kind: int = 0, *, warm: bool = False) -> Node | None:
         """A new node of a kind in the zone that has fewest, or None where no zone has capacity."""
         now, is_spot = int(self.env.now), self._is_spot(kind)
-        held, taken = self._by_zone(self.nodes), self._by_zone([node for node in self.nodes if node.spot])
         open_zones = [
             zone
-            for zone, count in enumerate(taken)
+            for zone, count in enumerate(self._held_spot)
             if (not is_spot or count < self.limit[zone]) and self.dark_until[zone] <= now
         ]
         if not open_zones or (not warm and self._refused and self._rng.random() < self._refused):
             self.recorder.event(now, "refused", 1.0)
             return None
-        zone = min(open_zones, key=lambda open_zone: held[open_zone])
+        zone = min(open_zones, key=lambda open_zone: self._held[open_zone])
         node = Node(
             self._ordered,
             zone,
@@ -88,6 +109,8 @@ class Machines:
         if not warm:
             self.cold.order(node)
         self.nodes.append(node)
+        self._with_room[node.number] = node
+        self._count(node, 1)
         for tell in self.on_order:
             tell(node)
         return node
@@ -100,6 +123,8 @@ class Machines:
         """The node is no longer paid for from then on."""
         node.gone = True
         self.nodes.remove(node)
+        self._with_room.pop(node.number, None)
+        self._count(node, -1)
         self.recorder.node(node.number, node.kind, node.ordered_ns, end_ns)
 
     def _is_spot(self, kind: int) -> bool:
@@ -108,11 +133,12 @@ class Machines:
         """
         return self.kinds[kind].spot or not any(one.spot for one in self.kinds)
 
-    def _by_zone(self, nodes: Iterable[Node]) -> list[int]:
-        counts = [0] * len(self.limit)
-        for node in nodes:
-            counts[node.zone] += 1
-        return counts
+    def _count(self, node: Node, change: int) -> None:
+        self._held[node.zone] += change
+        self._held_spot[node.zone] += change * node.spot
+
+
+_number = attrgetter("number")
 
 
 def by_price(kinds: Sequence[NodeKind], waiting: int) -> list[int]:

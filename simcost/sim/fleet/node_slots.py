@@ -58,6 +58,11 @@ class NodeSlots:
         """Slots that are free."""
         return self.slots - self.held
 
+    @property
+    def full(self) -> bool:
+        """True if no replica of any size fits; where parts of accelerators are given out, `count` alone knows."""
+        return self.parts == 1 and self.held >= self.slots
+
     def count(self, size: int) -> int:
         """Replicas of a size that fit beside those that are there."""
         if self.parts == 1:

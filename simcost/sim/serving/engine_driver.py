@@ -208,7 +208,8 @@ class DataPlane:
     def close(self, slot: int) -> None:
         """The replica in `slot` takes no more requests; it finishes those it has."""
         totals, routable = self.state.totals, self.state.routable
-        kept = [r for r in routable[: totals[col.ROUTABLE]] if r != slot]
+        before = routable[: totals[col.ROUTABLE]]
+        kept = before[before != slot]
         routable[: len(kept)] = kept
         totals[col.ROUTABLE] = len(kept)
         self.state.load[slot] += col.CLOSED

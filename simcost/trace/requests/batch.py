@@ -134,8 +134,18 @@ def _joined(parts: Sequence[RequestBatch]) -> Any:
     return pa.concat_arrays([pa.nulls(len(part), kind) if part.prefix is None else part.prefix for part in parts])
 
 
+_AT_ONCE = 16
+"""Streams that are merged in one pass: each batch is looked for in all of them."""
+
+
 def merge(streams: Sequence[Iterator[RequestBatch]]) -> Iterator[RequestBatch]:
     """Merge by arrival, holding one batch of each stream; equal arrivals come in the order of the streams."""
+    while len(streams) > _AT_ONCE:
+        streams = [_merge(streams[first : first + _AT_ONCE]) for first in range(0, len(streams), _AT_ONCE)]
+    return _merge(streams)
+
+
+def _merge(streams: Sequence[Iterator[RequestBatch]]) -> Iterator[RequestBatch]:
     if len(streams) == 1:
         yield from streams[0]
         return
