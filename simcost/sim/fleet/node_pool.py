@@ -77,7 +77,8 @@ class Machines:
     def give(self, node: Node, size: int, accelerators: tuple[int, ...]) -> None:
         """Take the slots of a replica on a node back."""
         node.room.give(size, accelerators)
-        self._with_room[node.number] = node
+        if not node.gone:
+            self._with_room[node.number] = node
 
     def order_one_of(self, kinds: Iterable[int], *, warm: bool = False) -> Node | None:
         """A new node of the first of these kinds that can be had."""
