@@ -114,7 +114,7 @@ def next_victim(flow: Flow, head: int, borrowing: bool) -> int:
 
 
 @lean
-def first_up_to(flow: Flow, q: int, priority: int) -> int:
+def first_rank_up_to(flow: Flow, q: int, priority: int) -> int:
     """First rank of a queue whose job has at most that priority, or one past its last rank."""
     low, high = flow.groups[q].first, end_of(flow, q)
     while low < high:
@@ -140,12 +140,12 @@ def candidates(flow: Flow, sums: int, head: int, q: int, borrowing: bool) -> int
     if q == two.group:
         if pool.within == NEVER:
             return 0
-        first = two.rank + 1 if pool.within == ANY else first_up_to(flow, q, most)
+        first = two.rank + 1 if pool.within == ANY else first_rank_up_to(flow, q, most)
     else:
         if pool.reclaim == NEVER or queue.used <= queue.nominal:
             return 0
         most = min(most, pool.threshold) if borrowing else (most if pool.reclaim == LOWER else FAR)
-        first = first_up_to(flow, q, most)
+        first = first_rank_up_to(flow, q, most)
     return sum_before(flow, sums, end_of(flow, q)) - sum_before(flow, sums, first)
 
 
