@@ -52,6 +52,7 @@ def test_a_results_folder_lends_its_scenario_and_its_runs(here: Path, no_report:
     assert not (here / "results").exists()
 
 
+@pytest.mark.slow
 def test_the_paths_of_a_results_folder_are_those_of_its_scenario(here: Path, no_report: None) -> None:
     """Its trace and its `catalog` were looked for in the results folder."""
     stored = trace(here)
