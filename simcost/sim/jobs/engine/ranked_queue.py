@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from simcost.sim.compiled import FAR, NIL, Floats, Ints, entry, helper
+from simcost.sim.jobs.engine.least_tree import set_leaf
 
 STRICT, SKIP, EASY = range(3)
 
@@ -35,14 +36,7 @@ class RankedQueue(NamedTuple):
 
 @helper
 def _set(tree: Ints, rank: int, value: int) -> None:
-    i = rank + len(tree) // 2
-    tree[i] = value
-    while i > 1:
-        i >>= 1
-        least = min(tree[2 * i], tree[2 * i + 1])
-        if tree[i] == least:
-            return
-        tree[i] = least
+    set_leaf(tree, rank + len(tree) // 2, value)
 
 
 @helper

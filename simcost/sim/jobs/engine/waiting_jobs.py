@@ -7,6 +7,7 @@ without looking at the others. Where it changes (SRTF, LAS), the rows at the pla
 
 from simcost.sim.compiled import FAR, NIL, Ints, lean
 from simcost.sim.jobs.engine import state
+from simcost.sim.jobs.engine.least_tree import set_leaf
 from simcost.sim.jobs.engine.state import Flow
 
 ANY_SPAN = FAR - 1
@@ -47,15 +48,8 @@ def next_place(flow: Flow, place: int, subqueue: int, longest: int) -> int:
 
 @lean
 def set_span(flow: Flow, place: int, span: int) -> None:
-    """Let a job wait at its place, or FAR: no longer."""
-    tree, i = flow.lists[state.SPANS], place + flow.pool[0].leaves
-    tree[i] = span
-    while i > 1:
-        i >>= 1
-        least = min(tree[2 * i], tree[2 * i + 1])
-        if tree[i] == least:
-            return
-        tree[i] = least
+    """Let a job wait at its place, or FAR: none."""
+    set_leaf(flow.lists[state.SPANS], place + flow.pool[0].leaves, span)
 
 
 @lean
