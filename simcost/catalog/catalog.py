@@ -19,7 +19,7 @@ from simcost.catalog.contracts import (
     not_over,
     usd_per_unit,
 )
-from simcost.catalog.csv_reader import LazyFacts
+from simcost.catalog.csv_reader import newest_of
 from simcost.catalog.dates import UNKNOWN
 from simcost.catalog.energy_facts import GridIntensity, PowerDraw, Pue
 from simcost.catalog.facts import (
@@ -108,21 +108,11 @@ class Catalog:
     @property
     def as_of(self) -> str:
         """The newest known date of any fact, `unknown` if none has one."""
-        return max({*self._newest().values()} - {UNKNOWN}, default=UNKNOWN)
+        return max({*self.newest_by_table().values()} - {UNKNOWN}, default=UNKNOWN)
 
-    def tables_of(self, day: str) -> list[str]:
-        """The tables whose newest fact is of that date."""
-        return [name for name, newest in self._newest().items() if newest == day]
-
-    def _newest(self) -> dict[str, str]:
+    def newest_by_table(self) -> dict[str, str]:
         """The newest known date of each table, `unknown` if none of its facts has one."""
-        tables = {table.name: getattr(self.facts, table.name) for table in fields(self.facts)}
-        return {
-            name: table.newest
-            if isinstance(table, LazyFacts)
-            else max({row.as_of for row in table} - {UNKNOWN}, default=UNKNOWN)
-            for name, table in tables.items()
-        }
+        return {table.name: newest_of(getattr(self.facts, table.name)) for table in fields(self.facts)}
 
     def public_trace(self, name: str) -> PublicTrace:
         """The public trace of that name. Raises CatalogError."""

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar, get_args, get_orig
 from annotated_types import Ge, Gt
 
 from simcost.catalog.cell_types import InLowerCase, Matching
+from simcost.catalog.dates import UNKNOWN
 from simcost.catalog.facts import Provenance
 from simcost.errors import Fault, FaultsError, did_you_mean
 from simcost.tables.records import read_records
@@ -67,6 +68,13 @@ class LazyFacts(Sequence[F]):
 
     def __len__(self) -> int:
         return len(self._facts)
+
+
+def newest_of(facts: Sequence[Provenance]) -> str:
+    """The newest known date of facts, `unknown` if none has one."""
+    if isinstance(facts, LazyFacts):
+        return str(facts.newest)
+    return max({fact.as_of for fact in facts} - {UNKNOWN}, default=UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ def _dated_to_come(catalog: Catalog) -> list[str]:
     newest = catalog.as_of
     if not is_later(newest, today()):
         return []
-    files = " and ".join(f"{name}.csv" for name in catalog.tables_of(newest))
+    files = " and ".join(f"{name}.csv" for name, day in catalog.newest_by_table().items() if day == newest)
     note = (
         f"the newest fact of the catalog is of {newest}, which is still to come, and contracts and the age of prices "
         f"go by it: correct the date in {files} of your catalog folder."

@@ -11,22 +11,20 @@ Partial = dict[str, Any]
 _MISSING = object()
 
 
-def changes_between(
-    base: Partial, other: Partial, in_full: Partial, other_in_full: Partial | None = None
-) -> Iterator[FieldChange]:
+def changes_between(base: Partial, other: Partial, in_full: Partial, other_in_full: Partial) -> Iterator[FieldChange]:
     """Fields whose values differ; None where one is gone, as a mapping of another kind does not have it.
 
     Args:
         base: a plan as it is written.
         other: another plan as it is written.
         in_full: the first with its defaults written out, whose order that of the changes is.
-        other_in_full: the other likewise, by which `30min` is no change of 1800 seconds; None = it is not known.
+        other_in_full: the other likewise: `30min` in place of 1800 seconds changes nothing.
     """
     found = [*_leaves(partial_between(base, other)), *((path, None) for path in _dropped(base, other))]
     for path, value in sorted(found, key=lambda leaf: _place(in_full, leaf[0])):
         before = _looked_up(in_full, path)
-        same = before is not None and before == _looked_up(other_in_full, path)
-        if before != value and not (same and value is not None):
+        gone_or_new = value is None or before is None
+        if before != value and (gone_or_new or before != _looked_up(other_in_full, path)):
             yield FieldChange(path=".".join(path), before=before, after=value)
 
 

@@ -54,7 +54,7 @@ def test_fields_that_another_kind_does_not_have_are_changes_and_not_told() -> No
     fixed = {"kind": "fixed", "replicas": 2}
     base = {"name": "one", "scaling": scaled, "pools": [{"name": "a", "scaling": scaled}]}
     other = {"name": "one", "scaling": fixed, "pools": [{"name": "a", "scaling": fixed}]}
-    found = list(changes_between(base, other, base))
+    found = list(changes_between(base, other, base, other))
     after = {change.path: change.after for change in found}
     sizes = {"kind": "fixed", "replicas": 2, "target": None, "min": None, "max": None}
     assert after == {f"{place}.{key}": to for place in ("scaling", "pools.0.scaling") for key, to in sizes.items()}
