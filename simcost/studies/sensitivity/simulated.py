@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import cycle, islice
 from pathlib import Path
 
 from simcost.compare.racing import hopeless
@@ -206,14 +207,20 @@ class _OneByOne:
         return {name: PlanAtValue.of(plan, complete=len(plan.results) == seeds) for name, plan in found.items()}
 
     def _next(self, name: str) -> list[Key]:
-        """Runs that tell more: one while those made miss the SLO on average, else all; none if the verdict is known."""
+        """Runs that tell more: none if the verdict is known, the slowest one first, then those that show that the plan
+        misses the SLO if they are like the ones made, else all.
+        """
         slowest, seeds = self._simulations.by_slowness(name), self._simulations.question.seeds
         made = [key for key in slowest if key in self._simulations.results]
         missing = [key for key in slowest if key not in made]
         scores = list(self._simulations.scores(made).values())
         if not missing or (scores and hopeless(scores, seeds)):
             return []
-        return missing[:1] if not scores or hopeless(scores, len(scores)) else self._simulations.missing([name])
+        if not scores:
+            return missing[:1]
+        alike = [*islice(cycle(scores), seeds)]
+        enough = next((count for count in range(len(scores) + 1, seeds) if hopeless(alike[:count], seeds)), seeds)
+        return missing[: enough - len(scores)]
 
     def complete(self, names: Sequence[str]) -> Mapping[str, PlanAtValue]:
         """The plans in all replications."""
