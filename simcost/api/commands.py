@@ -44,14 +44,14 @@ def command(*words: str | float | Path | Result) -> Answer:
         if not given:
             raise InputError('names no command; write its words, as sc.command("doctor")')
         raise InputError(f"simcost {given[0]} has no answer that Python can take; run it in a terminal")
-    if {"-h", "--help", "--version"} & set(given):
+    if given[0] == "help" or {"-h", "--help", "--version"} & set(given):
         raise InputError("help is for a terminal; see help(sc) or the reference of the command line")
     arguments = parsed(given)
     arguments.quiet = True
     shown: list[tuple[Any, str]] = []
     arguments.shown = lambda result, view: shown.append((result, view))
     printed = StringIO()
-    with in_python(), redirect_stdout(printed), local_copies(arguments):
+    with redirect_stdout(printed), local_copies(arguments):
         check_written(arguments)
         arguments.verb(arguments)
     if not shown:
@@ -94,7 +94,8 @@ def diff(
     words = [f"--{part}={name}" for part, name in parts.items() if name is not None]
     words += ["--per-month"] if per_month else []
     words += [f"--rate={currency}={usd}" for currency, usd in numbers_of("rate", rate).items()]
-    return command("diff", *sides, *words)
+    with in_python():
+        return command("diff", *sides, *words)
 
 
 def _document(printed: str) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from simcost.api.values import plain
 from simcost.errors import FaultsError, InputError
 from simcost.outputs import check_writable, temporary_folder
 
@@ -68,7 +69,7 @@ class LocalFiles:
             raise InputError("plan: its `catalog` lies beside a file; write the plan to one, and give its path")
         file = self._new_folder() / "plan.yaml"
         try:
-            file.write_text(json.dumps(source, indent=1), encoding="utf-8")
+            file.write_text(json.dumps(plain(source), indent=1), encoding="utf-8")
         except (TypeError, ValueError) as error:
             raise InputError(f"plan: {error}; give numbers, texts, lists and mappings") from None
         self.names[file] = PLAN

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from simcost.api.answers import Answer
 from simcost.api.changes import yaml_text
-from simcost.api.inputs import local_files
+from simcost.api.inputs import local_files, path_of
 from simcost.api.results import Result
 from simcost.api.scenarios import CheckedScenario
 from simcost.errors import InputError
@@ -33,9 +33,10 @@ def load(source: Source, *, folder: str | Path | None = None) -> CheckedScenario
     """
     if isinstance(source, CheckedScenario):
         return source
+    place = None if folder is None else path_of(folder, "folder")
     if isinstance(source, Mapping) or (isinstance(source, str) and "\n" in source):
         text = yaml_text(source) if isinstance(source, Mapping) else source
-        return CheckedScenario(checks.load_text(text, Path(folder or ".") / "scenario"))
+        return CheckedScenario(checks.load_text(text, (place or Path()) / "scenario"))
     path: Any = source
     if not isinstance(path, str | os.PathLike):
         given = type(path).__name__
@@ -47,7 +48,7 @@ def load(source: Source, *, folder: str | Path | None = None) -> CheckedScenario
         )
     with local_files() as inputs:
         file = inputs.path(source, "source")
-        return CheckedScenario(checks.load_with_services(file, None if folder is None else Path(folder)))
+        return CheckedScenario(checks.load_with_services(file, place))
 
 
 def run(source: Source, out: str | Path | None = None, **options: Any) -> Result:

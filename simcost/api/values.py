@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from decimal import Decimal
 from math import inf
 from numbers import Integral
 from pathlib import PurePath
@@ -37,6 +38,10 @@ def plain(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, PurePath):
         return str(value)
+    if isinstance(value, Decimal):
+        return float(value)
+    if getattr(getattr(value, "dtype", None), "kind", "") == "m" and not getattr(value, "shape", (0,)):
+        return float(value / type(value)(1, "s"))
     if getattr(getattr(value, "dtype", None), "kind", "") in tuple(_NUMBERS) and hasattr(value, "tolist"):
         return value.tolist()
     return value

@@ -5,12 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from simcost.errors import FaultsError, SimcostError
 
 _MAP = re.compile(r"--map (?:'(\w+)=([^']*)'|(\w+)=([^\s;,?']+))")
 _WHERE = re.compile(r"--where (?:'([^'=]+)=([^']*)'|(\w+)=([^\s;,?']+))")
-_OPTION = re.compile(r"--([a-z][a-z-]+)(?: '([^']*)'| ((?<=--format )[a-z-]+|skip|csv|[.,;])(?=[\s;,]|$))?")
+_OPTION = re.compile(
+    r"--([a-z][a-z-]+)(?: '([^']*)'| ((?<=--format )[a-z-]+|skip|csv|[.,;])(?=[\s;,]|$)| ([A-Z]{2,})(?=[\s;,)]|$))?"
+)
+
+
+_NAMES = {"run-plan": "plan_of_run", "map": "columns"}
+"""Arguments that are not named as their options."""
 
 
 def as_argument(message: str) -> str:
@@ -36,7 +43,9 @@ def _columns(found: re.Match[str]) -> str:
 
 
 def _argument(found: re.Match[str]) -> str:
-    name, value = found[1].replace("-", "_"), found[2] or found[3]
+    name, value = _NAMES.get(found[1], found[1].replace("-", "_")), found[2] or found[3]
+    if found[4]:
+        return f"{name}={found[4]}"
     return name if value is None else f'{name}="{value}"'
 
 
@@ -45,8 +54,8 @@ def in_python() -> Iterator[None]:
     """Errors name arguments, not options."""
     try:
         yield
-    except FaultsError:
-        raise
+    except FaultsError as error:
+        raise FaultsError([replace(one, message=as_argument(one.message)) for one in error.faults]) from None
     except SimcostError as error:
         told = as_argument(str(error))
         if told == str(error):

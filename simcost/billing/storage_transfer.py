@@ -145,9 +145,9 @@ class Month:
 def volume_charges_of(
     usage: UsageRows, purchase: Purchasing, catalog: "Catalog", missing: MissingPrices
 ) -> Iterator[Charge]:
-    """A charge for each provider, item, month, region and set of tags. Tiers are filled by all accounts of a provider
-    together, and by all its regions that have the same, and all pay their mean price. Items that neither the plan nor
-    the catalog has a price of are kept in `missing`.
+    """A charge for each provider, item, month, region, zone, account and set of tags. Tiers are filled by all accounts
+    of a provider together, and by all its regions that have the same, and all pay their mean price. Items that neither
+    the plan nor the catalog has a price of are kept in `missing`.
     """
     own = {"storage": purchase.storage, "egress": purchase.egress, "inter-zone": purchase.inter_zone}
     for item in _ITEMS:
@@ -178,14 +178,14 @@ def _charges(usage: UsageRows, item: Item, lines: list[int], own_usd: float | No
     """The charges of lines that fill the same tiers."""
     provider = usage.keys[lines[0]][0]
     for month in _months(usage, np.isin(usage.line, lines)):
-        quantities = _by_region_and_tags(usage, lines, month, stored=item == "storage")
+        quantities = _by_owner(usage, lines, month, stored=item == "storage")
         total = fsum(quantities.values())
         if total > 0:
             price = _price(item, total, own_usd, month, tiers)
             start_s, end_s = _used_within(usage, month)
-            for (region, tags), quantity in quantities.items():
+            for (region, zone, account, tags), quantity in quantities.items():
                 place = Place(provider=provider, region=region, start_s=start_s, end_s=end_s)
-                yield _charge(item, place, quantity, price, tags)
+                yield replace(_charge(item, place, quantity, price), zone=zone, account=account, tags=tags)
 
 
 def _used_within(usage: UsageRows, month: Month) -> tuple[float, float]:
@@ -197,12 +197,11 @@ def _used_within(usage: UsageRows, month: Month) -> tuple[float, float]:
     return start_s, min(month.end_s, -(-last // SECONDS_PER_HOUR) * SECONDS_PER_HOUR)
 
 
-def _charge(item: Item, place: Place, quantity: float, price: UnitPrice, tags: Tags) -> Charge:
+def _charge(item: Item, place: Place, quantity: float, price: UnitPrice) -> Charge:
     stored = item == "storage"
-    charge = volume_charge(
+    return volume_charge(
         place, "storage" if stored else "transfer", item, quantity, "GB-month" if stored else "GB", price
     )
-    return replace(charge, tags=tags)
 
 
 def _price(item: Item, quantity: float, own_usd: float | None, month: Month, tiers: Tiers) -> UnitPrice:
@@ -212,17 +211,19 @@ def _price(item: Item, quantity: float, own_usd: float | None, month: Month, tie
     return mean_price(usd, tiers)
 
 
-def _by_region_and_tags(
+def _by_owner(
     usage: UsageRows, lines: list[int], month: Month, *, stored: bool
-) -> dict[tuple[str, Tags], float]:
-    result: dict[tuple[str, Tags], float] = {}
+) -> dict[tuple[str, str, str, Tags], float]:
+    """Quantities of a month by region, zone, account and tags."""
+    result: dict[tuple[str, str, str, Tags], float] = {}
     for line in lines:
+        _, _, region, zone, account = usage.keys[line][:5]
         words = zip(usage.tags, usage.keys[line][KEY:], strict=True)
         tags = tuple((name, word) for name, word in words if word)
         quantity = _in_month(usage, usage.line == line, month, stored=stored)
         if quantity > 0:
-            place = usage.keys[line][2] or ANY_REGION, tags
-            result[place] = result.get(place, 0.0) + quantity
+            owner = region or ANY_REGION, zone, account, tags
+            result[owner] = result.get(owner, 0.0) + quantity
     return result
 
 

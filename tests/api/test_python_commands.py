@@ -11,7 +11,7 @@ import pytest
 import simcost as sc
 from simcost.api.wording import as_argument
 from simcost.cli.main import main
-from simcost.errors import GateError, InputError, TraceError
+from simcost.errors import FaultsError, GateError, InputError, TraceError
 
 COLUMNS = {"arrival": "Timestamp", "prompt_tokens": "Tokens In", "output_tokens": "Tokens Out"}
 MESSY = (
@@ -50,12 +50,26 @@ def test_messages_name_the_arguments_that_mend_it(log: Path, tmp_path: Path) -> 
     [
         ("pass --map 'arrival=At Time'; or", 'pass columns={"arrival": "At Time"}; or'),
         ("--step-factor is a number", "step_factor is a number"),
+        ("pass --by COLUMN if it does", "pass by=COLUMN if it does"),
+        ("--run-plan NAME bills another; rename by --map", "plan_of_run=NAME bills another; rename by columns"),
         ("run `simcost trace import --map a=b` again", "run `simcost trace import --map a=b` again"),
         ("a -- b", "a -- b"),
     ],
 )
 def test_options_become_arguments_and_commands_stay(told: str, shown: str) -> None:
     assert as_argument(told) == shown
+
+
+def test_faults_of_a_file_name_arguments_too() -> None:
+    times = pd.to_datetime(["2026-01-01T00:00", "2026-01-01T01:00", "2026-01-01T01:00", "2026-01-01T02:00"])
+    with pytest.raises(FaultsError, match=r"row 3: .*pass by=COLUMN if a column tells them apart"):
+        sc.forecast(pd.DataFrame({"timestamp": times, "value": [1, 2, 3, 4]}), horizon="2h")
+
+
+def test_words_of_a_command_are_named_as_they_are_written(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("at,in,out\n2026-01-01T00:00:00Z,10,20\n")
+    with pytest.raises(TraceError, match=r"--map "):
+        sc.command("trace", "import", tmp_path / "log.csv", "--format", "csv", "-o", tmp_path / "log.parquet")
 
 
 def test_a_frame_is_a_log(tmp_path: Path) -> None:
@@ -150,7 +164,7 @@ def test_any_command_is_an_answer_with_the_same_document(capsys: pytest.CaptureF
     assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(answer.document))
     assert sc.command("catalog", "list", "models").to_arrow().num_rows > 20
     assert sc.command("schema").document["$schema"]
-    for refused in (("app",), (), ("run", "--help"), ("comit",), ("perf", "llama-9")):
+    for refused in (("app",), (), ("run", "--help"), ("help", "run"), ("comit",), ("perf", "llama-9")):
         with pytest.raises(InputError):
             sc.command(*refused)
 

@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from decimal import Decimal
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,8 @@ def test_numbers_of_numpy_times_and_tuples_make_a_scenario() -> None:
     assert scenario.loaded.first.scenario.horizon == 1200.0
     changed = scenario.with_changes({"plans.0.scaling.replicas": np.int64(3), "workload.rate": np.float64(3)})
     assert changed.loaded.first.scenario.plans[0].scaling.replicas == 3
+    of_numpy = scenario.with_changes({"horizon": np.timedelta64(10, "m"), "workload.rate": Decimal("1.5")})
+    assert of_numpy.loaded.first.scenario.horizon == 600.0
     with pytest.raises(InputError, match="YAML has no form for"):
         scenario.with_changes({"horizon": object()})
 
@@ -223,6 +226,14 @@ def test_a_plan_may_be_a_mapping(tmp_path: Path) -> None:
     }
 
 
+def test_a_plan_of_numpy_is_that_of_its_numbers() -> None:
+    """A count that a quantile gave was not JSON serializable."""
+    reserved = {"kind": "reserved-instances", "sku": "g6e.xlarge", "upfront": "none", "discount": Decimal("0.3")}
+    counted = {"commitments": [{**reserved, "count": np.int64(1), "since": timedelta(hours=-10)}]}
+    plain = {"commitments": ({**reserved, "count": 1, "discount": 0.3, "since": "-10h"},)}
+    assert sc.bill(USAGE, counted).document["charges"] == sc.bill(USAGE, plain).document["charges"]
+
+
 def test_a_frame_is_billed_as_its_file_and_as_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plan, file = tmp_path / "plan.yaml", tmp_path / "usage.csv"
     plan.write_text(PURCHASING)
@@ -312,6 +323,7 @@ def test_findings_name_the_start_and_the_rows_to_select(tmp_path: Path) -> None:
         (lambda one, out: one.optimize(out, options=3), "options: 3 is not a path"),
         (lambda one, out: one.sensitivity({"demand": (0.8, 1.2)}, out, grids="ab"), "grids: 'ab' are not pairs"),
         (lambda one, out: one.advise(3, out), "plan: 3 is not a text"),
+        (lambda _, out: sc.load(SCENARIO, folder=3), "folder: 3 is not a path"),
         (lambda _, out: sc.read(None), "folder: None is not a path"),
         (lambda _, out: sc.results(None), "place: None is not a path"),
         (lambda _, out: sc.diff({"plans": []}, out), "before: {'plans': []} is not a path"),

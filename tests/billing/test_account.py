@@ -19,6 +19,7 @@ from simcost.billing.account import bill_usage
 from simcost.billing.bill import Bill
 from simcost.billing.commitment import CapacityReservation, ReservedInstances, SavingsPlan, TakeOrPay
 from simcost.billing.document import bill_document, tree
+from simcost.billing.focus.export import Stamp, focus_table
 from simcost.billing.metering import Line, UsageIntervals, metered
 from simcost.billing.purchasing import Purchasing
 from simcost.billing.settlement import settle
@@ -273,6 +274,19 @@ def test_volumes_by_calendar_month(tmp_path: Path, shared: Path) -> None:
     found = billed(tmp_path, [sent, sent | {"region": "s", "quantity": 50}])
     usd = {charge.region: charge.effective_cost_usd for charge in found.charges}
     assert usd == pytest.approx({"r": 75 * 0.09, "s": 25 * 0.09}), "200 GB of one provider, of which 100 are free"
+
+
+def test_volumes_keep_their_account_and_zone(tmp_path: Path) -> None:
+    """Compute of an account was its own in a cost file, its disks and traffic those of nobody."""
+    each = {"sku": "aws/egress", "region": "r", "start": at(0), "end": at(1), "unit": "GB"}
+    rows = [each | {"account": "a", "quantity": 150}, each | {"account": "b", "zone": "r1", "quantity": 50}]
+    found = billed(tmp_path, [*rows, run(0, 1, account="a")], prices=OWN)
+    usd = {(one.sku, one.account, one.zone): one.effective_cost_usd for one in found.charges}
+    sent = {("egress", "a", ""): 75 * 0.09, ("egress", "b", "r1"): 25 * 0.09}
+    assert usd == pytest.approx({("x.large", "a", ""): 2.0, **sent}), "the free 100 GB are of all accounts together"
+    written = focus_table(found, Stamp(run_id="x"), ()).select(["SubAccountId", "AvailabilityZone", "BilledCost"])
+    by_account = {(row["SubAccountId"], row["AvailabilityZone"]) for row in written.to_pylist()}
+    assert by_account == {("a", None), ("b", "r1")}
 
 
 def test_who_pays_adds_up_to_the_bill(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from simcost.billing.focus.export import Stamp, focus_table
 from simcost.billing.purchasing import Purchasing
 from simcost.catalog import load_catalog
 from simcost.errors import FaultsError
+from simcost.scenario.inputs.purchasing import price_usage
 from simcost.trace.usage.reader import read_usage
 
 CATALOG = load_catalog()
@@ -196,6 +197,42 @@ def test_columns_of_machines_may_have_the_names_of_what_changes_the_price_of_tok
     path = tmp_path / "machines.csv"
     path.write_text(f"sku,start,quantity,batch,service_tier\naws/g6e.xlarge,{DAY},1,1,gold\n")
     assert not read_usage(path).findings
+
+
+SOLD_BY_ANOTHER = "deepinfra/google/gemini-2.5-pro"
+
+
+@pytest.mark.parametrize(
+    ("head", "cells", "plan"),
+    [
+        ("provider,model", "deepinfra,google/gemini-2.5-pro", ""),
+        ("provider,model", f"DeepInfra,{SOLD_BY_ANOTHER}", ""),
+        ("model", SOLD_BY_ANOTHER, ""),
+        ("model", "google/gemini-2.5-pro", "provider: deepinfra"),
+    ],
+)
+def test_a_model_that_another_sells_under_the_name_of_its_maker(
+    tmp_path: Path, head: str, cells: str, plan: str
+) -> None:
+    """Its tokens were billed at the prices of the maker, without a word, or had none."""
+    usage, purchasing = tmp_path / "usage.csv", tmp_path / "plan.yaml"
+    usage.write_text(f"{head},start,prompt_tokens,cached_tokens,output_tokens\n{cells},{DAY},2000,1500,100\n")
+    purchasing.write_text(f"purchasing: api\n{plan}\n")
+    [(bill, _)] = price_usage(usage, [purchasing], {})
+    price = CATALOG.token_price(SOLD_BY_ANOTHER)
+    assert price.cache_read_usd_per_m is None, "the maker's own is a tenth"
+    wanted = (2000 * price.input_usd_per_m + 100 * price.output_usd_per_m) / 1e6
+    assert bill["effective_usd"] == pytest.approx(wanted)
+    assert {(one["provider"], one["sku"]) for one in bill["charges"]} == {("deepinfra", "google/gemini-2.5-pro")}
+
+
+def test_a_model_that_names_its_provider_needs_no_other(tmp_path: Path) -> None:
+    """The provider of the plan is that of rows that name none."""
+    text = f"sku,start,quantity,unit\n{OPENAI},{DAY},1000,output_tokens\ng6.xlarge,{DAY},1,h\n"
+    (tmp_path / "usage.csv").write_text(text)
+    (tmp_path / "plan.yaml").write_text("provider: aws\nregion: us-east-1\n")
+    [(bill, _)] = price_usage(tmp_path / "usage.csv", [tmp_path / "plan.yaml"], {})
+    assert {one["provider"] for one in bill["charges"]} == {"openai", "aws"}
 
 
 def test_tokens_of_no_provider_are_told_where_to_name_it(tmp_path: Path) -> None:

@@ -171,7 +171,10 @@ def price_usage(
             used = usage_of_run(usage, plan_of_run)
             usages, level, note = used.usages, used.level, used.note
         else:
-            usages = [read_usage(usage, mapping=mapping, provider=plan.provider, region=plan.region)]
+            sold = {name.lower() for name in (*(one.name for one in catalog.facts.token_prices), *plan.prices)}
+            usages = [
+                read_usage(usage, mapping=mapping, provider=plan.provider, region=plan.region, models=sold),
+            ]
             level, note = None, ""
         try:
             bills = [bill_usage(one, plan, catalog) for one in usages]

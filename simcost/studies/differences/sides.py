@@ -195,10 +195,11 @@ def _replications(folder: Path, plan: Row) -> Replications | None:
 def _of_document(path: Path, plan: str | None, catalog: Catalog) -> CostSide:
     try:
         whole = json.loads(path.read_text(encoding="utf-8"))
-        other = known_document(whole) if isinstance(whole, dict) and "charges" not in whole else None
+        plans = whole.get("plans", [whole])
+        other = None if all("plan" in one for one in plans) else known_document(whole)
         if other is not None:
             raise InputError(f"{path}: is {other}, no bill; give {_ACCEPTED}")
-        bills = {str(one["plan"]): one for one in whole.get("plans", [whole])}
+        bills = {str(one["plan"]): one for one in plans}
         chosen = plan or (next(iter(bills)) if len(bills) == 1 else None)
         if chosen not in bills:
             raise InputError(f"{path}: has the plans {', '.join(bills)}; name one of them")

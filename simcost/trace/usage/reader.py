@@ -1,7 +1,8 @@
 """Reading a file of usage: one row for each stretch of time, CSV or Parquet."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,12 @@ _SHOWN = 8
 
 
 def read_usage(
-    path: Path, *, mapping: Mapping[str, str] | None = None, provider: str = "", region: str = "any"
+    path: Path,
+    *,
+    mapping: Mapping[str, str] | None = None,
+    provider: str = "",
+    region: str = "any",
+    models: Collection[str] = (),
 ) -> UsageRows:
     """The usage of a file.
 
@@ -105,6 +111,8 @@ def read_usage(
         mapping: ours -> the file's column.
         provider: of rows that say none.
         region: of rows that say none.
+        models: `provider/model` of the models whose prices per token are known, in lower case. One that `provider`
+            sells by the whole SKU of a row is of this provider, whatever stands before the slash.
 
     Raises:
         FaultsError: rows that cannot be, with their lines, all at once: no time, an end before the start, negative or
@@ -116,10 +124,11 @@ def read_usage(
     batches = TypedBatches(path=path, head=head, declared=USAGE, theirs=theirs, check=_check)
     sums = UsageSums(machines="resource" in theirs)
     otherwise: Counter[str] = Counter()
+    unnamed = _Unnamed(provider=provider, region=region, models=pa.array(sorted(models), pa.string()))
     for table in batches:
         otherwise.update(token_columns.priced_otherwise(table))
         if not batches.faults.count:
-            sums.add(_batch(table, len(batches) - len(table), provider, region))
+            sums.add(_batch(table, len(batches) - len(table), unnamed))
     if batches.faults.count or not len(batches):
         batches.finish()
     found = sums.columns()
@@ -150,13 +159,27 @@ def read_usage(
     return usage
 
 
-def _batch(table: TypedTable, before: int, provider: str, region: str) -> UsageBatch:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Unnamed:
+    """Provider and region of rows that name none."""
+
+    provider: str
+    region: str
+    models: pa.Array
+    """Models whose prices are known, as in `read_usage`."""
+
+    def sells(self, sku: pa.Array) -> pa.Array:
+        """True of the SKUs that are models of the provider."""
+        return pc.is_in(pc.utf8_lower(pc.binary_join_element_wise(self.provider, sku, "/")), self.models)
+
+
+def _batch(table: TypedTable, before: int, unnamed: _Unnamed) -> UsageBatch:
     """The rows of a batch, before which the file has so many; columns of tokens are below each other."""
     counted = [ours for ours in table.theirs if ours.startswith(token_columns.COLUMN)]
     row = np.tile(np.arange(len(table)), max(len(counted), 1))
     start_s, end_s = _span_s(table)
     texts, which = _texts(table, counted, row)
-    keys, line = _lines(texts, provider, region)
+    keys, line = _lines(texts, unnamed)
     return UsageBatch(
         start_s=start_s[row],
         end_s=end_s[row],
@@ -298,16 +321,19 @@ def _texts(table: TypedTable, counted: Sequence[str], row: Ints) -> tuple[dict[s
     return {name: pa.array(words[name], pa.string()).take(pa.array(of_first[name])) for name in names}, which
 
 
-def _lines(texts: dict[str, pa.Array], provider: str, region: str) -> tuple[tuple[tuple[str, ...], ...], Ints]:
+def _lines(texts: dict[str, pa.Array], unnamed: _Unnamed) -> tuple[tuple[tuple[str, ...], ...], Ints]:
     """The lines of usage in alphabetical order, and that of each row."""
-    parts = pc.split_pattern(texts["sku"], "/", max_splits=1)
-    named = pc.greater(pc.list_value_length(parts), 1)
+    named = pc.match_substring(texts["sku"], "/")
     if pc.any(named).as_py():
+        own = pc.and_(pc.equal(texts["provider"], ""), unnamed.sells(texts["sku"]))
+        texts["provider"] = pc.if_else(own, unnamed.provider, texts["provider"])
+        whole = token_columns.whole_models(texts["sku"], texts["unit"], texts["provider"])
+        named = pc.and_(named, pc.invert(whole))
         before = pc.replace_substring_regex(texts["sku"], "/.*$", "")
         texts["provider"] = pc.if_else(named, before, texts["provider"])
         texts["sku"] = pc.if_else(named, _without_provider(texts["sku"]), texts["sku"])
-    texts["provider"] = pc.utf8_lower(_otherwise(texts["provider"], provider))
-    texts["region"] = _otherwise(texts["region"], region)
+    texts["provider"] = pc.utf8_lower(_otherwise(texts["provider"], unnamed.provider))
+    texts["region"] = _otherwise(texts["region"], unnamed.region)
     spot = pc.is_in(pc.utf8_lower(texts["pricing"]), pa.array(sorted(_SPOT)))
     texts["pricing"] = pc.if_else(spot, "spot", "standard")
     texts["unit"] = token_columns.token_units(_units(texts), texts["provider"])

@@ -102,6 +102,21 @@ def token_units(unit: pa.Array, provider: pa.Array) -> pa.Array:
     return unit
 
 
+def whole_models(sku: pa.Array, unit: pa.Array, provider: pa.Array) -> pa.Array:
+    """True where an SKU with a slash is the whole name of a model, as `google/gemini-2.5-pro` that `deepinfra` sells:
+    tokens are counted, and the provider of the row is not the part before the slash.
+
+    Args:
+        sku: as the file has it.
+        unit: as the file has it.
+        provider: of the same rows, empty where none is named.
+    """
+    counted = pc.is_in(pc.utf8_lower(unit), pa.array([*_OWN, *_DECLARED]))
+    named = pc.utf8_lower(provider)
+    prefix = pc.utf8_lower(pc.replace_substring_regex(sku, "/.*$", ""))
+    return pc.and_(counted, pc.and_(pc.not_equal(named, ""), pc.not_equal(named, prefix)))
+
+
 def token_columns(lower: Mapping[str, str]) -> dict[str, str]:
     """Columns of a file that count tokens, one beside the other: ours -> the file's. Of all tokens written to a cache
     and those by how long they are kept, which are the same, one is taken.

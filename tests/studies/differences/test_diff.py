@@ -276,6 +276,22 @@ def test_bills_and_pictures(tmp_path: Path) -> None:
     assert "unused commitment" in (tmp_path / "a.html").read_text()
 
 
+def test_plans_of_one_bill(tmp_path: Path) -> None:
+    """A bill of several plans was refused as an answer that is no bill."""
+    usage, both = tmp_path / "usage.csv", tmp_path / "both.json"
+    usage.write_text("sku,region,hour,quantity\naws/g6.xlarge,us-east-1,2026-01-01T00:00:00Z,3\n", encoding="utf-8")
+    for name, usd in (("list", 1.0), ("own", 0.5)):
+        (tmp_path / f"{name}.yaml").write_text(f"purchasing: {name}\nprices: {{g6.xlarge: {usd}}}\n", encoding="utf-8")
+    told = call("bill", usage, "--plan", tmp_path / "list.yaml", "--plan", tmp_path / "own.yaml", "--json")
+    both.write_text(told.out, encoding="utf-8")
+    effects = diff(both, both, "--plan-a", "list", "--plan-b", "own")
+    assert fsum(effects.values()) == pytest.approx(-1.5)
+    assert "has the plans list, own; name one of them" in refused("diff", both, both)
+    run = {"plans": [{"name": "one", "charges": []}], "differences": [], "baseline": "one", "provenance": {}}
+    (tmp_path / "result.json").write_text(json.dumps(run), encoding="utf-8")
+    assert "the answer of `simcost run --json`, no bill" in refused("diff", tmp_path / "result.json", both)
+
+
 def test_what_cannot_be_compared_is_refused(tmp_path: Path, results: dict[str, Path]) -> None:
     assert "no finished result" in refused("diff", tmp_path, tmp_path)
     assert "no plan 'on'" in refused("diff", results["base"], results["base"], "--plan-a", "on")
