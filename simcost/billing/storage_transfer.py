@@ -169,9 +169,21 @@ def _by_tiers(
     groups: dict[Tiers, list[int]] = {}
     for line in lines:
         provider, item, region = usage.keys[line][:3]
-        tiers = () if own_usd is not None else tuple(catalog.tier_prices(provider, item, region or ANY_REGION))
+        tiers = () if own_usd is not None else _tiers(provider, item, region or ANY_REGION, catalog)
         groups.setdefault(tiers, []).append(line)
     yield from groups.items()
+
+
+def _tiers(provider: str, item: Item, region: str, catalog: "Catalog") -> Tiers:
+    """The tiers of the catalog. Raises CatalogError with the key of a purchasing plan that gives the price."""
+    try:
+        return tuple(catalog.tier_prices(provider, item, region))
+    except CatalogError:
+        key, usd = item.replace("-", "_"), "0.01" if item == "inter-zone" else "0.10"
+        raise CatalogError(
+            f"the catalog has no {item} price of {provider or 'a provider that is not named'}; give yours in the plan, "
+            f"e.g. `{key}: ${usd}/GB`, or in tier_prices.csv of your catalog folder"
+        ) from None
 
 
 def _charges(usage: UsageRows, item: Item, lines: list[int], own_usd: float | None, tiers: Tiers) -> Iterator[Charge]:

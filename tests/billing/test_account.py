@@ -276,6 +276,18 @@ def test_volumes_by_calendar_month(tmp_path: Path, shared: Path) -> None:
     assert usd == pytest.approx({"r": 75 * 0.09, "s": 25 * 0.09}), "200 GB of one provider, of which 100 are free"
 
 
+@pytest.mark.parametrize("item", ["storage", "egress", "inter-zone"])
+def test_the_remedy_of_a_volume_without_a_price_prices_it(tmp_path: Path, item: str) -> None:
+    """The message named `buy: {inter-zone: ...}`, a key of scenarios, which a purchasing plan has not."""
+    sent = {"sku": f"coreweave/{item}", "start": at(0), "end": "2026-02-01T00:00:00Z", "quantity": 10}
+    with pytest.raises(FaultsError, match=rf"no {item} price of coreweave; give yours in the plan") as told:
+        billed(tmp_path, [sent])
+    remedy = re.search(r"`(\w+): \$(\S+)/GB`", str(told.value))
+    assert remedy
+    usd = float(remedy[2]) * (2 if item == "inter-zone" else 1)
+    assert billed(tmp_path, [sent], **{remedy[1]: float(remedy[2])}).total_usd == pytest.approx(10 * usd)
+
+
 def test_volumes_keep_their_account_and_zone(tmp_path: Path) -> None:
     """Compute of an account was its own in a cost file, its disks and traffic those of nobody."""
     each = {"sku": "aws/egress", "region": "r", "start": at(0), "end": at(1), "unit": "GB"}
