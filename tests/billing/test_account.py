@@ -279,8 +279,8 @@ def test_volumes_by_calendar_month(tmp_path: Path, shared: Path) -> None:
 @pytest.mark.parametrize("item", ["storage", "egress", "inter-zone"])
 def test_the_remedy_of_a_volume_without_a_price_prices_it(tmp_path: Path, item: str) -> None:
     """The message named `buy: {inter-zone: ...}`, a key of scenarios, which a purchasing plan has not."""
-    sent = {"sku": f"coreweave/{item}", "start": at(0), "end": "2026-02-01T00:00:00Z", "quantity": 10}
-    with pytest.raises(FaultsError, match=rf"no {item} price of coreweave; give yours in the plan") as told:
+    sent = {"sku": f"together/{item}", "start": at(0), "end": "2026-02-01T00:00:00Z", "quantity": 10}
+    with pytest.raises(FaultsError, match=rf"no {item} price of together; give yours in the plan") as told:
         billed(tmp_path, [sent])
     remedy = re.search(r"`(\w+): \$(\S+)/GB`", str(told.value))
     assert remedy
@@ -490,6 +490,27 @@ def test_rows_without_an_end_that_are_not_an_hour_apart_are_told(
     messages = [one["message"] for one in read_usage(file).findings]
     apart = f"no end: each row is taken as one hour, but they mostly begin {told} apart; give an `end` if a row is of"
     assert [message.startswith(apart) for message in messages] == [True] * bool(told)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"price": 1.5}, "1 row on demand with a price: it is read of spot alone"),
+        (
+            {"pricing": "Spot instance"},
+            "pricing 'Spot instance' of 1 row is not known: taken as on demand; spot is called spot",
+        ),
+        ({"pricing": "Spot", "price": 1.5}, ""),
+        ({"pricing": "On-Demand", "price": ""}, ""),
+        ({"pricing": "Committed"}, ""),
+    ],
+)
+def test_a_purchase_option_or_a_price_that_is_not_read_is_told(tmp_path: Path, more: dict[str, Any], told: str) -> None:
+    """The price of a row on demand, and spot by another word, were passed over: the list price was paid."""
+    usage = read_usage(write(tmp_path, [run(0, 1, **more)]))
+    said = [one["message"] for one in usage.findings if one["kind"] in ("price_not_read", "pricing_not_known")]
+    assert len(said) == bool(told)
+    assert told in " ".join(said)
 
 
 def test_prices_of_nothing_that_is_used_are_told(tmp_path: Path) -> None:

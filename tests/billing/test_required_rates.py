@@ -144,3 +144,10 @@ def test_commit_asks_for_the_rate_too(tmp_path: Path) -> None:
     options.write_text("commitments: [{kind: savings-plan, name: three, commitment: $60/h, years: 3, upfront: all}]\n")
     with pytest.raises(CatalogError, match=r"three: the catalog has no compute-savings-plan rate of aws/p5\.48xlarge"):
         advise(options, usage=tmp_path / "usage.csv", paths=None, mapping={})
+
+
+def test_a_list_price_that_is_missing_names_its_commitment() -> None:
+    """Of several commitments it was not said which one has the wrong SKU."""
+    wrong = ReservedInstances(name="base", sku="aws/p5.48xlarge", region="us-east-1", count=1, discount=0.3)
+    with pytest.raises(CatalogError, match=r"^base: the catalog has no offer 'aws/aws/p5.48xlarge'"):
+        settled(wrong, line("aws/p5.48xlarge", 55.04, "us-east-1"))

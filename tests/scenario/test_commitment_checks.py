@@ -72,3 +72,16 @@ def test_a_commitment_for_other_usage_is_told() -> None:
         usage, OnDemand(offer="gcp/g2-standard-8", region="us-central1", commitments=(held,)), load_catalog()
     )
     assert "savings-plan: covers nothing of what is used here; all of it is lost" in found.notes
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [("years: 2", "2 is not one of 1, 3"), ("discount: 30", "30 must be below 1; 30 per cent is written 30%")],
+)
+def test_a_field_of_a_commitment_says_what_it_may_be(tmp_path: Path, field: str, message: str) -> None:
+    """Of years none was named: "2 is not one of "."""
+    more = "" if field.startswith("discount") else ", discount: 20%"
+    bought = f"{{kind: reserved-instances, sku: g6.xlarge, count: 1, {field}{more}}}"
+    buy = f"{{offer: aws/g6.xlarge, commitments: [{bought}]}}"
+    [fault] = find_faults(write(tmp_path, ("{offer: aws/g6.xlarge}", buy), text=ONE))
+    assert (fault.path, fault.message) == (f"plans.0.buy.commitments.0.{field.partition(':')[0]}", message)

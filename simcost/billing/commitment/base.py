@@ -148,9 +148,15 @@ class HourlyPrice(Yearly):
         if self.price is not None:
             return self.price
         if self.discount is not None:
-            return list_usd(account, rates, self.provider, self.sku, region) * (1 - self.discount)
+            return self._list_usd(account, rates, region) * (1 - self.discount)
         found = self._listed(rates, region)
-        return found.paid_usd_per_h(list_usd(account, rates, self.provider, self.sku, region))
+        return found.paid_usd_per_h(self._list_usd(account, rates, region))
+
+    def _list_usd(self, account: "Metered", rates: "CommitmentRates", region: str) -> float:
+        try:
+            return list_usd(account, rates, self.provider, self.sku, region)
+        except CatalogError as error:
+            raise CatalogError(f"{self.name}: {error}") from error
 
     def _basis(self, rates: "CommitmentRates", region: str) -> str:
         """Basis of its price."""

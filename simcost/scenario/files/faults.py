@@ -82,7 +82,7 @@ def _fault(detail: dict[str, Any], root: YamlNode, file: str) -> Fault | None:
         return fault_at(node, _not_one_of(node, context["expected"]), file)
     words = _MESSAGES.get(detail["type"], "{shown} is not valid here")
     more = (str(missing),) if detail["type"] == "missing" else ()
-    per_cent = _per_cent(node.value) if context.get("le") == 1 else ""
+    per_cent = _per_cent(node.value) if 1 in (context.get("le"), context.get("lt")) else ""
     return fault_at(node, words.format(shown=shown(node.value), **context) + per_cent, file, *more)
 
 
@@ -130,7 +130,7 @@ def _length(node: YamlNode) -> int:
 
 
 def _not_one_of(node: YamlNode, expected: str) -> str:
-    options = re.findall(r"'([^']*)'", expected)
+    options = re.findall(r"'([^']*)'", expected) or re.findall(r"[-\d.]+", expected)
     near = did_you_mean(str(node.value), options)
     return f"{shown(node.value)} is not one of {', '.join(options)}{near}"
 

@@ -18,7 +18,7 @@ from simcost.tables.faults import Faults
 from simcost.tables.header import peek
 from simcost.tables.typed import TypedTable
 from simcost.tables.typed_batches import TypedBatches
-from simcost.trace.usage import token_columns
+from simcost.trace.usage import purchase_options, token_columns
 from simcost.trace.usage.sums import UsageBatch, UsageSums
 from simcost.trace.usage.usage import HOURLY, KEY, VOLUMES, Floats, Ints, UsageRows
 from simcost.units import NS_PER_S, format_seconds, plural
@@ -88,7 +88,6 @@ _UNITS = {"": HOURLY, "h": HOURLY, "hour": HOURLY, "instances": HOURLY} | dict.f
 _OF_VOLUME = ("", "gb", "gb-month", "gb-months")
 _CHARGES = "chargecategory"
 """A column of cost files, whose rows are not only usage."""
-_SPOT = frozenset({"spot", "dynamic", "preemptible"})
 _HOUR_S = 3600.0
 _SLACK_S = 1e-6
 _SHOWN = 8
@@ -123,10 +122,11 @@ def read_usage(
     theirs = _columns(head.names, mapping or {}, path)
     batches = TypedBatches(path=path, head=head, declared=USAGE, theirs=theirs, check=_check)
     sums = UsageSums(machines="resource" in theirs)
-    otherwise: Counter[str] = Counter()
+    otherwise, not_read = Counter[str](), Counter[str]()
     unnamed = _Unnamed(provider=provider, region=region, models=pa.array(sorted(models), pa.string()))
     for table in batches:
         otherwise.update(token_columns.priced_otherwise(table))
+        not_read.update(purchase_options.not_read(table))
         if not batches.faults.count:
             sums.add(_batch(table, len(batches) - len(table), unnamed))
     if batches.faults.count or not len(batches):
@@ -145,6 +145,7 @@ def read_usage(
         findings=(
             *({"kind": kind, "count": count, "message": text} for kind, count, text in batches.findings()),
             *token_columns.told(otherwise),
+            *purchase_options.told(not_read),
             *_uncounted(theirs, head.names),
             *_one_each(theirs, head.names, len(batches)),
             *_without_machine(found, sums.keys()),
@@ -334,8 +335,7 @@ def _lines(texts: dict[str, pa.Array], unnamed: _Unnamed) -> tuple[tuple[tuple[s
         texts["sku"] = pc.if_else(named, _without_provider(texts["sku"]), texts["sku"])
     texts["provider"] = pc.utf8_lower(_otherwise(texts["provider"], unnamed.provider))
     texts["region"] = _otherwise(texts["region"], unnamed.region)
-    spot = pc.is_in(pc.utf8_lower(texts["pricing"]), pa.array(sorted(_SPOT)))
-    texts["pricing"] = pc.if_else(spot, "spot", "standard")
+    texts["pricing"] = pc.if_else(purchase_options.is_spot(texts["pricing"]), "spot", "standard")
     texts["unit"] = token_columns.token_units(_units(texts), texts["provider"])
     rows = list(zip(*(column.to_pylist() for column in texts.values()), strict=True))
     keys = tuple(sorted(set(rows)))
