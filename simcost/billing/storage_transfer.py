@@ -154,7 +154,7 @@ def volume_charges_of(
         for provider in sorted({key[0] for key in usage.keys if key[1] == item}):
             lines = [i for i, key in enumerate(usage.keys) if key[:2] == (provider, item)]
             with missing.of(lines[0]):
-                for tiers, alike in _by_tiers(usage, lines, own[item], catalog):
+                for tiers, alike in _by_tiers(usage, item, lines, own[item], catalog):
                     yield from _charges(usage, item, alike, own[item], tiers)
 
 
@@ -163,12 +163,12 @@ Tags = tuple[tuple[str, str], ...]
 
 
 def _by_tiers(
-    usage: UsageRows, lines: list[int], own_usd: float | None, catalog: "Catalog"
+    usage: UsageRows, item: Item, lines: list[int], own_usd: float | None, catalog: "Catalog"
 ) -> Iterator[tuple[Tiers, list[int]]]:
     """Lines of a provider and item whose regions have the same tiers; of an own price all together, without any."""
     groups: dict[Tiers, list[int]] = {}
     for line in lines:
-        provider, item, region = usage.keys[line][:3]
+        provider, _, region = usage.keys[line][:3]
         tiers = () if own_usd is not None else _tiers(provider, item, region or ANY_REGION, catalog)
         groups.setdefault(tiers, []).append(line)
     yield from groups.items()
