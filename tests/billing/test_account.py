@@ -276,6 +276,28 @@ def test_volumes_by_calendar_month(tmp_path: Path, shared: Path) -> None:
     assert usd == pytest.approx({"r": 75 * 0.09, "s": 25 * 0.09}), "200 GB of one provider, of which 100 are free"
 
 
+@pytest.mark.parametrize("unit", ["GB-Mo", "GB-month", "GB-Months"])
+@pytest.mark.parametrize("edges", [["01-01", "02-01"], ["01-01", "01-02", "01-05", "02-01"], ["01-20", "03-10"]])
+def test_gb_months_are_so_many_however_long_their_rows_are(tmp_path: Path, edges: list[str], unit: str) -> None:
+    """Those of a day were taken as GB that were kept for this day: a thirty-first of the cost."""
+    rows = [
+        {
+            "sku": "aws/storage",
+            "start": f"2026-{a}T00:00:00Z",
+            "end": f"2026-{b}T00:00:00Z",
+            "quantity": 5,
+            "unit": unit,
+        }
+        for a, b in pairwise(edges)
+    ]
+    found = billed(tmp_path, rows, storage=0.08)
+    assert found.total_usd == pytest.approx(5 * len(rows) * 0.08)
+    with pytest.raises(FaultsError, match=f"'{unit}' is not a unit of a volume"):
+        billed(tmp_path, [{**rows[0], "sku": "aws/egress"}])
+    with pytest.raises(FaultsError, match=r"leaves no time for the GB-months"):
+        billed(tmp_path, [{**rows[0], "end": rows[0]["start"]}])
+
+
 @pytest.mark.parametrize("item", ["storage", "egress", "inter-zone"])
 def test_the_remedy_of_a_volume_without_a_price_prices_it(tmp_path: Path, item: str) -> None:
     """The message named `buy: {inter-zone: ...}`, a key of scenarios, which a purchasing plan has not."""

@@ -18,7 +18,7 @@ from simcost.tables.faults import Faults
 from simcost.tables.header import peek
 from simcost.tables.typed import TypedTable
 from simcost.tables.typed_batches import TypedBatches
-from simcost.trace.usage import purchase_options, token_columns
+from simcost.trace.usage import purchase_options, token_columns, volume_units
 from simcost.trace.usage.sums import UsageBatch, UsageSums
 from simcost.trace.usage.usage import HOURLY, KEY, VOLUMES, Floats, Ints, UsageRows
 from simcost.units import NS_PER_S, format_seconds, plural
@@ -85,7 +85,6 @@ _KEY = ("provider", "sku", "region", "zone", "account", "pricing", "unit")
 _IN_ALL = ("instance-hours", "hours")
 """Units of quantities that are hours in all, however many ran at a time."""
 _UNITS = {"": HOURLY, "h": HOURLY, "hour": HOURLY, "instances": HOURLY} | dict.fromkeys(_IN_ALL, HOURLY)
-_OF_VOLUME = ("", "gb", "gb-month", "gb-months")
 _CHARGES = "chargecategory"
 """A column of cost files, whose rows are not only usage."""
 _HOUR_S = 3600.0
@@ -281,15 +280,15 @@ def _check(table: TypedTable) -> None:
     known = ~table.missing["start"] & ~table.missing.get("end", np.zeros(len(table), np.bool_))
     table.note("start", known & (end_s < start_s), "ends before it starts")
     if "unit" in table:
-        volume = table.where("sku", lambda sku: pc.is_in(_without_provider(sku), pa.array(VOLUMES)))
-        in_gb = table.where("unit", lambda unit: pc.is_in(pc.utf8_lower(unit), pa.array(_OF_VOLUME)))
-        table.note("unit", volume & ~in_gb, "is not a unit of a volume; write it in GB")
+        in_gb = volume_units.is_of_volume(table, stored=_of(table, VOLUMES[:1]))
+        table.note("unit", _of(table, VOLUMES) & ~in_gb, "is not a unit of a volume; write it in GB")
     if "price" in table and "currency" in table:
         foreign = table.where("currency", lambda word: pc.invert(pc.is_in(pc.utf8_upper(word), pa.array(["", "USD"]))))
         table.note("currency", foreign & ~np.isnan(table.numbers["price"]), "is not USD; write the `price` in USD")
-    idle = _in_all(table) & (end_s <= start_s) & (_numbers(table, "quantity", 1.0) > 0)
+    idle = known & (end_s <= start_s) & (_numbers(table, "quantity", 1.0) > 0)
     if "end" in table:
-        table.note("end", known & idle, "leaves no time for the hours of its row")
+        table.note("end", idle & _in_all(table), "leaves no time for the hours of its row")
+        table.note("end", idle & volume_units.in_months(table), "leaves no time for the GB-months of its row")
 
 
 def _in_all(table: TypedTable) -> Flags:
@@ -298,11 +297,18 @@ def _in_all(table: TypedTable) -> Flags:
 
 
 def _at_a_time(table: TypedTable) -> Floats:
-    """Units that ran at a time, also where the file says hours in all."""
+    """Units that ran at a time, also where the file says hours or GB-months in all."""
     start_s, end_s = _span_s(table)
     length_s = np.where(end_s > start_s, end_s - start_s, 1.0)
     quantity = _numbers(table, "quantity", 1.0)
-    return np.where(_in_all(table), quantity * 3600.0 / length_s, quantity)
+    found = np.where(_in_all(table), quantity * 3600.0 / length_s, quantity)
+    months = volume_units.in_months(table)
+    return np.where(months, volume_units.gb_at_a_time(quantity, start_s, end_s), found) if months.any() else found
+
+
+def _of(table: TypedTable, skus: Sequence[str]) -> Flags:
+    """Rows of these SKUs of any provider."""
+    return table.where("sku", lambda sku: pc.is_in(_without_provider(sku), pa.array(skus)))
 
 
 def _texts(table: TypedTable, counted: Sequence[str], row: Ints) -> tuple[dict[str, pa.Array], Ints]:
