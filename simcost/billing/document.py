@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from simcost.billing.allocation import is_used
 from simcost.billing.bill import Bill, Charge
 from simcost.billing.books import coverage
 from simcost.billing.commitment.bound import CommitmentUse
@@ -149,7 +150,9 @@ def _verdict(bill: Bill, commitments: Sequence[Document], name: str, rests_on: s
     total, listed = bill.total_usd, bill.list_usd
     what = f"{name}: " if name else ""
     if listed <= 0:
-        return f"{what}nothing was used; commitments cost {format_usd(total)}."
+        is_free = any(is_used(charge) and charge.consumed_quantity > 0 for charge in bill.charges)
+        used = "what was used has a price of 0" if is_free else "nothing was used"
+        return f"{what}{used}; commitments cost {format_usd(total)}."
     below = 1 - total / listed
     side = f"{format_share(abs(below))} {'below' if below >= 0 else 'above'}" if abs(below) > 5e-4 else "as much as"
     against = f"{side} the list price of {format_usd(listed)}"

@@ -310,6 +310,12 @@ def test_the_remedy_of_a_volume_without_a_price_prices_it(tmp_path: Path, item: 
     assert billed(tmp_path, [sent], **{remedy[1]: float(remedy[2])}).total_usd == pytest.approx(10 * usd)
 
 
+@pytest.mark.parametrize(("quantity", "told"), [(1, "what was used has a price of 0"), (0, "nothing was used")])
+def test_usage_at_a_price_of_0_is_usage(tmp_path: Path, quantity: int, told: str) -> None:
+    found = billed(tmp_path, [run(0, 1, quantity=quantity)], prices={"aws/x.large": 0.0})
+    assert bill_document(found, "plan")["verdict"] == f"plan: {told}; commitments cost $0.00."
+
+
 def test_volumes_keep_their_account_and_zone(tmp_path: Path) -> None:
     """Compute of an account was its own in a cost file, its disks and traffic those of nobody."""
     each = {"sku": "aws/egress", "region": "r", "start": at(0), "end": at(1), "unit": "GB"}
