@@ -51,7 +51,7 @@ def add(verbs: Any) -> None:
     )
     commit.add_argument(
         "--tail",
-        type=_share,
+        type=_part,
         default=0.05,
         metavar="SHARE",
         help="share of the futures that are the worst (default 5%%)",
@@ -94,6 +94,14 @@ def _share(text: str) -> float:
         raise argparse.ArgumentTypeError(str(error)) from error
     if not 0 <= number <= 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a share from 0 to 1, or from 0% to 100%")
+    return number
+
+
+def _part(text: str) -> float:
+    """A share that is not nothing."""
+    number = _share(text)
+    if number == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share above 0; write e.g. 5%")
     return number
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import milp
+from support.commands import refused
 
 from simcost.billing.commitment import ReservedInstances, SavingsPlan, TakeOrPay
 from simcost.billing.commitment.offered import offered
@@ -379,3 +380,10 @@ def test_an_option_that_covers_nothing_of_the_demand_is_told() -> None:
     whole = TakeOrPay(provider="aws", sku="m5.xlarge", region="r", count=1, price=0.5, length=86400.0)
     with pytest.raises(InputError, match=r"take-or-pay is bought as a whole.*simcost bill.*--plan"):
         offered([whole])
+
+
+@pytest.mark.parametrize("tail", ["0", "0%", "-1", "x"])
+def test_a_tail_of_nothing_is_no_share_of_the_futures(tmp_path: Path, tail: str) -> None:
+    """Of 0 it was a division by zero."""
+    said = refused("commit", tmp_path / "usage.csv", "--options", tmp_path / "options.yaml", f"--tail={tail}")
+    assert "argument --tail: " in said
