@@ -165,9 +165,9 @@ def new_scenario(
     write_scenario(
         ScenarioAnswers(
             name=scenario_name(target),
-            model=text("model", model),
+            model=_named("model", model),
             accelerators=words("accelerators", accelerators),
-            provider=text("provider", provider),
+            provider=_named("provider", provider),
             **_synthetic(trace, rate_per_s=rate_per_s, prompt_tokens=prompt_tokens, output_tokens=output_tokens),
             trace=None if trace is None else path_of(trace, "trace"),
             ttft=_target("ttft", ttft),
@@ -180,6 +180,13 @@ def new_scenario(
     return load(target)
 
 
+def _named(name: str, given: str) -> str:
+    """The text. Raises InputError for what is none, None too."""
+    if not isinstance(given, str):
+        raise InputError(f"{name}: {given!r} is not a text")
+    return given
+
+
 def _target(name: str, given: str | float) -> str:
     """A target as a scenario has it, of a number or a text."""
     return given if isinstance(given, str) else str(number(name, given))
@@ -187,7 +194,7 @@ def _target(name: str, given: str | float) -> str:
 
 def _synthetic(trace: str | Path | None, **answers: Any) -> dict[str, Any]:
     """The answers about synthetic requests that were given. Raises InputError beside a trace, or for no number."""
-    given = {name: value for name, value in answers.items() if value is not None}
+    given = {name: plain(value) for name, value in answers.items() if value is not None}
     for name, value in given.items():
         if trace is not None:
             raise InputError(f"{name} is of synthetic requests, and the trace has its own: leave one of the two out")

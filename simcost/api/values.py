@@ -40,8 +40,8 @@ def plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, Decimal):
         return float(value)
-    if getattr(getattr(value, "dtype", None), "kind", "") == "m" and not getattr(value, "shape", (0,)):
-        return float(value / type(value)(1, "s"))
+    if getattr(getattr(value, "dtype", None), "kind", "") in ("m", "M") and not getattr(value, "shape", (0,)):
+        return float(value / type(value)(1, "s")) if value.dtype.kind == "m" else str(value)
     if getattr(getattr(value, "dtype", None), "kind", "") in tuple(_NUMBERS) and hasattr(value, "tolist"):
         return value.tolist()
     return value

@@ -333,6 +333,8 @@ def test_findings_name_the_start_and_the_rows_to_select(tmp_path: Path) -> None:
         (lambda _, out: sc.forecast(LOG, model=None), "model: 'None' is not known; one of auto"),
         (lambda _, out: sc.bill(USAGE, {}, plan_of_run=3), "plan_of_run belongs to a results folder"),
         (lambda _, out: sc.new_scenario(None, model="llama-3.1-8b"), "file: None is not a path"),
+        (lambda _, out: sc.new_scenario(out, model=None), "model: None is not a text"),
+        (lambda _, out: sc.new_scenario(out, model="llama-3.1-8b", provider=None), "provider: None is not a text"),
         (lambda _, out: sc.new_scenario(out, model="llama-3.1-8b", accelerators=3), "accelerators: 3 are not names"),
         (lambda _, out: sc.new_scenario(out, model="llama-3.1-8b", provider="aw"), "see provider"),
     ],
@@ -350,6 +352,16 @@ def test_names_are_taken_from_all_that_holds_them(tmp_path: Path, one: Any) -> N
     made = sc.new_scenario(tmp_path / "new.yaml", model="llama-3.1-8b", accelerators=one)
     assert made.text.count("accelerator: l40s") == 2
     assert pairs_of("grids", combinations(["demand", "engine"], 2)) == (("demand", "engine"),)
+
+
+@pytest.mark.parametrize("start", ["2026-03-01", np.datetime64("2026-03-01"), np.datetime64("2026-03-01", "ns")])
+def test_times_and_counts_of_numpy_are_taken(tmp_path: Path, start: Any) -> None:
+    """A time of NumPy ended in a TypeError, and a count of it was "not a number above 0"."""
+    relative = LOG.assign(arrival=np.arange(6) * 2.0)
+    found = sc.import_log(relative, tmp_path / "log.parquet", start=start).document
+    assert found["start_utc"].startswith("2026-03-01T00:00:00")
+    counts = {"rate_per_s": np.int64(3), "prompt_tokens": np.int32(50)}
+    assert "rate: 3" in sc.new_scenario(tmp_path / "new.yaml", model="llama-3.1-8b", **counts).text
 
 
 def test_targets_of_a_new_scenario_may_be_numbers(tmp_path: Path) -> None:
