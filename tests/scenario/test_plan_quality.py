@@ -16,6 +16,8 @@ from simcost.perf.quality import published_quality
 from simcost.present.terminal import text
 from simcost.scenario.checks.load import find_faults, load, load_with_services
 from simcost.scenario.inputs.model_quality import model_qualities, service_qualities
+from simcost.scenario.runs.check import check
+from simcost.scenario.runs.provenance import assumptions
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.run import run
 from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
@@ -53,6 +55,32 @@ ADAPTED = ("precision: fp8}", "lora: {slots: 4}}")
 
 def result(folder: Path, *changes: tuple[str, str]) -> dict[str, Any]:
     return run(load(write(folder, *changes, text=FOUR)), folder / "out")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("at_least: 63", "at_least: 0.63"), "`quality.at_least` (0.63) looks like a share, beside 60.5 to 65.32 in"),
+        (
+            ("  - name: small\n", "  - name: small\n    quality: {metric: mmlu, value: 0.66}\n"),
+            "the score of small (0.66) looks like a share, beside 63 to 65.32 in per cent",
+        ),
+    ],
+)
+def test_a_share_beside_scores_in_per_cent_is_told(change: tuple[str, str], said: str, tmp_path: Path) -> None:
+    """A gate of 0.63 would be passed by every model that scores 60 of 100, and a model of 0.66 fail one of 63."""
+    file = write(tmp_path, change, text=FOUR)
+    notes = check(file)["notes"]
+    assert [note for note in notes if note.startswith(said)]
+    question = settle(load(file), seed=None, seeds=None)
+    assert set(notes) <= set(assumptions(question))
+
+
+def test_scores_alike_are_not_told(tmp_path: Path) -> None:
+    names = ("whole", "eight", "small")
+    stated = [(f"name: {name}\n", f"name: {name}\n    quality: {{metric: own, value: 0.8}}\n") for name in names]
+    for changes in ([], [("metric: mmlu, at_least: 63", "metric: own, at_least: 0.7"), *stated]):
+        assert check(write(tmp_path, *changes, text=FOUR))["notes"] == []
 
 
 def test_a_plan_of_another_model_takes_its_steps_and_its_memory(tmp_path: Path) -> None:

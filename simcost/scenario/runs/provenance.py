@@ -24,6 +24,7 @@ from simcost.scenario.inputs.mean_tokens import mean_tokens
 from simcost.scenario.inputs.shared_measurements import shared_measurements
 from simcost.scenario.inputs.tokens_in_batches import tokens_in_batches
 from simcost.scenario.inputs.unmissable_targets import unmissable_targets
+from simcost.scenario.inputs.unusual_scores import unusual_scores
 from simcost.scenario.runs.context_windows import beyond_context
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario
 from simcost.scenario.schema.jobs import OnShared
@@ -124,7 +125,7 @@ def assumptions(question: ResolvedScenario) -> list[str]:
     caveats += [*mean_tokens(question.loaded.scenario)]
     caveats += tokens_in_batches(question.loaded.scenario, question.loaded.folder)
     of_jobs = [] if question.jobs is None else question.jobs.caveats()
-    lines += shared_measurements(question.loaded)
+    lines += [*shared_measurements(question.loaded), *unusual_scores(question.loaded)]
     unswept = [] if question.loaded.scenario.sweep is None else [UNSWEPT]
     return [*lines, *caveats, *of_jobs, *unmissable_targets(question.loaded.scenario), *unswept]
 
