@@ -93,6 +93,30 @@ def test_export_of_anthropic_by_how_long_caches_are_kept(tmp_path: Path, without
     assert sum(table["EffectiveCost"].to_pylist()) == pytest.approx(expected)
 
 
+CONSOLE = (
+    "usage_date_utc,model_version,api_key,workspace,usage_type,context_window,usage_input_tokens_no_cache,"
+    "usage_input_tokens_cache_write_5m,usage_input_tokens_cache_write_1h,usage_input_tokens_cache_read,"
+    "usage_output_tokens,web_search_count,inference_geo,speed"
+)
+
+
+def test_file_of_the_console_of_anthropic(tmp_path: Path) -> None:
+    """Its columns have names of their own; each row was taken as an hour of a machine that no price list has."""
+    path = tmp_path / "usage.csv"
+    row = "claude-haiku-4-5,key,Default,{},{},1000,500,400,3000,200,0,global,"
+    kinds = (("standard", "\u2264 200k"), ("standard", "> 200k"), ("batch", "\u2264 200k"))
+    days = [f"2026-04-0{i + 1},{row.format(*kind)}" for i, kind in enumerate(kinds)]
+    path.write_text("\n".join([CONSOLE, *days]) + "\n", encoding="utf-8")
+    usage = read_usage(path, provider="anthropic")
+    price = CATALOG.token_price(ANTHROPIC)
+    assert price.cache_write_1h_usd_per_m is not None
+    expected = usd(ANTHROPIC, 1000, 3000, 500, 200) + 400 * price.cache_write_1h_usd_per_m / 1e6
+    assert bill_usage(usage, Purchasing(), CATALOG).total_usd == pytest.approx(3 * expected)
+    told = {one["message"].split(":")[0]: one["count"] for one in usage.findings if one["kind"] == "priced_otherwise"}
+    assert told == {"context_window": 1, "batch": 1}
+    assert not [one for one in usage.findings if one["kind"] == "uncounted_tokens"]
+
+
 @pytest.mark.parametrize("snake", [False, True])
 def test_thoughts_and_tools_of_gemini_are_beside_the_other_counts(tmp_path: Path, snake: bool) -> None:
     """A model that thinks costs several times what its answers alone do."""

@@ -45,6 +45,7 @@ USAGE = DeclaredTable(
                 "usage_start",
                 "start_time",
                 "starting_at",
+                "usage_date_utc",
                 "from",
             ),
             kind="time",
@@ -81,6 +82,8 @@ USAGE = DeclaredTable(
     ),
 )
 _TAGS = ("workload", "model", "tenant", "team", "project")
+_MODELS = ("model", "model_version")
+"""Columns that name what tokens are of, where none is called as a SKU is."""
 _KEY = ("provider", "sku", "region", "zone", "account", "pricing", "unit")
 _IN_ALL = ("instance-hours", "hours")
 """Units of quantities that are hours in all, however many ran at a time."""
@@ -206,8 +209,8 @@ def _columns(names: list[str], mapping: Mapping[str, str], path: Path) -> dict[s
     result = {_TAG + name: lower[name] for name in _TAGS if name in lower} | result
     result |= {name: lower[name] for name in lower if name.startswith(_TAG) and name not in mapping}
     if "quantity" not in result and "unit" not in result and (tokens := token_columns.token_columns(lower)):
-        if "sku" not in result and "model" in lower:
-            result["sku"] = lower["model"]
+        if "sku" not in result and (models := [name for name in _MODELS if name in lower]):
+            result["sku"] = lower[models[0]]
         result |= tokens
     else:
         for column in token_columns.PRICED_OTHERWISE:

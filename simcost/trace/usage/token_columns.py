@@ -39,8 +39,17 @@ _GEMINI = {
     "thoughts_token_count": OUTPUT,
 }
 """Counts of Gemini, whose thoughts and results of tools are in no other count."""
+_CONSOLE = {
+    "usage_input_tokens_no_cache": UNCACHED,
+    "usage_input_tokens_cache_read": CACHE_READ,
+    **dict.fromkeys(("usage_input_tokens_cache_write", "usage_input_tokens_cache_write_5m"), CACHE_WRITE),
+    "usage_input_tokens_cache_write_1h": LONG_WRITE,
+    "usage_output_tokens": OUTPUT,
+}
+"""Counts in the file that Anthropic's console exports: a day, model, key and kind of usage in a row."""
 _DECLARED = {
     "uncached_input_tokens": UNCACHED,
+    **_CONSOLE,
     **dict.fromkeys((PROMPT, "total_input_tokens"), PROMPT),
     **dict.fromkeys(
         (
@@ -71,10 +80,15 @@ COLUMN = "tokens:"
 YES = dict.fromkeys(("true", "1", "yes"), 1.0)
 _AUDIO = ("input_audio_tokens", "output_audio_tokens")
 _BATCH = "batch"
-_USUAL_TIERS = ("", "default", "standard", "auto", _BATCH)
+_USUAL = {
+    "service_tier": ("", "default", "standard", "auto", _BATCH),
+    "context_window": ("", "0-200k", "\u2264 200k", "\u2264200k", "<= 200k", "<=200k"),
+}
+"""Words, in lower case, of rows that cost as much as others."""
 PRICED_OTHERWISE = (
     Column(name="batch", kind="choice", words=YES, on_bad="empty"),
-    Column(name="service_tier"),
+    Column(name="service_tier", aliases=("usage_type",)),
+    Column(name="context_window"),
     *(Column(name=name, kind="number", on_bad="empty") for name in _AUDIO),
 )
 """Columns of an export of tokens that change the price of its rows, as OpenAI's has them."""
@@ -82,6 +96,7 @@ _TOLD = {
     "batch": "are of a batch, of which a bill knows what the purchasing plan says of all rows: give batches in a file "
     "of their own, with `batch: true` in its plan",
     "service_tier": "are of a service tier with other prices, as flex or priority; they are priced as the standard one",
+    "context_window": "are of long prompts, whose tokens cost more with some models; they are priced as short ones",
     **dict.fromkeys(_AUDIO, "have tokens of audio, which cost more; they are priced as tokens of text"),
 }
 
@@ -166,5 +181,6 @@ def told(rows: Mapping[str, int]) -> list[dict[str, Any]]:
 
 def _otherwise(table: TypedTable, column: Column) -> Flags:
     if column.kind == "text":
-        return table.where(column.name, lambda tier: pc.invert(pc.is_in(pc.utf8_lower(tier), pa.array(_USUAL_TIERS))))
+        usual = pa.array(_USUAL[column.name])
+        return table.where(column.name, lambda word: pc.invert(pc.is_in(pc.utf8_lower(word), usual)))
     return np.nan_to_num(table.numbers[column.name]) > 0
