@@ -1,5 +1,6 @@
 """Dates with a pattern, and dates whose order of day and month the data settle: exact, or asked about."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.commands import call
 
 from simcost.errors import TraceError
 from simcost.trace.requests.dates import TimePattern, dated
@@ -72,6 +74,12 @@ def test_patterns_that_cannot_be_read(pattern: str, said: str) -> None:
         (["25/2/2026, 9:00 AM"], True, "%d/%m/%Y, %I:%M %p"),
         (["25.02.26"], False, "%d.%m.%y"),
         (["25.02.2026T09:00:00,5"], False, "%d.%m.%YT%H:%M:%S,%f"),
+        (["02/Mar/2026:09:00:00 +0100"], False, "%d/%b/%Y:%H:%M:%S %z"),
+        (["Mar 2, 2026 @ 09:00:00.123"], False, "%b %d, %Y @ %H:%M:%S.%f"),
+        (["Mar 2, 2026, 9:00:00.5 AM"], False, "%b %d, %Y, %I:%M:%S.%f %p"),
+        (["2 Mar 2026 09:00"], False, "%d %b %Y %H:%M"),
+        (["02-Mar-2026 09:00:00Z"], False, "%d-%b-%Y %H:%M:%S%z"),
+        (["2 March 2026"], False, "%d %b %Y"),
         (["2026-03-02T09:00:00Z"], False, None),
         (["1772442000"], False, None),
         (["3.5"], False, None),
@@ -81,6 +89,18 @@ def test_patterns_that_cannot_be_read(pattern: str, said: str) -> None:
 def test_the_order_that_the_data_settle(cells: list[str], month_first: bool, pattern: str | None) -> None:
     found = dated(pa.array(cells, pa.string()), "log", "ts", month_first=month_first)
     assert (None if found is None else found.text) == pattern
+
+
+def test_a_log_with_the_times_of_an_access_log_is_read_without_a_pattern(tmp_path: Path) -> None:
+    """Those of nginx and Apache were refused as no times, though nothing in them is ambiguous."""
+    log = tmp_path / "access.jsonl"
+    lines = ("02/Mar/2026:09:00:00 +0100", "02/Mar/2026:09:00:02 +0100")
+    log.write_text("".join(f'{{"time_local": "{at}", "in": 5, "out": 7}}\n' for at in lines))
+    columns = ["--map", "arrival=time_local,prompt_tokens=in,output_tokens=out"]
+    said = json.loads(call("trace", "import", log, *columns, "-o", tmp_path / "t.parquet", "--json").out)
+    assert said["span_s"] == 2
+    assert said["start_utc"].startswith("2026-03-02T08:00:00")
+    assert not {"time_format", "no_zone"} & {finding["kind"] for finding in said["findings"]}
 
 
 @pytest.mark.parametrize(

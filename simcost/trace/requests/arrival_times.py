@@ -113,7 +113,7 @@ class ArrivalReader:
     def _of_notation(self) -> Iterator[dict[str, object]]:
         """The pattern or the unit, where it was found out or is in doubt."""
         rule = self._rule
-        if self._found is not None:
+        if self._found is not None and "%b" not in self._found.text:
             first = "day" if self._found.text.startswith("%d") else "month"
             said = f"{self._column} was read as {self._found.text}, the {first} first"
             yield _finding("time_format", 1, f"{said}; if that is wrong, pass --time-format")

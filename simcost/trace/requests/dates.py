@@ -29,11 +29,21 @@ _PARTS = {
 }
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _SHORT = {"F": "%Y-%m-%d", "T": "%H:%M:%S", "R": "%H:%M", "D": "%m/%d/%y"}
+_CLOCK = (
+    r"(?P<clock>\d{1,2}:\d\d(?P<seconds>:\d\d(?P<fraction>[.,]\d{1,9})?)?)?"
+    r"(?P<space>[\s\u00a0\u202f]*)(?P<half>[AaPp]\.?[Mm]\.?)?"
+)
 _DAY_MONTH = re.compile(
     r"\s*(?P<first>\d{1,2})(?P<mark>[./-])(?P<second>\d{1,2})[./-](?P<year>\d{4}|\d\d)"
-    r"(?P<between>,?[\s\u00a0\u202f]+|T)?(?P<clock>\d{1,2}:\d\d(?P<seconds>:\d\d(?P<fraction>[.,]\d{1,9})?)?)?"
-    r"(?P<space>[\s\u00a0\u202f]*)(?P<half>[AaPp]\.?[Mm]\.?)?\s*"
+    rf"(?P<between>,?[\s\u00a0\u202f]+|T)?{_CLOCK}\s*"
 )
+_NAMED_MONTH = re.compile(
+    r"\s*(?:\d{1,2}(?P<mark>[ /-])[A-Za-z]{3,9}(?P=mark)|[A-Za-z]{3,9} \d{1,2}(?P<comma>,?) )(?P<year>\d{4})"
+    rf"(?P<between>:|,? (?:@ )?|){_CLOCK}(?P<zone> ?(?:Z|[-+]\d\d:?\d\d))?\s*"
+)
+"""As access logs of nginx and Apache (14/Sep/2026:08:00:00 +0000) and exports of Kibana (Sep 14, 2026 @ 08:00:00.123)
+write times: nothing in them is ambiguous.
+"""
 _HEAD = 1000
 
 
@@ -124,7 +134,8 @@ class TimePattern:
 
 
 def dated(column: pa.Array, place: str, name: str, *, month_first: bool) -> TimePattern | None:
-    """The pattern of times such as 25.03.2026 09:00 or 3/25/2026, 9:00 AM; None = they are not written so.
+    """The pattern of times such as 25.03.2026 09:00, 3/25/2026, 9:00 AM or 25/Mar/2026:09:00:00 +0000; None = they are
+    not written so.
 
     Args:
         column: the first arrivals.
@@ -138,6 +149,9 @@ def dated(column: pa.Array, place: str, name: str, *, month_first: bool) -> Time
     if pa.types.is_timestamp(column.type):
         return None
     texts = [text for text in as_text(column[:_HEAD]).to_pylist() if text and text.strip()]
+    named = [match for text in texts if (match := _NAMED_MONTH.fullmatch(text))]
+    if 2 * len(named) > len(texts):
+        return TimePattern(_pattern_of_name(named[0]))
     found = [match for text in texts if (match := _DAY_MONTH.fullmatch(text))]
     if 2 * len(found) <= len(texts):
         return None
@@ -159,10 +173,24 @@ def _pattern(match: re.Match[str], order: str) -> str:
     if not match["clock"]:
         return order.format(match["mark"]) + year
     between = re.sub(r"\s|\u00a0|\u202f", " ", match["between"] or "")
+    return order.format(match["mark"]) + year + between + _clock(match)
+
+
+def _pattern_of_name(match: re.Match[str]) -> str:
+    """The pattern of a date with the name of its month."""
+    mark = match["mark"]
+    date = f"%d{mark}%b{mark}%Y" if mark else f"%b %d{match['comma']} %Y"
+    if not match["clock"]:
+        return date
+    zone = "" if not match["zone"] else " %z" if match["zone"].startswith(" ") or match["space"] else "%z"
+    return f"{date}{match['between']}{_clock(match)}{zone}"
+
+
+def _clock(match: re.Match[str]) -> str:
+    """The pattern of the time of day."""
     clock = f"{'%I' if match['half'] else '%H'}:%M" + (":%S" if match["seconds"] else "")
     clock += f"{match['fraction'][0]}%f" if match["fraction"] else ""
-    half = (" " if match["space"] else "") + "%p" if match["half"] else ""
-    return order.format(match["mark"]) + year + between + clock + half
+    return clock + ((" " if match["space"] else "") + "%p" if match["half"] else "")
 
 
 def _two(column: pa.Array) -> pa.Array:
