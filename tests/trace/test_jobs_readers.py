@@ -167,6 +167,10 @@ def test_nothing_left(tmp_path: Path) -> None:
         (HEADER.replace(",", "|") + "a|0|5|1\n", r"cells separated by '\|'\? write commas"),
         ("\0\1" * 90 + "\n", r"its columns are: '\\x00\\x01(?:\\x00\\x01)*\.\.\.'$"),
         ("[5]", "not a list of Kubernetes objects"),
+        (
+            '[{"type": "SUBMISSION", "submission_id": "a", "start_time": 1, "end_time": 2, "entrypoint_num_gpus": 4}]',
+            "not a list of Kubernetes objects, but of type, submission_id, .*; write other logs of jobs as CSV or",
+        ),
         ("[" * 100_000, "no JSON"),
     ],
 )

@@ -57,6 +57,20 @@ def imported(log: Path) -> Path:
     return trace
 
 
+@pytest.mark.parametrize("form", ["e2e_s", "e2e_ms"])
+def test_latencies_that_say_their_unit(form: str, tmp_path: Path) -> None:
+    """As TGI logs them (`total_time` of a span), and proxies written in Go; they were all taken as unknown."""
+    told = ["4.5s", "250ms", "63.5\u00b5s", "900us", "1m3.5s", "2m", "1h0m1s", "soon", ""]
+    log = tmp_path / "log.jsonl"
+    rows = ({"arrival": i, "prompt_tokens": 5, "output_tokens": 1, "total": text} for i, text in enumerate(told))
+    log.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    said = import_trace(log, "jsonl", tmp_path / "t.parquet", mapping={form: "total"})
+    found = pq.read_table(tmp_path / "t.parquet")["e2e_s"].to_pylist()
+    assert found[:7] == pytest.approx([4.5, 0.25, 6.35e-5, 9e-4, 63.5, 120, 3601])
+    assert found[7:] == [None, None]
+    assert said["repaired_by"] == {"latency": 1}
+
+
 def test_latencies_are_kept_in_seconds(log: Path) -> None:
     table = pq.read_table(imported(log))
     truth = latencies(requests(60))

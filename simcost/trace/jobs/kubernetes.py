@@ -25,6 +25,9 @@ _MOST_BYTES = 2**30
 """Longest listing that is read whole; a small gzipped file may hold far more."""
 _HEAD_BYTES = 4096
 _WHAT = "listing by `kubectl get pods,jobs -A -o json`"
+_NAMED_KEYS = 8
+"""Keys of another log that a message names."""
+_OTHERS = "write other logs of jobs as CSV or Parquet, a row for each"
 _COLUMNS = (
     "job_id",
     "submit_s",
@@ -141,12 +144,15 @@ def _items(path: Path) -> list[dict[str, Any]]:
     try:
         said = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise TraceError(f"{path}: no JSON: {error}; give a {_WHAT}") from error
+        raise TraceError(f"{path}: no JSON: {error}; give a {_WHAT}; {_OTHERS}") from error
     if isinstance(said, dict) and "jobs" in said and "apiVersion" not in said:
         raise TraceError(f"{path}: not a listing of Kubernetes; of Slurm's accounting export `{SACCT}`, not --json")
     items = said.get("items", [said]) if isinstance(said, dict) else said
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise TraceError(f"{path}: not a list of Kubernetes objects; give a {_WHAT}")
+        raise TraceError(f"{path}: not a list of Kubernetes objects; give a {_WHAT}; {_OTHERS}")
+    if items and not any(_meta(item) or item.get("kind") for item in items):
+        keys = ", ".join([*items[0]][:_NAMED_KEYS])
+        raise TraceError(f"{path}: not a list of Kubernetes objects, but of {keys}; {_OTHERS}")
     of = said if isinstance(said, dict) else {}
     single = str(of.get("kind", "")).removesuffix("List")
     return [{"kind": single, "apiVersion": of.get("apiVersion"), **item} for item in items]

@@ -19,6 +19,7 @@ from simcost.tables.typed import read_cells
 from simcost.trace.requests.arrival_times import ArrivalReader
 from simcost.trace.requests.cached_tokens import COLUMN as CACHED_TOKENS
 from simcost.trace.requests.cached_tokens import counts_of
+from simcost.trace.requests.durations import durations_s
 from simcost.trace.requests.failures import FailureRule, left_out
 from simcost.trace.requests.formats import LATENCIES, NEEDED
 from simcost.trace.requests.number_marks import NumberMarks
@@ -211,8 +212,12 @@ class Intake:
             if name == ends:
                 values, ok = since[name]
             else:
-                values, ok = real_numbers(self.marks.real(column) if pa.types.is_string(column.type) else column)
+                text = pa.types.is_string(column.type)
+                values, ok = real_numbers(self.marks.real(column) if text else column)
                 values = values * 1e-3 if name == in_ms else values
+                if text and not ok.all():
+                    said_s, with_unit = durations_s(column)
+                    values, ok = np.where(with_unit, said_s, values), ok | with_unit
             rows = ~stated & ~empty(column, words=True)
             seconds[rows], known[rows] = values[rows], (ok & (values > 0) & (values <= _LONGEST_S))[rows]
             stated |= rows
