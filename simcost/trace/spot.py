@@ -25,6 +25,8 @@ _MOST_EXACT = 2_000_000
 """Ticks of a log of changes that has each of them at its time."""
 LONG_SILENCE_S = 7 * SECONDS_PER_DAY
 """A log of changes that says nothing for so long may have holes."""
+_STEPS_MISSED = 10
+"""Steps of a log of samples without a row, above which it may have a hole."""
 UNBOUNDED = 1_000_000
 """Nodes of a zone of which only the price is known."""
 
@@ -45,6 +47,8 @@ class SpotSeries:
     """True if spot is taken as always there, as only its price is known."""
     silent_s: float = 0.0
     """Longest time between two rows of a log, over which the state before was held."""
+    silence_s: float = LONG_SILENCE_S
+    """Time between two rows above which the log may have holes: of samples some of their steps."""
     unpriced_s: float = 0.0
     """Time at its end over which the last price known was held."""
 
@@ -60,7 +64,7 @@ class SpotSeries:
 
     def held_long(self) -> Iterator[str]:
         """Sentences on a state, or a price, that was held for so long that the log may not be complete."""
-        if self.silent_s > LONG_SILENCE_S:
+        if self.silent_s > self.silence_s:
             days = format_seconds(self.silent_s)
             yield f"{self.name} says nothing for {days}: the state before was taken to hold; was the log complete?"
         if self.unpriced_s > LONG_SILENCE_S:
@@ -275,7 +279,19 @@ def _from_changes(rows: SpotRows, faults: Faults, gap_s: float | None, *, exact:
         start_s=float(at[0]),
         usd_per_h=_priced(rows, index),
         silent_s=float(np.diff(at).max(initial=0.0)),
+        silence_s=_silence_s(rows, at),
     )
+
+
+def _silence_s(rows: SpotRows, at: Floats) -> float:
+    """Time between two rows above which one may be missing: of a log of samples, most of which say again what the one
+    before said, some of their steps; a log of changes may say nothing for days.
+    """
+    said = np.stack([values for name, values in rows.columns.items() if name != TIME])
+    again = (said[:, 1:] == said[:, :-1]).all(axis=0)
+    if 2 * int(again.sum()) <= len(again):
+        return LONG_SILENCE_S
+    return min(_STEPS_MISSED * float(np.median(np.diff(at))), LONG_SILENCE_S)
 
 
 def _tick_s(at: Floats, *, exact: bool) -> float:

@@ -325,6 +325,14 @@ def test_metrics_that_are_not_recorded(policy: Any, message: str) -> None:
         replay(policy, Recording.table([0, 15], {"w": [1, 2]}))
 
 
+@pytest.mark.parametrize(("name", "count"), [("replicas", -2), ("replicas", 1e18), ("ready_replicas", 1e18)])
+def test_numbers_of_replicas_that_cannot_be(name: str, count: float) -> None:
+    """-2 replicas were taken as they stood, and 1e18 asked for 7 EiB of memory."""
+    recorded = Recording.table([0, 15, 30], {"w": [1, 2, 3], name: [1, count, 2]})
+    with pytest.raises(InputError, match=rf"{name} is .* at 15 s: not a number of replicas, from 0 to 1,000,000"):
+        replay(hpa(TOTAL), recorded)
+
+
 def test_too_many_syncs() -> None:
     with pytest.raises(InputError, match="replay a shorter time"):
         replay(RayServe(), Recording.table([0, 1e6], {"in_flight": [1, 2]}))

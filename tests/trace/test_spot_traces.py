@@ -53,6 +53,18 @@ def test_changes_that_no_policy_looks_at_have_their_own_times(tmp_path: Path) ->
     assert read_availability(far, exact=True)[0].gap_s == 3601
 
 
+def test_a_hole_in_a_log_of_samples_is_told(tmp_path: Path) -> None:
+    """83 hours without a sample, of 250, were taken as without spot; a log of changes may say as little for as long."""
+    samples = [(300 * i, int(i % 50 < 40)) for i in range(3000) if not 999 < i < 2000]
+    changes = [(9000 * i, i % 2) for i in range(60) if not 20 < i < 50]
+    told = []
+    for name, rows in (("samples.csv", samples), ("changes.csv", changes)):
+        text = "".join(f"{at},{nodes}\n" for at, nodes in rows)
+        (trace,) = read_availability(write(tmp_path, f"timestamp,available\n{text}", name))
+        told.append([*trace.held_long()])
+    assert told == [["samples says nothing for 3.48 d: the state before was taken to hold; was the log complete?"], []]
+
+
 def test_changes_hold_until_the_next_and_prices_are_those_in_effect(tmp_path: Path) -> None:
     nodes = "timestamp,available\n2024-01-01T00:00:00Z,1\n2024-01-01T00:10:00Z,0\n2024-01-01T00:30:00Z,2\n"
     prices = "timestamp,price_usd_h\n2023-12-31T00:00:00Z,1\n2024-01-01T00:15:00Z,0.5\n"

@@ -25,7 +25,7 @@ from simcost.plan.autoscaling.policy import (
 )
 from simcost.plan.autoscaling.replay_samples import LONG_NS, Now, Pods, RecordedSamples, pods_of, samples_of, valid_for
 from simcost.trace.metrics import Floats, Ints, Recording
-from simcost.units import NS_PER_S
+from simcost.units import NS_PER_S, format_seconds
 
 CURRENT = (
     "replicas",
@@ -40,6 +40,7 @@ READY_COUNT = (
     "kube_deployment_status_replicas_ready",
     "kube_statefulset_status_replicas_ready",
 )
+_MOST_REPLICAS = 1_000_000
 _TAKEN: dict[Over, Callable[[Floats], Any]] = {"sum": np.sum, "mean": np.mean, "max": np.max, "min": np.min}
 
 
@@ -229,10 +230,20 @@ def _counts(recording: Recording) -> dict[str, RecordedSamples]:
     result, always = {}, np.full(len(recording), LONG_NS)
     for word, names in (("current", CURRENT), ("ready", READY_COUNT)):
         known = [name for name in names if name in recording.metrics]
+        _check_count(recording, known[:1])
         samples = samples_of(recording, RecordedMetric(known[0]), always, per_pod=False) if known else None
         if samples is not None:
             result[word] = samples
     return result
+
+
+def _check_count(recording: Recording, names: Sequence[str]) -> None:
+    """Raise InputError where a recorded number of replicas is none."""
+    for name in names:
+        of_it = recording.metric == recording.metrics.index(name)
+        for row in np.flatnonzero(of_it & ((recording.value < 0) | (recording.value > _MOST_REPLICAS)))[:1]:
+            at, value = format_seconds(float(recording.time_ns[row] / NS_PER_S)), recording.value[row]
+            raise InputError(f"{name} is {value:g} at {at}: not a number of replicas, from 0 to {_MOST_REPLICAS:,}")
 
 
 def _value(parts: Sequence[MetricComponent], now_ns: int, ready: int) -> Value:
