@@ -8,6 +8,7 @@ from support.scenarios import write
 
 from simcost.scenario.checks.load import load, load_with_services
 from simcost.scenario.runs.check import check
+from simcost.scenario.runs.provenance import assumptions
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.run import run
 
@@ -82,8 +83,14 @@ def test_pools_of_other_limits_are_told(tmp_path: Path) -> None:
     assert any(note.startswith("limits of the gateway are those of pool base, for peak too") for note in plan.notes)
 
 
-@pytest.mark.parametrize(("overhead", "told"), [("", True), (", first_token_overhead: 60ms", False)])
-def test_the_network_between_pools_in_several_regions_is_told(overhead: str, told: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("overhead", "told"),
+    [
+        ("", "the network between them takes no time and costs nothing here; "),
+        (", first_token_overhead: 60ms", "traffic between them costs nothing here; "),
+    ],
+)
+def test_the_network_between_pools_in_several_regions_is_told(overhead: str, told: str, tmp_path: Path) -> None:
     pools = f"""pools:
       - {{name: near, scaling: {{kind: fixed, replicas: 1}}}}
       - name: far
@@ -92,6 +99,9 @@ def test_the_network_between_pools_in_several_regions_is_told(overhead: str, tol
         buy: {{offer: gcp/g2-standard-8, region: us-central1}}
 """
     loaded: Any = load_with_services(write(tmp_path, (ONE, pools)))
-    plan = settle(loaded, seed=None, seeds=1).plans[0]
-    said = [note for note in plan.notes if note.startswith("Its pools are in aws us-east-1 and gcp us-central1")]
-    assert bool(said) is told
+    question = settle(loaded, seed=None, seeds=1)
+    [said] = [note for note in question.plans[0].notes if note.startswith("Its pools are in ")]
+    assert said.startswith(f"Its pools are in aws us-east-1 and gcp us-central1: {told}")
+    outside = [text for text in assumptions(question) if "outside of its engine" in text]
+    of_far = "one: Each request of pool far takes 60 ms outside of its engine before its first token."
+    assert outside == ([of_far] if overhead else [])

@@ -27,8 +27,13 @@ def pool_notes(plan: Plan, pools: Sequence[Pool], catalog: Catalog) -> Iterator[
         if isinstance(pool.buy, OnDemand | Spot | ManagedEndpoint)
         for offer in (catalog.offer(pool.buy.offer, pool.buy.region),)
     }
-    if len(places) > 1 and len({pool.first_token_overhead_s for pool in pools}) == 1:
-        yield (
-            f"Its pools are in {' and '.join(sorted(places))}: the network between them takes no time and costs "
-            "nothing here; write its time as `first_token_overhead` of the replicas that are farther from the gateway."
+    if len(places) < 2:
+        return
+    if len({pool.first_token_overhead_s for pool in pools}) == 1:
+        of_network = (
+            "the network between them takes no time and costs nothing here; write its time as `first_token_overhead` "
+            "of the replicas that are farther from the gateway."
         )
+    else:
+        of_network = "traffic between them costs nothing here; add its price to `egress` of the pools that are farther."
+    yield f"Its pools are in {' and '.join(sorted(places))}: {of_network}"

@@ -92,12 +92,14 @@ def _named(question: ResolvedScenario) -> dict[str, str]:
 def assumptions(question: ResolvedScenario) -> list[str]:
     """One sentence each, with the plans it holds for."""
     sentences: dict[str, list[str]] = {}
-    for one in (pool for plan in question.plans for pool in plan.each_pool()):
+    for one, overhead in (
+        each for plan in question.plans for each in zip(plan.each_pool(), _overheads(plan), strict=True)
+    ):
         name, step = one.plan.name, one.pool.step
         sentences.setdefault(f"Step time {step.provenance}: {step.source}.", []).append(name)
         sentences.setdefault(f"Memory: {one.memory.provenance}.", []).append(name)
-        if one.pool.first_token_overhead_s:
-            sentences.setdefault(_overhead(one.pool.first_token_overhead_s), []).append(name)
+        if overhead:
+            sentences.setdefault(overhead, []).append(name)
         sentences.setdefault(_engine(one.sigma, question.seeds), []).append(name)
         if one.plan.startup == Startup() and not isinstance(one.plan.scaling, Fixed):
             sentences.setdefault(_startup(), []).append(name)
@@ -170,8 +172,16 @@ def _engine(sigma: float, seeds: int) -> str:
     return f"Engines differ from the modelled step time by a factor {exp(sigma):.2f} (sigma), drawn again in each run."
 
 
-def _overhead(seconds: float) -> str:
-    return f"Each request takes {format_seconds(seconds)} outside of its engine before its first token."
+def _overheads(plan: ResolvedPlan) -> list[str]:
+    """For each pool the sentence on the time of its requests outside of the engine, empty where there is none."""
+    seconds = [one.pool.first_token_overhead_s for one in plan.each_pool()]
+    alike = len(set(seconds)) == 1
+    pools = ["" for _ in seconds] if alike else [f" of pool {pool.name}" for pool in plan.plan.pools]
+    takes = "takes {} outside of its engine before its first token."
+    return [
+        f"Each request{pool} {takes.format(format_seconds(time))}" if time else ""
+        for time, pool in zip(seconds, pools, strict=True)
+    ]
 
 
 def _overflow(api: Overflow) -> str:
