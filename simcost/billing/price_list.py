@@ -11,6 +11,8 @@ from simcost.catalog.facts import Offer, Provenance, TokenPrice
 from simcost.trace.usage.usage import TOKENS
 
 Row = dict[str, Any]
+GIVEN, OWNED = "given", "owned"
+"""Quality of a price of the user's own, and the provider of nodes of the user's own."""
 _THING = ("provider", "sku", "region", "unit", "as_of", "quality", "source", "pricing")
 """Columns that identify a priced item and the source of its price."""
 
@@ -102,15 +104,17 @@ def _priced(provider: str, sku: str, region: str, usd: float, basis: Provenance 
 
 
 def price_sentences(rows: Sequence[Mapping[str, Any]], newest: str) -> Iterator[str]:
-    """Sentences on each price of the catalog and its date; then those that are old.
+    """Sentences on each price of the catalog and its date, and on those that the user gave; then those that are old.
+    What owned nodes cost is said part by part elsewhere.
 
     Args:
         rows: of `price_list`.
         newest: date of the newest fact of the catalog.
     """
     dated = [row for row in rows if row["as_of"]]
+    given = [row for row in rows if row["quality"] == GIVEN and row["provider"] != OWNED]
     paid: dict[tuple[str, ...], list[float]] = {}
-    for row in dated:
+    for row in (*dated, *given):
         paid.setdefault(tuple(row[name] for name in _THING), []).append(row["usd"])
     for thing, usd in paid.items():
         yield _sentence(dict(zip(_THING, thing, strict=True)), usd, newest)
@@ -128,6 +132,8 @@ def _sentence(row: Mapping[str, str], usd: Sequence[float], newest: str) -> str:
     what = f"{row['provider']}/{row['sku']}{where}{' on spot' if row['pricing'] == 'spot' else ''}"
     each = 1e6 if row["unit"] in TOKENS else 1.0
     price = " to ".join(dict.fromkeys(f"${each * one:.5g}" for one in (min(usd), max(usd))))
+    if row["quality"] == GIVEN:
+        return f"{what}: {price} per {_unit(row['unit'])}, as given, not of the catalog."
     dated = f"{price_of_date(row['as_of'], newest)}, quality {row['quality']}"
     return f"{what}: {price} per {_unit(row['unit'])}, {dated} ({row['source']})."
 

@@ -44,7 +44,7 @@ def test_a_price_of_the_users_own_has_no_date(tmp_path: Path) -> None:
     document = priced(tmp_path, f"{DAY},p5.48xlarge,us-east-1,1,h,\n", "prices: {p5.48xlarge: $38/h}\n")
     [row] = document["prices"]
     assert (row["as_of"], row["source"], row["quality"]) == ("", "", "given")
-    assert document["assumptions"] == []
+    assert document["assumptions"] == ["aws/p5.48xlarge in us-east-1: $38 per hour, as given, not of the catalog."]
 
 
 def test_old_prices_are_named(tmp_path: Path) -> None:
