@@ -17,7 +17,7 @@ from simcost.billing.commitment.names import distinct
 from simcost.billing.coverage import cover
 from simcost.billing.metering import Line, Metered
 from simcost.billing.unused_capacity import with_unused
-from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
+from simcost.units import HOURS_PER_MONTH, HOURS_PER_YEAR, SECONDS_PER_HOUR, format_usd, plural
 
 QUARTERS = {30: (1.0, 0.8, 0.6, 0.4), 20: (1.0, 0.8678, 0.733, 0.6)}
 """Price of each quarter of a month's use, by the discount of a full month in per cent."""
@@ -122,8 +122,21 @@ class Settlement:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Basis of the price of each commitment, and those that are over before the account or begin after it."""
-        return (*(note for one in self.bought for note in one.bound.notes), *self._elsewhere())
+        """Basis of the price of each commitment, those that are over before the account or begin after it, and what is
+        paid years in advance.
+        """
+        return (*(note for one in self.bought for note in one.bound.notes), *self._elsewhere(), *self._in_advance())
+
+    def _in_advance(self) -> Iterator[str]:
+        """A note on each commitment that is paid a year in advance, or longer: interest is in none of its costs."""
+        for one in self.bought:
+            terms = one.bound.payments.terms
+            if terms.upfront_usd > 0 and terms.term_h >= HOURS_PER_YEAR:
+                years = plural(round(terms.term_h / HOURS_PER_YEAR), "year")
+                yield (
+                    f"{one.bound.name}: {format_usd(terms.upfront_usd)} is paid in advance for {years}, and spread "
+                    "over them without the interest that this money costs"
+                )
 
     def _elsewhere(self) -> Iterator[str]:
         """A note on each commitment whose time lies outside the account."""

@@ -456,6 +456,16 @@ def test_a_commitment_that_was_over_before_the_usage_is_told(tmp_path: Path) -> 
     assert "no commitment is in effect" in bill_document(bill, "p")["verdict"]
 
 
+@pytest.mark.parametrize(("upfront", "told"), [("none", ""), ("partial", "$10,512"), ("all", "$21,024")])
+def test_what_is_paid_years_in_advance_is_told(tmp_path: Path, upfront: Any, told: str) -> None:
+    """26,280 hours at 0.80 USD: owned nodes pay interest for such money (`capital_rate`), a reservation does not."""
+    held = ReservedInstances(name="ri", sku="x.large", count=1, price=0.8, upfront=upfront, years=3)
+    bill = billed(tmp_path, [run(0, 4)], prices=OWN, commitments=(held,))
+    said = [note for note in bill.notes if "in advance" in note]
+    note = f"ri: {told} is paid in advance for 3 years, and spread over them without the interest that this money costs"
+    assert said == ([note] if told else [])
+
+
 @pytest.mark.parametrize("upfront", ["none", "partial", "all"])
 def test_a_term_that_ends_within_the_usage_covers_its_hours_alone(tmp_path: Path, upfront: Any) -> None:
     """Three of ten hours at the reserved price, seven on demand; a renewed term goes on."""
