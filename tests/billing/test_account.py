@@ -448,6 +448,29 @@ def test_a_commitment_for_an_account_without_usage_is_told(tmp_path: Path) -> No
         assert bill.total_usd == (12.0 if told else 4.0)
 
 
+@pytest.mark.parametrize(
+    ("rows", "count"),
+    [
+        ([run(0, 1), run(1, 2), run(1, 2)], 1),
+        ([run(0, 1), run(1, 2)] * 3, 4),
+        ([run(0, 1, team="a"), run(0, 1, team="b"), run(0, 1, team="a") | {"quantity": 2}], 0),
+        ([run(0, 1) | {"quantity": 0}] * 2, 0),
+    ],
+)
+def test_rows_that_a_file_has_twice_are_told(tmp_path: Path, rows: Rows, count: int) -> None:
+    """Exports of overlapping months cost too much together; each row counts still, since two fleets may be alike."""
+    usage = read_usage(write(tmp_path, [{"quantity": 1} | row for row in rows]))
+    told = [finding for finding in usage.findings if finding["kind"] == "repeated"]
+    assert [finding["count"] for finding in told] == ([count] if count else [])
+    assert usage.quantity.sum() == sum(row.get("quantity", 1) for row in rows)
+
+
+def test_rows_of_instances_and_of_machines_may_be_alike(tmp_path: Path) -> None:
+    one = {name: value for name, value in run(0, 1).items() if name != "quantity"}
+    for rows in ([one, one], [one | {"quantity": 1, "resource": name} for name in "ab"]):
+        assert not [finding for finding in read_usage(write(tmp_path, rows)).findings if finding["kind"] == "repeated"]
+
+
 def test_a_commitment_that_was_over_before_the_usage_is_told(tmp_path: Path) -> None:
     """Nothing of it falls into the time of the bill: it is neither paid, nor used, nor lost."""
     bill = billed(tmp_path, [run(0, 4)], prices=OWN, commitments=(take_or_pay(since_h=-36),))

@@ -204,6 +204,14 @@ def test_export_of_openai_is_read_by_its_own_names(tmp_path: Path) -> None:
     assert not usage.findings
 
 
+def test_days_that_two_exports_of_tokens_have_are_told(tmp_path: Path) -> None:
+    path = openai_export(tmp_path, "false,default,1000,10,0", "false,default,1000,20,0", "false,default,0,0,0")
+    head, *days = path.read_text().splitlines()
+    path.write_text("\n".join([head, *days, *days[1:]]) + "\n")
+    [told] = read_usage(path).findings
+    assert (told["kind"], told["count"]) == ("repeated", 1)
+
+
 def test_rows_whose_columns_change_their_price_are_told(tmp_path: Path) -> None:
     """A batch costs half, flex less, priority and audio more: a bill of standard tokens of text is not theirs."""
     path = openai_export(

@@ -19,6 +19,7 @@ from simcost.tables.header import peek
 from simcost.tables.typed import TypedTable
 from simcost.tables.typed_batches import TypedBatches
 from simcost.trace.usage import purchase_options, token_columns, volume_units
+from simcost.trace.usage.repeats import RepeatedUsage
 from simcost.trace.usage.sums import UsageBatch, UsageSums
 from simcost.trace.usage.usage import HOURLY, KEY, VOLUMES, Floats, Ints, UsageRows
 from simcost.units import NS_PER_S, format_seconds, plural
@@ -126,11 +127,15 @@ def read_usage(
     sums = UsageSums(machines="resource" in theirs)
     otherwise, not_read = Counter[str](), Counter[str]()
     unnamed = _Unnamed(provider=provider, region=region, models=pa.array(sorted(models), pa.string()))
+    counted = "quantity" in theirs or any(ours.startswith(token_columns.COLUMN) for ours in theirs)
+    repeats = RepeatedUsage(sought=counted and "resource" not in theirs)
     for table in batches:
         otherwise.update(token_columns.priced_otherwise(table))
         not_read.update(purchase_options.not_read(table))
         if not batches.faults.count:
-            sums.add(_batch(table, len(batches) - len(table), unnamed))
+            batch = _batch(table, len(batches) - len(table), unnamed)
+            repeats.add(batch, len(table))
+            sums.add(batch)
     if batches.faults.count or not len(batches):
         batches.finish()
     found = sums.columns()
@@ -150,6 +155,7 @@ def read_usage(
             *purchase_options.told(not_read),
             *_uncounted(theirs, head.names),
             *_one_each(theirs, head.names, len(batches)),
+            *repeats.findings(),
             *_without_machine(found, sums.keys()),
             *_an_hour_each(theirs, found, sums.keys()),
         ),
