@@ -34,6 +34,10 @@ SHIFT = math.log(1.35)
 """The least change of level, as a logarithm."""
 
 
+_AT_LEVEL = 0.1
+"""Distance from a level, as a share of the logarithm of the change to it, below which a day is at it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
     """One change that cleaning made."""
@@ -243,9 +247,10 @@ def _align_level(values: Floats, day: int) -> Iterator[Edit]:
 def _shift(logs: list[float]) -> tuple[int, float] | None:
     """The age in days and the log factor of the clearest change of level of daily sums, if there is one.
 
-    Each day since the change is compared with the median of the last three days before it of its weekday.
+    Each day since the change is compared with the median of the last three days before it of its weekday. A change
+    that the day before it has already is of an earlier day: that one would be multiplied as well.
     """
-    first = max(7, len(logs) - 13)
+    first = max(7, len(logs) - 14)
     usual = {day: _median([logs[d] for d in range(day - 7, max(day - 22, -1), -7)]) for day in range(first, len(logs))}
     best: tuple[float, int, float] | None = None
     for age in range(2, min(13, len(logs) - 6) + 1):
@@ -254,7 +259,7 @@ def _shift(logs: list[float]) -> tuple[int, float] | None:
             continue
         jumps = [logs[day] - usual[day - 7 * ((day - k) // 7)] for day in range(k, len(logs))]
         change = fsum(jumps) / age
-        if abs(change) <= SHIFT:
+        if abs(change) <= SHIFT or _has_begun(k, logs, usual, change):
             continue
         spread = float(np.std(jumps))
         before = np.array(logs[k - 7 : k]) - (logs[k - 14 : k - 7] if k >= 14 else np.mean(logs[:k]))
@@ -263,6 +268,11 @@ def _shift(logs: list[float]) -> tuple[int, float] | None:
         if stable and (best is None or clarity > best[0]):
             best = clarity, age, change
     return best[1:] if best else None
+
+
+def _has_begun(day: int, logs: list[float], usual: dict[int, float], change: float) -> bool:
+    """True if the day before is at the level to which demand is said to change on this day."""
+    return day - 1 in usual and abs(logs[day - 1] - usual[day - 1] - change) < _AT_LEVEL * abs(change)
 
 
 def _median(values: list[float]) -> float:

@@ -181,3 +181,19 @@ def test_a_day_of_the_week_that_was_never_seen_takes_the_shape_of_the_days() -> 
     raw[72:264] = np.nan
     filled, _ = clean(raw, HOURLY)
     assert filled == pytest.approx(wave(336), rel=0.25)
+
+
+@pytest.mark.parametrize("change", [2.0, 5.0, 1000.0])
+@pytest.mark.parametrize("seed", range(40))
+def test_a_change_of_level_is_of_its_first_day(seed: int, change: float) -> None:
+    """Dated a day or more too late, days at the new level were multiplied again: one day in eleven such histories was
+    1,000,000 times what it had been before, and a week's forecast 52 times what came.
+    """
+    random = np.random.default_rng(seed)
+    age = int(random.integers(2, 13))
+    days = random.uniform(0.9, 1.1, (28, 24))
+    days[28 - age :] *= change
+    values, edits = clean(days.ravel(), HOURLY)
+    assert [edit.last for edit in edits if edit.rule == "level"] == [24 * (28 - age)]
+    daily = values.reshape(28, 24).sum(axis=1)
+    assert daily.max() < 1.2 * daily.min()

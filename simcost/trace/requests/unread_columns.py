@@ -36,6 +36,9 @@ _BESIDE_PROMPTS = (
     "cache_creation_input_tokens",
     "cachereadinputtokens",
     "cachewriteinputtokens",
+    "usage_input_tokens_cache_read",
+    "usage_input_tokens_cache_write_5m",
+    "usage_input_tokens_cache_write_1h",
 )
 """Names, in lower case, of tokens of the prompt that some providers do not count in it."""
 _ENGINES = ("gpu", "gpu_type", "accelerator", "engine", "engine_id", "replica", "replica_id", "pod", "pod_name")
