@@ -238,7 +238,7 @@ def _counts(recording: Recording) -> dict[str, RecordedSamples]:
 
 
 def _check_count(recording: Recording, names: Sequence[str]) -> None:
-    """Raise InputError where a recorded number of replicas is none."""
+    """Raise InputError where a recorded number of replicas cannot be one."""
     for name in names:
         of_it = recording.metric == recording.metrics.index(name)
         for row in np.flatnonzero(of_it & ((recording.value < 0) | (recording.value > _MOST_REPLICAS)))[:1]:

@@ -6,7 +6,7 @@ from simcost.scenario.inputs.model_quality import model_qualities
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 
 _PER_CENT = 10.0
-"""Least score that is no share, and of no short scale such as 1 to 5, beside one that is at most 1."""
+"""Least score in per cent beside one that is at most 1; a short scale, such as 1 to 5, ends below it."""
 
 
 def unusual_scores(loaded: LoadedScenario) -> list[str]:

@@ -19,7 +19,7 @@ class RepeatedUsage:
     """Counts rows alike in all that a bill goes by.
 
     Attributes:
-        sought: whether rows are compared at all: those that name machines may not overlap, and those that count nothing
+        sought: True if rows are compared: those that name machines may not overlap anyway, and those that count nothing
             are one instance each, of which there may be several alike.
     """
 
