@@ -1,10 +1,8 @@
 """Reading a file of usage: one row for each stretch of time, CSV or Parquet."""
 
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,10 +17,10 @@ from simcost.tables.header import peek
 from simcost.tables.typed import TypedTable
 from simcost.tables.typed_batches import TypedBatches
 from simcost.trace.usage import purchase_options, token_columns, volume_units
-from simcost.trace.usage.repeats import RepeatedUsage
+from simcost.trace.usage.findings import UsageFindings
 from simcost.trace.usage.sums import UsageBatch, UsageSums
-from simcost.trace.usage.usage import HOURLY, KEY, VOLUMES, Floats, Ints, UsageRows
-from simcost.units import NS_PER_S, format_seconds, plural
+from simcost.trace.usage.usage import HOURLY, VOLUMES, Floats, Ints, UsageRows
+from simcost.units import NS_PER_S, SECONDS_PER_HOUR
 
 _TAG = "tag:"
 _YES = token_columns.YES | {"provider": 1.0}
@@ -91,10 +89,7 @@ _IN_ALL = ("instance-hours", "hours")
 _UNITS = {"": HOURLY, "h": HOURLY, "hour": HOURLY, "instances": HOURLY} | dict.fromkeys(_IN_ALL, HOURLY)
 _CHARGES = "chargecategory"
 """A column of cost files, whose rows are not only usage."""
-_HOUR_S = 3600.0
 _SLACK_S = 1e-6
-_SHOWN = 8
-"""Columns that a message names."""
 
 
 def read_usage(
@@ -125,16 +120,13 @@ def read_usage(
     theirs = _columns(head.names, mapping or {}, path)
     batches = TypedBatches(path=path, head=head, declared=USAGE, theirs=theirs, check=_check)
     sums = UsageSums(machines="resource" in theirs)
-    otherwise, not_read = Counter[str](), Counter[str]()
+    findings = UsageFindings(theirs, head.names)
     unnamed = _Unnamed(provider=provider, region=region, models=pa.array(sorted(models), pa.string()))
-    counted = "quantity" in theirs or any(ours.startswith(token_columns.COLUMN) for ours in theirs)
-    repeats = RepeatedUsage(sought=counted and "resource" not in theirs)
     for table in batches:
-        otherwise.update(token_columns.priced_otherwise(table))
-        not_read.update(purchase_options.not_read(table))
+        findings.see(table)
         if not batches.faults.count:
             batch = _batch(table, len(batches) - len(table), unnamed)
-            repeats.add(batch, len(table))
+            findings.take(batch, len(table))
             sums.add(batch)
     if batches.faults.count or not len(batches):
         batches.finish()
@@ -151,13 +143,7 @@ def read_usage(
         resource=found.get("resource"),
         findings=(
             *({"kind": kind, "count": count, "message": text} for kind, count, text in batches.findings()),
-            *token_columns.told(otherwise),
-            *purchase_options.told(not_read),
-            *_uncounted(theirs, head.names),
-            *_one_each(theirs, head.names, len(batches)),
-            *repeats.findings(),
-            *_without_machine(found, sums.keys()),
-            *_an_hour_each(theirs, found, sums.keys()),
+            *findings.all_of(found, sums.keys()),
         ),
         path=path,
         place=lambda i: batches.place(int(found["first"][i])),
@@ -225,54 +211,10 @@ def _columns(names: list[str], mapping: Mapping[str, str], path: Path) -> dict[s
     return result
 
 
-def _one_each(theirs: Mapping[str, str], names: Sequence[str], rows: int) -> Iterator[dict[str, Any]]:
-    """Finding on a file that neither counts instances nor names machines."""
-    if {"quantity", "resource"} & theirs.keys() or any(ours.startswith(token_columns.COLUMN) for ours in theirs):
-        return
-    others = [name for name in names if name not in theirs.values()]
-    counts = f"; where one of {', '.join(others[:_SHOWN])} counts them, pass --map quantity=COLUMN" if others else ""
-    yield {"kind": "one_each", "count": rows, "message": f"no quantity: each row is taken as one instance{counts}"}
-
-
-def _uncounted(theirs: Mapping[str, str], names: Sequence[str]) -> list[dict[str, Any]]:
-    """Finding on columns of tokens beside those that are counted."""
-    if not any(ours.startswith(token_columns.COLUMN) for ours in theirs):
-        return []
-    return token_columns.left_out(names, theirs.values())
-
-
-def _without_machine(found: Mapping[str, Any], keys: Sequence[tuple[str, ...]]) -> Iterator[dict[str, Any]]:
-    """Finding on hours of no machine in a file that names machines."""
-    hourly = np.array([key[KEY - 1] == HOURLY for key in keys], np.bool_)
-    count = int(((found["resource"] < 0) & hourly[found["line"]]).sum()) if "resource" in found else 0
-    if count:
-        says = f"{plural(count, 'row')} {'names' if count == 1 else 'name'} no resource"
-        message = f"{says}: taken as metered already, without minimum and granularity"
-        yield {"kind": "no_resource", "count": count, "message": message}
-
-
-def _an_hour_each(
-    theirs: Mapping[str, str], found: Mapping[str, Any], keys: Sequence[tuple[str, ...]]
-) -> Iterator[dict[str, Any]]:
-    """Finding on rows without an end that mostly do not follow each other by the hour, as daily ones or samples."""
-    lasts = np.array([key[KEY - 1] == HOURLY or key[1] == "storage" for key in keys], np.bool_)[found["line"]]
-    if "end" in theirs or theirs["start"].lower() == "hour" or not lasts.any():
-        return
-    line, start_s = found["line"][lasts], found["start_s"][lasts]
-    order = np.lexsort((start_s, line))
-    gaps_s = np.diff(start_s[order])[np.diff(line[order]) == 0]
-    gaps_s = gaps_s[gaps_s > _SLACK_S]
-    usual_s = float(np.median(gaps_s)) if len(gaps_s) else _HOUR_S
-    if abs(usual_s - _HOUR_S) > _SLACK_S:
-        apart = f"they mostly begin {format_seconds(usual_s)} apart"
-        message = f"no end: each row is taken as one hour, but {apart}; give an `end` if a row is of another length"
-        yield {"kind": "hour_each", "count": int(lasts.sum()), "message": message}
-
-
 def _span_s(table: TypedTable) -> tuple[Floats, Floats]:
     """Start and end of each row; without ends it is an hour long."""
     start = table.times_ns["start"] / NS_PER_S
-    return start, table.times_ns["end"] / NS_PER_S if "end" in table else start + _HOUR_S
+    return start, table.times_ns["end"] / NS_PER_S if "end" in table else start + SECONDS_PER_HOUR
 
 
 def _numbers(table: TypedTable, ours: str, otherwise: float) -> Floats:
