@@ -10,7 +10,6 @@ was measured, engine, version and benchmark definition included; wider by what n
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
 from math import hypot, log
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -133,12 +132,24 @@ class StepTime:
         }
 
 
-@lru_cache(maxsize=4)
-def _columns(base: tuple[tuple[int, float], ...]) -> tuple[Numbers, Numbers]:
-    import numpy as np
+_COLUMNS: dict[int, tuple[tuple[tuple[int, float], ...], Numbers, Numbers]] = {}
+"""The knots used last and their columns, by the identity of the knots: a hash of some thousand numbers for each step of
+an autoscaler took longer than all else that it does.
+"""
+_MOST_COLUMNS = 64
 
-    tokens, base_s = np.array(base, np.float64).T
-    return tokens, base_s
+
+def _columns(base: tuple[tuple[int, float], ...]) -> tuple[Numbers, Numbers]:
+    """Tokens and seconds of knots; both are held, so that no others can have their identity."""
+    found = _COLUMNS.get(id(base))
+    if found is None:
+        import numpy as np
+
+        while len(_COLUMNS) >= _MOST_COLUMNS:
+            _COLUMNS.pop(next(iter(_COLUMNS)), None)
+        tokens, base_s = np.array(base, np.float64).T
+        found = _COLUMNS[id(base)] = base, tokens, base_s
+    return found[1:]
 
 
 def step_time(catalog: Catalog, model: Model, accelerator: Accelerator, spec: ReplicaSpec) -> StepTime:

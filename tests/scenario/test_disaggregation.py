@@ -245,6 +245,19 @@ def test_one_planner_scales_both_sides_within_one_budget(tmp_path: Path) -> None
     assert most == {4: 4, 5: 9}
 
 
+@pytest.mark.slow
+def test_a_planner_adds_prefill_replicas_by_their_latency(tmp_path: Path) -> None:
+    """Prompts that are read here are answered there: their mean length is known all the same."""
+    rules = "target: sla, throughput_scaling: false, load_scaling: true, ttft: 1ms, max_gpu_budget: -1"
+    side = PLANNERS.replace(RULES, rules)
+    busy = ("rate: 0.5/s", "rate: 20/s")
+    question = settle(load(write(tmp_path, busy, text=SMALL.replace(ONE, side))), seed=None, seeds=1)
+    assert question.source is not None
+    ledger = simulate.simulate(question.plans[0].pool, question.source.batches(0), horizon_s=120.0)
+    assert ledger.prefill is not None
+    assert pc.max(ledger.prefill.timeline["desired"]).as_py() > 1
+
+
 def test_a_planner_counts_what_the_replicas_have(tmp_path: Path) -> None:
     """Two GPUs a replica on one side and one on the other, and contexts of the model; what is stated stands."""
     side = PLANNERS.replace("dynamo,", "dynamo, context_tokens: 4096,", 1)

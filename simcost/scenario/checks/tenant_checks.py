@@ -19,25 +19,25 @@ _OF_JOBS = ("wait", "jct", "deadlines")
 def tenant_faults(root: YamlNode, file: str) -> Iterator[Fault]:
     """Contradictions of tenants, at their places."""
     streams = list(_streams(root))
-    named = [node for node in streams if names_tenants(node)]
-    names = list(dict.fromkeys(name for node in named for name in _names(node)))
+    names = dict.fromkeys(name for node in streams if names_tenants(node) for name in _names(node))
     if names:
+        some = next(iter(names))
         yield from (
             fault_at(
                 node,
-                f"is missing: {names[0]!r} is the tenant of other requests; name one for these too",
+                f"is missing: {some!r} is the tenant of other requests; name one for these too",
                 file,
                 "tenant",
             )
             for node in streams
-            if node not in named and isinstance(node.value, dict)
+            if isinstance(node.value, dict) and not names_tenants(node)
         )
         yield from _apart_faults(root, file)
     yield from repeated_names(items(root.get("tenants")), file, "tenant")
     for own in items(root.get("tenants")):
         name = own.get("name")
         if name is not None and isinstance(name.value, str) and name.value not in names:
-            near = did_you_mean(name.value, names) or _NAME_IT
+            near = did_you_mean(name.value, list(names)) or _NAME_IT
             yield fault_at(name, f"no requests have the tenant {name.value!r}{near}", file)
         slo = own.get("slo")
         for key in _OF_JOBS:

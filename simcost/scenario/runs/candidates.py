@@ -106,7 +106,8 @@ class Candidates:
         self._check_count()
         note(f"bounds of {len(space.variations):,} plans")
         self._outputs = [mix.output_curve() for mix in self._mixes]
-        self._bounds: dict[str, list[MixBounds]] = {}
+        self._bounds: tuple[str, list[MixBounds]] = "", []
+        """Of the replicas that were asked for last."""
         self._costs: dict[str, float] = {}
         self._plans: dict[str, ResolvedPlan] = {}
         self._good: dict[str, bool] = {}
@@ -117,9 +118,8 @@ class Candidates:
         self.over_limits: list[PlanCandidate] = []
         """Those that may take more at a time than there is."""
         self.excluded = Counter(space.excluded)
-        plans = list(self._sound(space.variations))
-        for variation, plan in plans:
-            self._add(variation, plan)
+        for candidate in self._in_bounds(list(self._sound(space.variations))):
+            self._add(candidate)
         self.too_small.sort(key=lambda one: one.attainment)
 
     def _check_count(self) -> None:
@@ -151,28 +151,37 @@ class Candidates:
             self._hardware.add(variation, plan)
             yield variation, plan
 
-    def _add(self, variation: Variation, plan: ResolvedPlan) -> None:
+    def _in_bounds(self, plans: Sequence[tuple[Variation, ResolvedPlan]]) -> list[PlanCandidate]:
+        """Plans in their order; the bounds of all kinds of replicas together may be larger than memory."""
+        alike: dict[str, list[int]] = {}
+        for place, (variation, _) in enumerate(plans):
+            alike.setdefault(variation.without("scaling", "buy"), []).append(place)
+        found = {place: self._candidate(*plans[place]) for places in alike.values() for place in places}
+        return [found[place] for place in range(len(plans))]
+
+    def _candidate(self, variation: Variation, plan: ResolvedPlan) -> PlanCandidate:
         bounds, replicas = self._bounds_of(variation, plan), most_replicas(plan.pool.scaling)
-        slo = self._slo
         most, alone = 1.0, None
         if _has_bounds(plan):
             most = fmean(
                 bound.attainment(replicas, factor, unjudged=self._unjudged(bound, plan, replicas))
                 for bound, factor in zip(bounds, plan.factors, strict=True)
             )
-            if fmean(bound.hopeless for bound in bounds) > 1 - slo.attainment:
+            if fmean(bound.hopeless for bound in bounds) > 1 - self._slo.attainment:
                 alone = max((bound.excludes for bound in bounds), key=lambda one: one[1] if one else 0.0)
-        candidate = PlanCandidate(
+        return PlanCandidate(
             variation=variation,
             entrant=self._entrant(variation, plan, bounds, replicas),
             attainment=most,
             alone=alone,
             taken=self.limits.of_plans([plan]),
         )
+
+    def _add(self, candidate: PlanCandidate) -> None:
         if reason := self.limits.over(candidate.taken):
             self.excluded[reason] += 1
             self.over_limits.append(candidate)
-        elif most < slo.attainment and self._question.loaded.scenario.demand is None:
+        elif candidate.attainment < self._slo.attainment and self._question.loaded.scenario.demand is None:
             self.too_small.append(candidate)
         else:
             self.found.append(candidate)
@@ -210,11 +219,11 @@ class Candidates:
         """Bounds of a replica, by replication."""
         pool, limits = plan.pool, self._slo.limits()
         key = variation.without("scaling", "buy")
-        if key not in self._bounds:
+        if key != self._bounds[0]:
             mixes = self._mixes
             if pool.images:
                 mixes = [_mix(self._arrivals, replication, pool.images) for replication in range(len(mixes))]
-            self._bounds[key] = [
+            found = [
                 mix_bounds(
                     pool.step,
                     mix,
@@ -228,7 +237,8 @@ class Candidates:
                 )
                 for mix, factor in zip(mixes, plan.factors, strict=True)
             ]
-        return self._bounds[key]
+            self._bounds = key, found
+        return self._bounds[1]
 
     def _unjudged(self, bounds: MixBounds, plan: ResolvedPlan, replicas: float) -> float:
         """Requests that may be in the system at the end without being late; all where nothing is ever late."""

@@ -315,12 +315,11 @@ class MetricsPipeline:
     def _mean_request(self) -> tuple[float, float]:
         """Prompt, and tokens in the cache half way, of the requests answered so far; NaN before the first."""
         self.fleet.advance()
-        totals = self.fleet.plane.state.totals
-        completed = int(totals[col.COMPLETED])
+        completed, prompts, outputs = self.fleet.plane.answered()
         if not completed:
             return nan, nan
-        prompt = int(totals[col.COMPLETED_PROMPT]) / completed
-        return prompt, prompt + int(totals[col.COMPLETED_OUTPUT]) / completed / 2
+        prompt = prompts / completed
+        return prompt, prompt + outputs / completed / 2
 
     def _replicas(self, shown: list[Sample], now: int) -> Replicas:
         """All replicas that exist, with the samples of those that have some."""

@@ -50,6 +50,14 @@ class SidePlane(DataPlane):
         """True if a replica has no requests left, nor the tokens of any."""
         return super().is_empty(slot) and not self.state.replicas[slot, col.KV]
 
+    def answered(self) -> tuple[int, int, int]:
+        """As of one pool; what the prefill side has read is answered on either side."""
+        completed, prompts, outputs = super().answered()
+        if self is not self.pair.prefill:
+            return completed, prompts, outputs
+        others = self.pair.decode.answered()
+        return completed + others[0], prompts + others[1], outputs + others[2]
+
     def play(self, kernel: Any, until: int) -> int:
         """Continue with the arrivals of this side; why the kernel stopped."""
         self._next, why = kernel(

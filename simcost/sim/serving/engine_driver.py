@@ -243,6 +243,11 @@ class DataPlane:
         """The pool now."""
         return self._observed(self.state.totals.tolist())
 
+    def answered(self) -> tuple[int, int, int]:
+        """Requests answered so far, and the tokens of their prompts and of their outputs."""
+        totals = self.state.totals
+        return int(totals[col.COMPLETED]), int(totals[col.COMPLETED_PROMPT]), int(totals[col.COMPLETED_OUTPUT])
+
     def snapshot(self, kind: int | None = None) -> Callable[[], PoolObservation]:
         """The pool now, or the replicas of a kind, to be worked out where somebody asks."""
         if kind is None and self.clients is None and not len(self.state.by_kind):
