@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from simcost.compare.results import PlanSummary, RunResult
+from simcost.compare.tenants import checks_by_tenant
 from simcost.units import format_seconds, format_share
 
 Document = dict[str, Any]
@@ -109,9 +110,10 @@ def _undecided_tenants(plan: PlanSummary) -> Iterator[Document]:
         for tenant in run.slo.tenants:
             arrived[tenant.name] += tenant.requests["arrived"]
             judged[tenant.name] += tenant.judged
+    checks = checks_by_tenant(plan)
     for name, count in arrived.items():
         left = count - judged[name]
-        missed = any(not check.met for check in plan.checks if check.name.startswith(f"{name}: "))
+        missed = any(not check.met for check in checks.get(name, ()))
         if left <= UNFINISHED * count or missed:
             continue
         message = (

@@ -1,10 +1,11 @@
 """Tenants of a plan in the document of a run: what each got, and its part of the cost."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from simcost.compare.means import mean_of
 from simcost.compare.results import PlanSummary, RunResult
+from simcost.slo import Check
 from simcost.slo.tenants import TenantReport
 
 Document = dict[str, Any]
@@ -17,12 +18,22 @@ def by_tenant(plan: PlanSummary) -> Document:
     if not plan.served or not plan.served[0].slo.tenants:
         return {}
     reports = zip(*(served.slo.tenants for served in plan.served), strict=True)
-    return {"by_tenant": [_tenant(plan, same) for same in reports]}
+    checks = checks_by_tenant(plan)
+    return {"by_tenant": [_tenant(plan, same, checks.get(same[0].name, ())) for same in reports]}
 
 
-def _tenant(plan: PlanSummary, reports: Sequence[TenantReport]) -> Document:
+def checks_by_tenant(plan: PlanSummary) -> Mapping[str, Sequence[Check]]:
+    """Targets of a plan by each beginning of their names that may be a tenant: all before a colon."""
+    found: dict[str, list[Check]] = {}
+    for check in plan.checks:
+        parts = check.name.split(": ")
+        for count in range(1, len(parts)):
+            found.setdefault(": ".join(parts[:count]), []).append(check)
+    return found
+
+
+def _tenant(plan: PlanSummary, reports: Sequence[TenantReport], checks: Sequence[Check]) -> Document:
     first = reports[0]
-    checks = [check for check in plan.checks if check.name.startswith(f"{first.name}: ")]
     return {
         "name": first.name,
         "requests": first.requests,

@@ -99,7 +99,8 @@ def superposed(
     """The independent streams of all clients, merged."""
     total = fsum(one.share for one in streams)
     most = max(_FIRST, BATCH_ROWS // len(streams))
-    ranked, tenants = any(one.priority for one in streams), stream_tenants(streams)
+    ranked = any(one.priority for one in streams)
+    tenants = {name: place for place, name in enumerate(stream_tenants(streams))}
     clients = [
         _Client(
             one,
@@ -107,7 +108,7 @@ def superposed(
             one.share / total,
             len(streams),
             ranked,
-            None if one.tenant is None else tenants.index(one.tenant),
+            None if one.tenant is None else tenants[one.tenant],
         )
         for number, one in enumerate(streams)
     ]

@@ -125,7 +125,8 @@ def _ranked(stream: Iterator[RequestBatch], priority: int | None) -> Iterator[Re
 
 def _owned(stream: Iterator[RequestBatch], workload: Workload, names: tuple[str, ...]) -> Iterator[RequestBatch]:
     """Each request with the number of its tenant among those of all workloads."""
-    numbers = np.array([names.index(name) for name in workload_tenants(workload)] or [0], np.int16)
+    places = {name: place for place, name in enumerate(names)}
+    numbers = np.array([places[name] for name in workload_tenants(workload)] or [0], np.int16)
     for batch in stream:
         own = np.zeros(len(batch), np.int16) if workload.tenant is not None else batch.tenants()
         yield replace(batch, tenant=numbers[own])
