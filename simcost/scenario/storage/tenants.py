@@ -22,9 +22,15 @@ def tenant_tables(tenants: Sequence[TenantOutcomes]) -> dict[str, pa.Table]:
     if not tenants:
         return {}
     rows = {name: [getattr(tenant, name) for tenant in tenants] for name in ("tenant", *_COUNTS)}
-    histograms = np.stack([tenant.histograms for tenant in tenants])
-    places = np.nonzero(histograms)
-    cells = dict(zip(("tenant", "metric", "bucket"), places, strict=True)) | {"count": histograms[places]}
+    places = [np.nonzero(tenant.histograms) for tenant in tenants]  # one after another: all may be a gigabyte
+    counts = [tenant.histograms[place] for tenant, place in zip(tenants, places, strict=True)]
+    metrics, buckets = (np.concatenate(column) for column in zip(*places, strict=True))
+    cells = {
+        "tenant": np.repeat(np.arange(len(tenants)), [len(one) for one in counts]),
+        "metric": metrics,
+        "bucket": buckets,
+        "count": np.concatenate(counts),
+    }
     return {_ROWS: pa.table(rows), _CELLS: pa.table(cells)}
 
 
