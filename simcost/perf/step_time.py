@@ -145,8 +145,8 @@ def _columns(base: tuple[tuple[int, float], ...]) -> tuple[Numbers, Numbers]:
     if found is None:
         import numpy as np
 
-        while len(_COLUMNS) >= _MOST_COLUMNS:
-            _COLUMNS.pop(next(iter(_COLUMNS)), None)
+        if len(_COLUMNS) >= _MOST_COLUMNS:
+            _COLUMNS.clear()  # at once, whatever other threads do
         tokens, base_s = np.array(base, np.float64).T
         found = _COLUMNS[id(base)] = base, tokens, base_s
     return found[1:]
