@@ -40,6 +40,8 @@ class Work:
 
     title: str = "other work"
     """Named to those that wait for it."""
+    key: str = ""
+    """By which a page that is reloaded finds it again; without one, nobody sees it once its pages are closed."""
     share: float = 0.0
     doing: str = "Starting"
     result: Any = None
@@ -80,7 +82,10 @@ class Work:
         """Do the task when its turn comes."""
         try:
             while not lock.acquire(timeout=0.2):
-                self(0.0, _waits_for(_HOLDERS.get(lock)))
+                holder = _HOLDERS.get(lock)
+                self(0.0, _waits_for(holder))
+                if holder is not None and _is_out_of_sight(holder):
+                    holder.cancelled.set()
             _HOLDERS[lock] = self
             try:
                 self.result = task(self)
@@ -117,6 +122,11 @@ def _waits_for(holder: Work | None) -> str:
     return f"Waits for {holder.title} to end ({share(holder.share)} done)"
 
 
+def _is_out_of_sight(work: Work) -> bool:
+    """True if the pages that asked for it are closed, and none that is opened will show it."""
+    return not work.key and not any(_is_open(one) for one in list(work.sessions))
+
+
 def start(name: str, task: Task, lock: threading.Lock, title: str, key: str = "") -> None:
     """Begin a task, as `begin`, and redraw the page."""
     begin(name, task, lock, title, key)
@@ -136,7 +146,7 @@ def begin(name: str, task: Task, lock: threading.Lock, title: str, key: str = ""
     if (same := _running().get(key)) is not None:
         same.cancelled_by.discard(_session())
     if not attach(name, key):
-        work = Work(title=title)
+        work = Work(title=title, key=key)
         _join(name, work)
         if key:
             _running()[key] = work
@@ -195,8 +205,8 @@ def _session() -> str:
 
 
 def _is_open(session: str) -> bool:
-    """True while a browser shows it."""
-    return runtime.exists() and runtime.get_instance().is_active_session(session)
+    """True while a browser shows it; without a server, no page is closed."""
+    return not runtime.exists() or runtime.get_instance().is_active_session(session)
 
 
 @st.cache_resource

@@ -124,16 +124,26 @@ def renamed(example: str, key: str) -> Words:
 
 
 def beside(scenarios: Path, example: str = "") -> list[Path]:
-    """Logs, traces and series beside the scenarios, and one of the examples that come with the package."""
-    folders = (scenarios, scenarios / "traces")
-    found = [
-        path
-        for folder in folders
-        for kind in ("*.csv", "*.csv.gz", "*.parquet", "*.txt")
-        for path in sorted(folder.glob(kind))
-    ]
+    """Files beside the scenarios that are not traces of requests, and one of the examples that come with the package."""
+    from simcost.trace.series.from_traces import is_trace
+
+    found = [path for path in _of_kinds(scenarios, "*.csv", "*.csv.gz", "*.parquet", "*.txt") if not is_trace(path)]
     shown = scenarios / EXAMPLES / example
-    return [path for path in (*found, *([shown] if shown.is_file() else ())) if not path.name.startswith(".")]
+    return [*found, shown] if shown.is_file() else found
+
+
+def traces(scenarios: Path) -> list[Path]:
+    """Traces of requests beside the scenarios, as *Your log* and `simcost trace import` write them."""
+    from simcost.trace.series.from_traces import is_trace
+
+    return [path for path in _of_kinds(scenarios, "*.parquet") if is_trace(path)]
+
+
+def _of_kinds(scenarios: Path, *kinds: str) -> list[Path]:
+    """Files whose names match, beside the scenarios and in their folder of traces; hidden ones are drafts."""
+    folders = (scenarios, scenarios / "traces")
+    found = [path for folder in folders for kind in kinds for path in sorted(folder.glob(kind))]
+    return [path for path in found if not path.name.startswith(".")]
 
 
 def finished(results: Path) -> list[Path]:

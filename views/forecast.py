@@ -20,7 +20,7 @@ from simcost.forecast.names import GrowthMode, ModelName
 from simcost.present.parts import page
 from simcost.studies.forecasting import view
 from views import background, fields
-from views.files import COLUMNS, beside, renamed, titled
+from views.files import COLUMNS, beside, renamed, titled, traces
 from views.result import body
 from views.text import headline, on_page, plain, same_command
 
@@ -77,7 +77,7 @@ def show(scenarios: Path, lock: threading.Lock) -> None:
 
 def choose(scenarios: Path) -> Path | None:
     """A series or trace beside the scenarios."""
-    files = beside(scenarios, "requests-hourly.csv")
+    files = [*traces(scenarios), *beside(scenarios, "requests-hourly.csv")]
     file: Path | None = fields.choice(
         "Series or trace",
         files,

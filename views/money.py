@@ -7,7 +7,7 @@ from simcost.errors import InputError
 from simcost.scenario.files.edit import put
 from views import fields
 from views.ask import Question
-from views.files import Chosen, Words, Written, beside, choose, finished, renamed
+from views.files import Chosen, Words, Written, beside, choose, finished, renamed, traces
 
 _PLAN = """\
 # assumed discount:
@@ -76,8 +76,8 @@ def commit(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the o
 
 def own_fleet(scenarios: Path, results: Path) -> Words:
     """`simcost api`."""
-    traces = [path for path in beside(scenarios) if path.suffix == ".parquet"]
-    listed = [*sorted(scenarios.glob("*.yaml")), *finished(results), *traces]
+    recorded = traces(scenarios)
+    listed = [*sorted(scenarios.glob("*.yaml")), *finished(results), *recorded]
     path = fields.choice(
         "Scenario, finished result or trace", listed, None, lambda path: path.name, placeholder="choose one"
     )
@@ -92,7 +92,7 @@ def own_fleet(scenarios: Path, results: Path) -> Words:
     words += [word for api in apis for word in ("--api", f"{api}{with_more}")]
     if not apis:
         return [*words, Chosen(None)]
-    if path in traces:
+    if path in recorded:
         return words
     scale = fields.text("Demands, times the scenario's", "0.1, 1, 10")
     return [*words, f"--scale={scale.replace(' ', '')}", "--out", Chosen(results)]

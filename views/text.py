@@ -13,7 +13,7 @@ _MAP = re.compile(
     r"(?P<theirs>(?(quoted)[^']+|[^\s;,?')]+))'?\??"
 )
 _METRIC = re.compile(r"(?:pass )?--metric (\w+=\w+)")
-_OPTION = re.compile(r"(?:\bargument )?(pass )?(--[a-z][a-z-]+)( [.,;](?=\s|$))?")
+_OPTION = re.compile(r"(?:\bargument )?(pass )?(--[a-z][a-z-]+)( [A-Z]{2,}\b)?( [.,;](?=\s|$))?")
 _FIELDS = {
     "--budget": "Budget",
     "--decimal": "Decimal mark",
@@ -35,7 +35,7 @@ _FIELDS = {
     "--timezone": "Time zone",
     "--unit-cost": "Price of one",
     "--vary": "Value",
-    "--where": "Rows with",
+    "--where": "'Rows with'",
 }
 """Fields of the pages, by the options of the command line that mean the same."""
 
@@ -65,9 +65,9 @@ def on_page(message: str, columns: str = RENAME, fields: Mapping[str, str] = NO_
 
     def field(found: re.Match[str]) -> str:
         if name := fields.get(found[2]) or _FIELDS.get(found[2]):
-            value = f" '{found[3].strip()}'" if found[3] else ""
+            value = f" '{found[4].strip()}'" if found[4] else found[3] or ""
             return f"set {name}{value}" if found[1] else f"{name}{value}"
-        return f"{found[1] or ''}{found[2]} (on the command line){found[3] or ''}"
+        return f"{found[1] or ''}{found[2]}{found[3] or ''} (on the command line){found[4] or ''}"
 
     def told(text: str) -> str:
         return _OPTION.sub(field, _METRIC.sub(r"write \1 under Names", _MAP.sub(columns, text)))

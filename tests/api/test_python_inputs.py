@@ -305,7 +305,7 @@ def test_findings_name_the_start_and_the_rows_to_select(tmp_path: Path) -> None:
     found = sc.import_log(seconds, tmp_path / "t.parquet", start="2026-01-01T00:00:00Z").document["findings"]
     told = "\n".join(one["message"] for one in found)
     assert "arrival was read as s since 2026-01-01T00:00:00Z; if that is wrong" in told
-    assert 'select it with where={"model": "a b"}' in told
+    assert 'select it by where={"model": "a b"}' in told
 
 
 @pytest.mark.parametrize(

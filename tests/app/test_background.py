@@ -132,6 +132,43 @@ def test_work_that_waits_says_for_which(sessions: Sessions) -> None:
     assert second.result == "answer"
 
 
+def asked_by_one(sessions: Sessions, lock: threading.Lock, key: str) -> background.Work:
+    """Work of a session whose page is then closed, while another session waits for its turn."""
+    begun = threading.Event()
+
+    def busy(work: background.Work) -> None:
+        while not work.done.wait(0.01):
+            work(0.5, "half")
+            begun.set()
+
+    sessions.turn("one")
+    background.begin("first", busy, lock, "the answer to 'API or own fleet?'", key)
+    first = background.works()["first"]
+    assert begun.wait(60)
+    sessions.opened = {"other"}
+    sessions.turn("other")
+    background.begin("second", lambda _: "answer", lock, "Optimise of tiny")
+    return first
+
+
+def test_work_that_nobody_can_see_holds_up_no_other(sessions: Sessions) -> None:
+    """A page was reloaded during an answer of minutes: the next one waited for it to end, and could not cancel it."""
+    first = asked_by_one(sessions, threading.Lock(), "")
+    second = background.works()["second"]
+    assert second.done.wait(60)
+    assert second.result == "answer"
+    assert first.cancelled.is_set()
+
+
+def test_work_that_a_reloaded_page_finds_again_goes_on(sessions: Sessions) -> None:
+    first = asked_by_one(sessions, threading.Lock(), KEY)
+    second = background.works()["second"]
+    wait_for(lambda: second.doing.startswith("Waits for the answer"), 60)
+    assert not first.cancelled.is_set()
+    first.cancelled.set()
+    assert second.done.wait(60)
+
+
 def test_work_that_takes_long_is_looked_at_seldom(
     sessions: Sessions, work: background.Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:

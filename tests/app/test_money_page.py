@@ -155,6 +155,25 @@ def test_a_trace_at_apis_with_more_words(page: AppTest, home: Path) -> None:
     assert "did you mean 'units'" in page.error[0].value
 
 
+@pytest.mark.parametrize(
+    ("question", "is_listed"),
+    [
+        ("What would it cost?", False),
+        ("What should we commit to?", False),
+        ("API or own fleet?", True),
+        ("Why did it change?", False),
+    ],
+)
+def test_a_trace_of_requests_is_offered_where_it_can_be_read(
+    page: AppTest, home: Path, question: str, *, is_listed: bool
+) -> None:
+    """Each log that was imported was offered as usage and as a bill, and refused for its columns."""
+    log = trace(home / "scenarios")
+    page.session_state["Money question"] = question
+    page.run()
+    assert (log.name in page.selectbox[0].options) is is_listed
+
+
 def test_why_two_results_differ(page: AppTest, home: Path) -> None:
     for name, text in (("before", TINY), ("after", TINY.replace("rate: 0.5/s", "rate: 0.7/s"))):
         run(load_text(text, home / "scenarios" / "tiny.yaml"), home / "results" / name)

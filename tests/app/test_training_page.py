@@ -116,7 +116,8 @@ def test_spot_is_studied(page: AppTest, home: Path) -> None:
 def test_waste_of_a_job_log(page: AppTest, home: Path) -> None:
     ask(page, WASTE, "jobs.csv", home)
     press(page)
-    assert "of a job log say how many GPUs" in page.error[0].value
+    told = r"jobs.csv\: is a job log; how many GPUs the cluster has is missing\: set GPUs, of a job log"
+    assert page.error[0].value == told
     field(page, "GPUs, of a job log").set_value("64")
     press(page)
     assert "GPU-hours did no work" in page.header[0].value

@@ -16,10 +16,12 @@ from views.text import on_page
         ("read as UTC; if they are local, pass --timezone, as Europe/Berlin", "local, set Time zone, as Europe/Berlin"),
         ("no value; did you mean --map value=Wert?", "no value; call the column value in the file"),
         ("no value; pass --map value=COLUMN; but", "no value; call the column value in the file; but"),
-        ("keep one, or pass --by COLUMN", "keep one, or pass --by (on the command line) COLUMN"),
+        ("keep one, or pass --by COLUMN", "keep one, or pass --by COLUMN (on the command line)"),
         ("write it with `simcost run FILE.yaml --out x`", "write it with `simcost run FILE.yaml --out x`"),
         ("argument --scale: 'x' is not a list of demands", "Demands: 'x' is not a list of demands"),
         ("argument --budget: 'x' is not a quantity", "Budget: 'x' is not a quantity"),
+        ("its best plan; --run-plan NAME takes another.", "--run-plan NAME (on the command line) takes another."),
+        ("select it by --where model=gpt-4o", "select it by 'Rows with' model=gpt-4o"),
         ("tells nothing of others (--seeds 10 does)", "tells nothing of others (Replications 10 does)"),
     ],
 )

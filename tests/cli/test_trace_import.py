@@ -95,7 +95,7 @@ def test_a_run_of_another_model_says_so(tmp_path: Path) -> None:
         "-o",
         tmp_path / "t.parquet",
     )
-    assert "select it with --where model=gpt-4o" in call(*words).out
+    assert "select it by --where model=gpt-4o" in call(*words).out
     file = scenario(tmp_path, ("seeds: 2", "seeds: 1"), TO_TRACE)
     note = "2 of 3 requests that name a model name another than llama-3.2-1b: gpt-4o (2)"
     assert note in call("check", file).out

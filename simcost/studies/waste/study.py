@@ -8,7 +8,7 @@ import numpy as np
 
 from simcost.catalog.facts import Offer
 from simcost.documents import FindingDocument, values
-from simcost.errors import InputError
+from simcost.errors import InputError, TraceError
 from simcost.studies.waste.actions import Action, consolidate, give_back, merge_pools, shut_at_night
 from simcost.studies.waste.buckets import BUCKETS, IDLE, QueueWaste, Waste, local_start_s, pieces, split, spread
 from simcost.studies.waste.gpu_sharing import share_gpus
@@ -40,7 +40,7 @@ from simcost.tables.calendar import find_zone
 from simcost.tables.row_filter import Conditions
 from simcost.trace.jobs.jobs import Jobs
 from simcost.trace.jobs.kubernetes import is_listing
-from simcost.trace.jobs.reader import read_jobs
+from simcost.trace.jobs.reader import holds_jobs, read_jobs
 from simcost.trace.jobs.store import is_jobs
 from simcost.trace.series.resample import finding
 from simcost.trace.utilization.from_jobs import about_jobs, left_at_import, samples_of_jobs
@@ -66,7 +66,12 @@ def read(
     listed = ".json" in path.suffixes and path.is_file() and is_listing(path)
     slurm, stored = not listed and is_sacct(path), is_jobs(path)
     if not (listed or slurm or stored or gpus is not None):
-        file = UtilizationFile(path, mapping=mapping, where=where)
+        try:
+            file = UtilizationFile(path, mapping=mapping, where=where)
+        except TraceError as error:
+            if not holds_jobs(path, mapping):
+                raise
+            raise InputError(f"{path}: is a job log; how many GPUs the cluster has is missing: pass --gpus") from error
         return file, file.findings, None
     if where:
         raise InputError(f"--where is for samples of GPUs or pools; {path} is a job log")

@@ -303,7 +303,7 @@ def _several_models(models: Mapping[str, int]) -> dict[str, Any]:
     more = f" and {len(models) - 5} more" if len(models) > 5 else ""
     first = next(iter(models))
     message = (
-        f"the requests are of {len(models)} models: {shown}{more}; a plan serves one of them: select it with "
+        f"the requests are of {len(models)} models: {shown}{more}; a plan serves one of them: select it by "
         f"--where {quote(f'model={first}')}"
     )
     return {"kind": "models", "count": len(models), "message": message}

@@ -109,7 +109,7 @@ def _waits(jobs: Jobs) -> tuple[Floats, Findings]:
 
 _NO_END = "that the jobs without an end are there to the last time of the log"
 _NO_WAITS = (
-    "that jobs started when they were submitted, as is taken of a log without starts: --map start_s=COLUMN names them"
+    "that jobs started when they were submitted, as is taken of a log without starts; of others pass --map start_s=COLUMN"
 )
 
 
