@@ -124,7 +124,7 @@ def renamed(example: str, key: str) -> Words:
 
 
 def beside(scenarios: Path, example: str = "") -> list[Path]:
-    """Files beside the scenarios that are not traces of requests, and one of the examples that come with the package."""
+    """Files beside the scenarios but traces of requests, and one of the examples that come with the package."""
     from simcost.trace.series.from_traces import is_trace
 
     found = [path for path in _of_kinds(scenarios, "*.csv", "*.csv.gz", "*.parquet", "*.txt") if not is_trace(path)]

@@ -109,7 +109,8 @@ def _waits(jobs: Jobs) -> tuple[Floats, Findings]:
 
 _NO_END = "that the jobs without an end are there to the last time of the log"
 _NO_WAITS = (
-    "that jobs started when they were submitted, as is taken of a log without starts; of others pass --map start_s=COLUMN"
+    "that jobs started when they were submitted, as is taken of a log without starts; if it has them, pass "
+    "--map start_s=COLUMN"
 )
 
 
