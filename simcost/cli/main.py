@@ -3,6 +3,7 @@
 Exit 0: done. 1: the run failed or a gate was broken. 2: bad usage or input. 130: interrupted. 143: terminated.
 """
 
+import codecs
 import gc
 import os
 import signal
@@ -32,6 +33,18 @@ _ALLOCATIONS = 200_000
 
 _STDOUT = "standard output: cannot be written, make room: "
 """Errors of a full disk that name no file are of stdout: `simcost.outputs.writing` names all other files."""
+
+_BY_ASCII = "simcost.ascii"
+_IN_ASCII = {
+    "\N{MICRO SIGN}": "u",
+    "\N{PLUS-MINUS SIGN}": "+-",
+    "\N{EN DASH}": "-",
+    "\N{DAGGER}": "+",
+    "\N{RIGHTWARDS ARROW}": "->",
+    "\N{HORIZONTAL ELLIPSIS}": "...",
+    **{chr(0x2580 + height): str(height) for height in range(1, 9)},
+}
+"""Characters that we print and some terminals lack; a block of a sketch is its height, from 1 to 8."""
 
 VERBS = {
     "init": "studies.new_scenario.command",
@@ -124,7 +137,16 @@ def _open_streams() -> None:
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - to the end
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # an old code page has no bars; JSON is ASCII there, see `print_json`
+        codecs.register_error(_BY_ASCII, _in_ascii)  # JSON is ASCII there, see `print_json`
+        sys.stdout.reconfigure(errors=_BY_ASCII)
+
+
+def _in_ascii(error: UnicodeError) -> tuple[str, int]:
+    """What stands for characters that the encoding of stdout lacks, as `codecs.register_error` takes it."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    return "".join(_IN_ASCII.get(char, "?") for char in lacking), error.end
 
 
 @contextmanager

@@ -79,11 +79,11 @@ def test_help(words: tuple[str, ...]) -> None:
 
 
 def test_an_output_of_few_characters_gets_the_text_and_whole_json(tmp_path: Path) -> None:
-    """Text with `?` for what its encoding lacks; JSON with escapes, which are UTF-8 everywhere."""
+    """Text with ASCII for what its encoding lacks; JSON with escapes, which are UTF-8 everywhere."""
 
-    def said(*words: object) -> bytes:
+    def said(*words: object, encoding: str = "cp1252") -> bytes:
         raw = BytesIO()
-        stream = TextIOWrapper(raw, encoding="cp1252", write_through=True)
+        stream = TextIOWrapper(raw, encoding=encoding, write_through=True)
         with redirect_stdout(stream), suppress(SystemExit):
             main([str(word) for word in words])
         return raw.getvalue()
@@ -91,7 +91,9 @@ def test_an_output_of_few_characters_gets_the_text_and_whole_json(tmp_path: Path
     series, broken = tmp_path / "series.csv", tmp_path / "m\u00fcde \u2588.yaml"
     series.write_text("timestamp,value\n" + "".join(f"2026-01-{day:02},{day}\n" for day in range(1, 29)), "utf-8")
     broken.write_text("scenario: [\n", encoding="utf-8")
-    assert b"\n??\n" in said("forecast", series, "--horizon", "2d", "--model", "flat", "--quiet")
+    assert b"\n88\n" in said("forecast", series, "--horizon", "2d", "--model", "flat", "--quiet")
+    per_token = said("perf", "llama-3.1-8b", "--on", "l40s", encoding="ascii")
+    assert b"b, per prefill token              48.2 us\n" in per_token, "a unit: it was `?s`"
     assert json.loads(said("check", broken, "--json").decode("utf-8"))["faults"][0]["file"] == str(broken)
 
 
