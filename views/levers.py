@@ -85,16 +85,18 @@ class _Levers:
     def demand(self, found: Mapping[str, Any]) -> None:
         """Rate of synthetic requests, or the factor on a recorded or forecast demand."""
         written = found.get("workload")
-        streams: dict[str, Any] = {"workload": written} if isinstance(written, dict) else {}
-        streams |= {f"workload.{i}": one for i, one in enumerate(written if isinstance(written, list) else ())}
-        for place, stream in streams.items():
+        listed = written if isinstance(written, list) else ()
+        streams: dict[str, tuple[Any, str]] = {"workload": (written, "")}
+        streams |= {f"workload.{i}": (one, _sender(one, i)) for i, one in enumerate(listed)}
+        for place, (stream, sender) in streams.items():
             if not isinstance(stream, dict):
                 continue
             if stream.get("kind") == "synthetic":
                 rate = _parsed(PER_S, stream.get("rate"))
-                self._number(f"{place}.rate", "Requests per second", rate, least=0.001, step=1.0, unit="/s")
+                self._number(f"{place}.rate", f"Requests per second{sender}", rate, least=0.001, step=1.0, unit="/s")
             elif stream.get("kind") == "trace":
-                self._number(f"{place}.rate_scale", "Demand x recorded", stream.get("rate_scale", 1.0), least=0.01)
+                scale = stream.get("rate_scale", 1.0)
+                self._number(f"{place}.rate_scale", f"Demand x recorded{sender}", scale, least=0.01)
         if isinstance(demand := found.get("demand"), dict):
             self._number("demand.scale", "Demand x history", demand.get("scale", 1.0), least=0.01)
 
@@ -212,6 +214,12 @@ def parts_of(plan: Mapping[str, Any], services: Any) -> list[Mapping[str, Any]]:
 def is_taken(parts: Sequence[Mapping[str, Any]], key: str, name: str) -> bool:
     """True if a value of the plan holds for one of its parts: not each has its own, or another kind or offer."""
     return not parts or any(not _has_own(part.get(key), name) for part in parts)
+
+
+def _sender(stream: Any, index: int) -> str:
+    """Whose requests a stream of several has, for the label of its lever: its tenant, else its number."""
+    tenant = stream.get("tenant") if isinstance(stream, dict) else None
+    return f", {tenant}" if isinstance(tenant, str) and tenant else f", stream {index + 1}"
 
 
 def _has_own(written: Any, name: str) -> bool:

@@ -195,6 +195,17 @@ def test_a_lever_that_is_emptied_changes_nothing(page: AppTest, label: str) -> N
     assert labelled(page.number_input, label).value == shown
 
 
+def test_levers_of_several_streams_say_whose_requests_they_are(page: AppTest) -> None:
+    """Both were *Requests per second*."""
+    written = "  kind: synthetic\n  rate: 0.5/s\n  lengths: {prompt_median: 100, output_median: 20}\n"
+    stream = "  - {kind: synthetic, rate: RATE/s, lengths: {prompt_median: 100, output_median: 20}"
+    chat, other = stream.replace("RATE", "0.5"), stream.replace("RATE", "2")
+    editor.write(page, TINY.replace(written, f"{chat}, tenant: chat}}\n{other}}}\n"))
+    assert not page.error
+    assert labelled(page.number_input, "Requests per second, chat").value == 0.5
+    assert labelled(page.number_input, "Requests per second, stream 2").value == 2
+
+
 def test_progress_does_not_interrupt_a_page_that_is_being_drawn(
     page: AppTest, slow: Slow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
