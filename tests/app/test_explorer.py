@@ -195,15 +195,22 @@ def test_a_lever_that_is_emptied_changes_nothing(page: AppTest, label: str) -> N
     assert labelled(page.number_input, label).value == shown
 
 
-def test_levers_of_several_streams_say_whose_requests_they_are(page: AppTest) -> None:
+@pytest.mark.parametrize(
+    ("tenants", "names"),
+    [((", tenant: chat", ", tenant: batch"), ("chat", "batch")), (("", ""), ("stream 1", "stream 2"))],
+)
+def test_levers_of_several_streams_say_whose_requests_they_are(
+    page: AppTest, tenants: tuple[str, str], names: tuple[str, str]
+) -> None:
     """Both were *Requests per second*."""
     written = "  kind: synthetic\n  rate: 0.5/s\n  lengths: {prompt_median: 100, output_median: 20}\n"
-    stream = "  - {kind: synthetic, rate: RATE/s, lengths: {prompt_median: 100, output_median: 20}"
-    chat, other = stream.replace("RATE", "0.5"), stream.replace("RATE", "2")
-    editor.write(page, TINY.replace(written, f"{chat}, tenant: chat}}\n{other}}}\n"))
-    assert not page.error
-    assert labelled(page.number_input, "Requests per second, chat").value == 0.5
-    assert labelled(page.number_input, "Requests per second, stream 2").value == 2
+    lines = [
+        f"  - {{kind: synthetic, rate: {rate}/s, lengths: {{prompt_median: 100, output_median: 20}}{tenant}}}\n"
+        for rate, tenant in zip((0.5, 2), tenants, strict=True)
+    ]
+    editor.write(page, TINY.replace(written, "".join(lines)))
+    assert [one.value for one in page.error] == []
+    assert [labelled(page.number_input, f"Requests per second, {name}").value for name in names] == [0.5, 2]
 
 
 def test_progress_does_not_interrupt_a_page_that_is_being_drawn(
