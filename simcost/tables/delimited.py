@@ -14,6 +14,7 @@ from functools import cache, partial
 from typing import Any
 
 from simcost.tables.encoding import is_utf8, not_text, not_utf8, without_mark
+from simcost.units import plural
 
 BLOCK_BYTES = 2_097_152
 _LONGEST_LINE = 16 * BLOCK_BYTES
@@ -354,4 +355,4 @@ def _alike(one: Sequence[str], other: Sequence[str]) -> bool:
 
 def wrong_count(cells: int, columns: int) -> str:
     """Message for a record that has not as many cells as the header."""
-    return f"{cells} values, but the header has {columns} columns"
+    return f"{plural(cells, 'value')}, but the header has {plural(columns, 'column')}"

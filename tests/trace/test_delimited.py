@@ -161,6 +161,10 @@ def test_rows_that_are_not_utf8_are_named_with_their_bytes_and_the_remedy() -> N
     assert "is it damaged?" in not_utf8(b"\x81\xff")
 
 
+def test_one_value_is_not_values() -> None:
+    assert delimited.wrong_count(1, 3) == "1 value, but the header has 3 columns"
+
+
 def test_bytes_of_columns_that_are_not_read_do_not_matter() -> None:
     layout = TextDialect(delimiter=",", quoted=True, names=NAMES, read=(0, 2))
     assert [block.malformed for block in read_blocks(io.BytesIO(b"1,J\xfcrgen,2\n"), layout)] == [[]]
