@@ -125,8 +125,8 @@ def spot(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the oth
             "--deadline": fields.text("Deadline", "60h"),
             "--changeover": fields.text("Time to move to other nodes", "12min"),
             "--gang": _count("Nodes that run together", 100_000, 1),
-            "--on-demand": fields.text("Price of a node on demand", "3.06"),
-            "--spot": fields.text("On spot (empty: that of the traces)", "0.92"),
+            "--on-demand": fields.text("Price of a node-hour on demand", "3.06"),
+            "--spot": fields.text("Price of a node-hour on spot (empty: that of the traces)", "0.92"),
         }
     )
     words += [f"--policy={policy}" for policy in fields.choices("Policies", SPOT, ["greedy", "uniform-progress"])]
@@ -219,8 +219,8 @@ QUESTIONS: dict[str, Question] = {
             "--work": "Time of the run without interruptions",
             "--deadline": "Deadline",
             "--changeover": "Time to move to other nodes",
-            "--on-demand": "Price of a node on demand",
-            "--spot": "On spot",
+            "--on-demand": "Price of a node-hour on demand",
+            "--spot": "Price of a node-hour on spot",
             "--policy": "Policies",
         },
     ),

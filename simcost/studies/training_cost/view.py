@@ -19,6 +19,7 @@ from simcost.studies.training_cost.result import (
 from simcost.units import plural
 
 WAYS = {"on_demand": "on demand", "spot": "spot", "owned": "owned"}
+ENDS = "Low and high are the ends of each row by itself: the low speed makes the high time."
 
 
 def parts(result: TrainingEstimate | GpuCounts | MethodComparison) -> list[Part]:
@@ -42,7 +43,7 @@ def _of_run(result: TrainingEstimate) -> list[Part]:
             title="Time and speed",
             titled=False,
             rows=speed(result),
-            said=[*reliability(result), *basis(result)],
+            said=[*reliability(result), ENDS, *basis(result)],
         ),
         Part(title="What it costs", titled=False, rows=costs(result), said=below_costs(result)),
         Part(title="Cost by part", chart=lambda: charts.costs(result)),
