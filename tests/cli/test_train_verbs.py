@@ -325,7 +325,7 @@ def test_a_run_is_estimated_with_its_range() -> None:
     )
     found = call(*words, "--method", "lora", "--json").document()
     assert found["time_s"]["low"] < found["time_s"]["mid"] < found["time_s"]["high"]
-    assert found["tokens_per_s"]["low"] * found["compute_s"]["high"] == pytest.approx(2e9)
+    assert found["tokens_per_s"]["low"] * found["time_s"]["high"] == pytest.approx(2e9)
     assert "Low and high are the ends of each row by itself" in call(*words, "--method", "lora").out
     assert "does not fit" in refused("train", "estimate", "llama-3.1-70b", *words[3:])
     assert "no training method" in refused(*words, "--method", "lorra")
