@@ -83,7 +83,7 @@ def ask(asked: str, question: Question, scenarios: Path, results: Path, lock: th
     elif answers.get(asked):
         if answers[asked]["of"] != told_apart(words):
             st.warning(f"This answers an earlier question; press {question.button} for what is asked now.")
-        answer(answers[asked])
+        answer(answers[asked], question)
     elif finished is None or finished.cancelled.is_set():
         then = "Then press" if ready else "Choose on the left what is missing, then press"
         st.info(f"{question.needs} {then} {question.button}.")
@@ -159,11 +159,11 @@ def _result(arguments: Namespace) -> tuple[Any, str]:
     return shown[-1]
 
 
-def answer(found: dict[str, Any]) -> None:
-    """Verdict, tables, charts, files, command."""
+def answer(found: dict[str, Any], question: Question) -> None:
+    """Verdict, tables, charts, files, command of the answer to a question."""
     if verdict := found["document"].get("verdict"):
         headline(verdict)
-    body(found["parts"], COLUMNS)
+    body(found["parts"], COLUMNS, question.fields)
     same_command(found["command"])
     files = {
         "answer.json": (json.dumps(found["document"], allow_nan=False, indent=1), "application/json"),

@@ -134,6 +134,8 @@ def test_apis_beside_the_own_fleet(page: AppTest, home: Path) -> None:
     assert not page.exception
     assert not page.error
     assert "cerebras" in " ".join(page.dataframe[0].value.to_string().split())
+    assert not any("(on the command line)" in one.value for one in page.caption)
+    assert any("behind More of each API" in one.value for one in page.caption)
     assert "api tiny.yaml --api cerebras/llama-3.1-8b --scale=0.1,1,10 --out results" in page.code[0].value
 
 
