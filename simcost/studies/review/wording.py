@@ -73,10 +73,14 @@ def badge(document: Document) -> str:
 
 def _too_low(document: Document) -> str:
     """`quality too low: mmlu 65.3, at least 70 asked for`."""
-    plan, asked = chosen_plan(document), document["quality"]
+    at_least = exact(document["quality"]["at_least"])
+    return f"quality too low: {_scores_below(chosen_plan(document))}, at least {at_least} asked for"
+
+
+def _scores_below(plan: Mapping[str, Any]) -> str:
+    """`mmlu 61.4`, or that it is not known, of the models that are below the quality that is asked for."""
     below = [one for one in (plan, *plan.get("services", ())) if one["quality"] and one["quality"]["met"] is False]
-    scores = ", ".join(dict.fromkeys(_score(one["quality"]) for one in below))
-    return f"quality too low: {scores}, at least {exact(asked['at_least'])} asked for"
+    return ", ".join(dict.fromkeys(_score(one["quality"]) for one in below))
 
 
 def _score(quality: Mapping[str, Any]) -> str:
@@ -151,7 +155,7 @@ def _why(plan: Mapping[str, Any], chosen: Mapping[str, Any]) -> str:
     if not plan["slo"]["met"]:
         return f"misses {plan['slo']['missed'] or 'the SLO'}; {cost}"
     if not is_good_enough(plan):
-        return f"its model is not good enough; {cost}"
+        return f"its model is not good enough ({_scores_below(plan)}); {cost}"
     return f"meets the SLO, {cost}"
 
 

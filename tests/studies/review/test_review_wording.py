@@ -166,7 +166,10 @@ def test_the_quality_of_services_counts() -> None:
     plan = judged() | {"quality": None, "services": [judged("chat")]}
     best = judged("best") | {"quality": None}
     document = {"plans": [plan, best], "best": "best", "closest": "best"}
-    assert list(rejected(document)) == ["a: its model is not good enough; $1,381 a month (0.0 % against best)."]
+    why = "a: its model is not good enough (mmlu 65.3); $1,381 a month (0.0 % against best)."
+    assert list(rejected(document)) == [why]
+    plan["services"] = [judged("chat", value=None)]
+    assert "not good enough (mmlu not known); " in next(rejected(document)), "as the verdict says it"
 
 
 def test_of_one_plan_that_misses_nothing_is_said_of_others() -> None:
