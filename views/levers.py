@@ -217,7 +217,7 @@ def is_taken(parts: Sequence[Mapping[str, Any]], key: str, name: str) -> bool:
 
 
 def _sender(stream: Any, index: int) -> str:
-    """Whose requests a stream of several has, for the label of its lever: its tenant, else its number."""
+    """Sender of a stream of several, for the label of its lever: its tenant, else its number."""
     tenant = stream.get("tenant") if isinstance(stream, dict) else None
     return f", {tenant}" if isinstance(tenant, str) and tenant else f", stream {index + 1}"
 

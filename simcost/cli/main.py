@@ -142,7 +142,7 @@ def _open_streams() -> None:
 
 
 def _in_ascii(error: UnicodeError) -> tuple[str, int]:
-    """What stands for characters that the encoding of stdout lacks, as `codecs.register_error` takes it."""
+    """Return ASCII for characters that the encoding of stdout lacks, as `codecs.register_error` takes it."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     lacking = error.object[error.start : error.end]
