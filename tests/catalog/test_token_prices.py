@@ -1,6 +1,7 @@
 """Per-token prices: they agree with the reference list, and with each other."""
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,16 @@ def test_they_agree_with_the_reference_list(shared: Path) -> None:
             usd = rates(price, batch=True).usd_per_m[0]
             assert usd[0] == pytest.approx(float(row["batch_input_usd_mtok"]))
             assert usd[-1] == pytest.approx(float(row["batch_output_usd_mtok"]))
+
+
+def test_a_model_with_a_date_in_its_name_costs_what_the_same_one_costs_without() -> None:
+    prices = {(price.provider, price.model): price for price in PRICES}
+    dated = {key: re.sub(r"-20\d{6}$", "", key[1]) for key in prices if key[0] == "anthropic"}
+    alike = {key: (key[0], name) for key, name in dated.items() if name != key[1] and (key[0], name) in prices}
+    assert len(alike) == 5
+    for one, other in alike.items():
+        assert rates(prices[one]).usd_per_m.tolist() == rates(prices[other]).usd_per_m.tolist(), one
+        assert prices[one].cache_write_1h_usd_per_m == prices[other].cache_write_1h_usd_per_m, one
 
 
 def test_reading_from_the_cache_saves_and_a_tier_costs_more() -> None:
