@@ -10,6 +10,8 @@ from simcost.catalog.documents import KINDS
 from simcost.catalog.prices.importer import FORMATS
 from views.own_facts import LISTS
 
+pytestmark = pytest.mark.slow
+
 
 def script(root: str, home: str) -> None:
     """The page by itself: what streamlit runs."""

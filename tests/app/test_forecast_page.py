@@ -11,6 +11,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from support.home import APP, furnish, settle
 
+pytestmark = pytest.mark.slow
+
 EVENTS = "events:\n  - {kind: launch, name: second region, start: +6h, ramp: 6h, share: 0.3, range: [0.2, 0.5]}\n"
 
 

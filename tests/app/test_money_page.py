@@ -16,6 +16,8 @@ from views import ask, background
 from views.files import Chosen, Written
 from views.money import OPTIONS, on_demand
 
+pytestmark = pytest.mark.slow
+
 
 def script(root: str, home: str) -> None:
     """The page by itself: what streamlit runs."""

@@ -18,6 +18,8 @@ from simcost.forecast.models.selection import default_model
 from simcost.forecast.season import Season
 from simcost.trace.series.series import Floats
 
+pytestmark = pytest.mark.slow
+
 Windows = list[tuple[Floats, Floats]]
 HOURLY = Season(24, 168)
 OUTAGE: tuple[Rule, ...] = ("outage",)
