@@ -32,9 +32,7 @@ SPIKE = 8.0
 """Robust standard deviations that make a spike."""
 SHIFT = math.log(1.35)
 """The least change of level, as a logarithm."""
-
-
-_AT_LEVEL = 0.1
+_AT_LEVEL = 0.35
 """Distance from a level, as a share of the logarithm of the change to it, below which a day is at it."""
 
 

@@ -298,6 +298,12 @@ def test_gb_months_are_so_many_however_long_their_rows_are(tmp_path: Path, edges
         billed(tmp_path, [{**rows[0], "end": rows[0]["start"]}])
 
 
+def test_gb_months_of_a_sku_of_another_name_are_counted_as_they_are(tmp_path: Path) -> None:
+    """Its price is of its unit: those of a day were taken as 31 times as many."""
+    found = billed(tmp_path, [run(0, 24, quantity=10, unit="GB-month")], prices={"aws/x.large": 0.5})
+    assert found.total_usd == pytest.approx(5.0)
+
+
 @pytest.mark.parametrize("item", ["storage", "egress", "inter-zone"])
 def test_the_remedy_of_a_volume_without_a_price_prices_it(tmp_path: Path, item: str) -> None:
     """The message named `buy: {inter-zone: ...}`, a key of scenarios, which a purchasing plan has not."""

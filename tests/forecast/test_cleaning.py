@@ -197,3 +197,13 @@ def test_a_change_of_level_is_of_its_first_day(seed: int, change: float) -> None
     assert [edit.last for edit in edits if edit.rule == "level"] == [24 * (28 - age)]
     daily = values.reshape(28, 24).sum(axis=1)
     assert daily.max() < 1.2 * daily.min()
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_change_of_level_is_of_its_first_day_where_days_differ(seed: int) -> None:
+    """By a twentieth, as days do: in six of these 40 histories days at the new level were doubled again."""
+    random = np.random.default_rng(seed)
+    days = np.tile(random.lognormal(0, 0.05, (28, 1)), 24)
+    days[22:] *= 2
+    _, edits = clean(days.ravel(), HOURLY)
+    assert [edit.last for edit in edits if edit.rule == "level"] == [24 * 22]

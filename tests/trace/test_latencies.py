@@ -71,6 +71,15 @@ def test_latencies_that_say_their_unit(form: str, tmp_path: Path) -> None:
     assert said["repaired_by"] == {"latency": 1}
 
 
+def test_latencies_that_say_their_unit_beside_a_decimal_comma(tmp_path: Path) -> None:
+    """All were taken as unknown where marks of numbers are declared."""
+    log = tmp_path / "log.csv"
+    log.write_text("arrival;prompt_tokens;output_tokens;e2e_s\n0;5;1;1,5s\n1;5;1;250ms\n2;5;1;0,75\n")
+    said = import_trace(log, "csv", tmp_path / "t.parquet", notation=Notation(decimal=","))
+    assert pq.read_table(tmp_path / "t.parquet")["e2e_s"].to_pylist() == pytest.approx([1.5, 0.25, 0.75])
+    assert not said["repaired_by"]
+
+
 def test_latencies_are_kept_in_seconds(log: Path) -> None:
     table = pq.read_table(imported(log))
     truth = latencies(requests(60))

@@ -215,8 +215,8 @@ class Intake:
                 text = pa.types.is_string(column.type)
                 values, ok = real_numbers(self.marks.real(column) if text else column)
                 values = values * 1e-3 if name == in_ms else values
-                if text and not ok.all():
-                    said_s, with_unit = durations_s(column)
+                if text and not (ok & (values > 0)).all():
+                    said_s, with_unit = durations_s(self.marks.times(column))
                     values, ok = np.where(with_unit, said_s, values), ok | with_unit
             rows = ~stated & ~empty(column, words=True)
             seconds[rows], known[rows] = values[rows], (ok & (values > 0) & (values <= _LONGEST_S))[rows]

@@ -231,7 +231,7 @@ def _check(table: TypedTable) -> None:
     known = ~table.missing["start"] & ~table.missing.get("end", np.zeros(len(table), np.bool_))
     table.note("start", known & (end_s < start_s), "ends before it starts")
     if "unit" in table:
-        in_gb = volume_units.is_of_volume(table, stored=_of(table, VOLUMES[:1]))
+        in_gb = volume_units.in_gb(table) | _in_months(table)
         table.note("unit", _of(table, VOLUMES) & ~in_gb, "is not a unit of a volume; write it in GB")
     if "price" in table and "currency" in table:
         foreign = table.where("currency", lambda word: pc.invert(pc.is_in(pc.utf8_upper(word), pa.array(["", "USD"]))))
@@ -239,7 +239,7 @@ def _check(table: TypedTable) -> None:
     idle = known & (end_s <= start_s) & (_numbers(table, "quantity", 1.0) > 0)
     if "end" in table:
         table.note("end", idle & _in_all(table), "leaves no time for the hours of its row")
-        table.note("end", idle & volume_units.in_months(table), "leaves no time for the GB-months of its row")
+        table.note("end", idle & _in_months(table), "leaves no time for the GB-months of its row")
 
 
 def _in_all(table: TypedTable) -> Flags:
@@ -253,8 +253,13 @@ def _at_a_time(table: TypedTable) -> Floats:
     length_s = np.where(end_s > start_s, end_s - start_s, 1.0)
     quantity = _numbers(table, "quantity", 1.0)
     found = np.where(_in_all(table), quantity * 3600.0 / length_s, quantity)
-    months = volume_units.in_months(table)
+    months = _in_months(table)
     return np.where(months, volume_units.gb_at_a_time(quantity, start_s, end_s), found) if months.any() else found
+
+
+def _in_months(table: TypedTable) -> Flags:
+    """Rows of storage that say GB-months in all; of other SKUs these are counted as they are."""
+    return _of(table, VOLUMES[:1]) & volume_units.in_months(table)
 
 
 def _of(table: TypedTable, skus: Sequence[str]) -> Flags:

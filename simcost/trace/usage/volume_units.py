@@ -12,18 +12,13 @@ _GB = ("", "gb")
 _GB_MONTHS = ("gb-month", "gb-months", "gb-mo")
 
 
-def is_of_volume(table: TypedTable, *, stored: Flags) -> Flags:
-    """True where the unit is one of a volume; only what is stored has GB-months.
-
-    Args:
-        table: rows of usage.
-        stored: rows of storage.
-    """
-    return table.where("unit", lambda unit: pc.is_in(pc.utf8_lower(unit), pa.array(_GB))) | (stored & in_months(table))
+def in_gb(table: TypedTable) -> Flags:
+    """Rows that say GB."""
+    return table.where("unit", lambda unit: pc.is_in(pc.utf8_lower(unit), pa.array(_GB)))
 
 
 def in_months(table: TypedTable) -> Flags:
-    """Rows that say GB-months in all, however many GB were kept at a time."""
+    """Rows that say GB-months in all, however many GB were there at a time."""
     return table.where("unit", lambda unit: pc.is_in(pc.utf8_lower(unit), pa.array(_GB_MONTHS)))
 
 
