@@ -87,7 +87,7 @@ class _Levers:
         written = found.get("workload")
         listed = written if isinstance(written, list) else ()
         streams: dict[str, tuple[Any, str]] = {"workload": (written, "")}
-        streams |= {f"workload.{i}": (one, _sender(one, i)) for i, one in enumerate(listed)}
+        streams |= {f"workload.{i}": (one, _sender(listed, i)) for i, one in enumerate(listed)}
         for place, (stream, sender) in streams.items():
             if not isinstance(stream, dict):
                 continue
@@ -216,10 +216,12 @@ def is_taken(parts: Sequence[Mapping[str, Any]], key: str, name: str) -> bool:
     return not parts or any(not _has_own(part.get(key), name) for part in parts)
 
 
-def _sender(stream: Any, index: int) -> str:
-    """Sender of a stream of several, for the label of its lever: its tenant, else its number."""
-    tenant = stream.get("tenant") if isinstance(stream, dict) else None
-    return f", {tenant}" if isinstance(tenant, str) and tenant else f", stream {index + 1}"
+def _sender(streams: Sequence[Any], index: int) -> str:
+    """Sender of a stream of several, for the label of its lever: its tenant, or its number where that tells more."""
+    tenants = [one.get("tenant") if isinstance(one, dict) else None for one in streams]
+    own = tenants[index]
+    named = isinstance(own, str) and own and tenants.count(own) == 1
+    return f", {own}" if named else f", stream {index + 1}"
 
 
 def _has_own(written: Any, name: str) -> bool:

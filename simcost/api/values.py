@@ -41,6 +41,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return float(value)
     if getattr(getattr(value, "dtype", None), "kind", "") in ("m", "M") and not getattr(value, "shape", (0,)):
+        value = value[()]  # an array without dimensions holds one value
         return float(value / type(value)(1, "s")) if value.dtype.kind == "m" else str(value)
     if getattr(getattr(value, "dtype", None), "kind", "") in tuple(_NUMBERS) and hasattr(value, "tolist"):
         return value.tolist()

@@ -27,6 +27,8 @@ LONG_SILENCE_S = 7 * SECONDS_PER_DAY
 """A log of changes that says nothing for so long may have holes."""
 _STEPS_MISSED = 10
 """Steps of a log of samples without a row, above which it may have a hole."""
+_JITTER = 0.1
+"""Difference from the usual step, as a share of it, of samples at a steady pace."""
 UNBOUNDED = 1_000_000
 """Nodes of a zone of which only the price is known."""
 
@@ -285,13 +287,19 @@ def _from_changes(rows: SpotRows, faults: Faults, gap_s: float | None, *, exact:
 
 def _silence_s(rows: SpotRows, at: Floats) -> float:
     """Time between two rows above which one may be missing: of a log of samples, most of which say again what the one
-    before said, some of their steps; a log of changes may say nothing for days.
+    before said, or all but the price of it at a steady pace, some of their steps; a log of changes may say nothing for
+    days.
     """
-    said = np.stack([values for name, values in rows.columns.items() if name != TIME])
-    again = (said[:, 1:] == said[:, :-1]).all(axis=0)
-    if 2 * int(again.sum()) <= len(again):
+    steps_s = np.diff(at)
+    if not len(steps_s):
         return LONG_SILENCE_S
-    return min(_STEPS_MISSED * float(np.median(np.diff(at))), LONG_SILENCE_S)
+    usual_s = float(np.median(steps_s))
+    again = {name: values[1:] == values[:-1] for name, values in rows.columns.items() if name != TIME}
+    steady = again[AVAILABLE] & (np.abs(steps_s - usual_s) <= _JITTER * usual_s)
+    samples = np.logical_and.reduce([*again.values()]) | steady
+    if 2 * int(samples.sum()) <= len(samples):
+        return LONG_SILENCE_S
+    return min(_STEPS_MISSED * usual_s, LONG_SILENCE_S)
 
 
 def _tick_s(at: Floats, *, exact: bool) -> float:

@@ -70,6 +70,8 @@ def test_numbers_of_numpy_times_and_tuples_make_a_scenario() -> None:
     assert changed.loaded.first.scenario.plans[0].scaling.replicas == 3
     of_numpy = scenario.with_changes({"horizon": np.timedelta64(10, "m"), "workload.rate": Decimal("1.5")})
     assert of_numpy.loaded.first.scenario.horizon == 600.0
+    of_numpy = scenario.with_changes({"horizon": np.array(10, "timedelta64[m]")})
+    assert of_numpy.loaded.first.scenario.horizon == 600.0
     with pytest.raises(InputError, match="YAML has no form for"):
         scenario.with_changes({"horizon": object()})
 

@@ -197,7 +197,11 @@ def test_a_lever_that_is_emptied_changes_nothing(page: AppTest, label: str) -> N
 
 @pytest.mark.parametrize(
     ("tenants", "names"),
-    [((", tenant: chat", ", tenant: batch"), ("chat", "batch")), (("", ""), ("stream 1", "stream 2"))],
+    [
+        ((", tenant: chat", ", tenant: batch"), ("chat", "batch")),
+        ((", tenant: chat", ", tenant: chat"), ("stream 1", "stream 2")),
+        (("", ""), ("stream 1", "stream 2")),
+    ],
 )
 def test_levers_of_several_streams_say_whose_requests_they_are(
     page: AppTest, tenants: tuple[str, str], names: tuple[str, str]

@@ -63,6 +63,9 @@ def test_a_hole_in_a_log_of_samples_is_told(tmp_path: Path) -> None:
         (trace,) = read_availability(write(tmp_path, f"timestamp,available\n{text}", name))
         told.append([*trace.held_long()])
     assert told == [["samples says nothing for 3.48 d: the state before was taken to hold; was the log complete?"], []]
+    text = "".join(f"{at},{nodes},{1 + at % 7}\n" for at, nodes in samples)
+    (priced,) = read_availability(write(tmp_path, f"timestamp,available,price_usd_h\n{text}", "priced.csv"))
+    assert [*priced.held_long()], "prices differ from sample to sample"
 
 
 def test_changes_hold_until_the_next_and_prices_are_those_in_effect(tmp_path: Path) -> None:
