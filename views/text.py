@@ -13,7 +13,7 @@ _MAP = re.compile(
     r"(?P<theirs>(?(quoted)[^']+|[^\s;,?')]+))'?\??"
 )
 _METRIC = re.compile(r"(?:pass )?--metric (\w+=\w+)")
-_OPTION = re.compile(r"(?:\bargument )?(pass )?(--[a-z][a-z-]+)( [A-Z]{2,}\b)?( [.,;](?=\s|$))?")
+_OPTION = re.compile(r"(?:\bargument )?(pass )?(--[a-z][a-z-]+)( [A-Z]{2,}\b(?:=[\w.]+)?)?( [.,;](?=\s|$))?")
 _FIELDS = {
     "--budget": "Budget",
     "--decimal": "Decimal mark",

@@ -17,6 +17,7 @@ from views.text import on_page
         ("no value; did you mean --map value=Wert?", "no value; call the column value in the file"),
         ("no value; pass --map value=COLUMN; but", "no value; call the column value in the file; but"),
         ("keep one, or pass --by COLUMN", "keep one, or pass --by COLUMN (on the command line)"),
+        ("prices are in EUR; give --rate EUR=...", "prices are in EUR; give --rate EUR=... (on the command line)"),
         ("write it with `simcost run FILE.yaml --out x`", "write it with `simcost run FILE.yaml --out x`"),
         ("argument --scale: 'x' is not a list of demands", "Demands: 'x' is not a list of demands"),
         ("argument --budget: 'x' is not a quantity", "Budget: 'x' is not a quantity"),
