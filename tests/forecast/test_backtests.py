@@ -121,7 +121,7 @@ def test_a_level_rather_than_a_rhythm_is_repeated() -> None:
     """GPUs in use: nearly all, but for some hours; no profile or recursion says more than yesterday does."""
     rng = np.random.default_rng(3)
     used = np.full(800, 8.0)
-    used[:400] = rng.integers(0, 3, 400)
+    used[:416] = rng.integers(0, 3, 416)
     used[[100, 250, 420, 530]] = 0
     used[700:] = 7.0
     found = selection(history(used), 24)
