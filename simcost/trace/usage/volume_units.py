@@ -36,6 +36,7 @@ def gb_at_a_time(gb_months: Floats, start_s: Floats, end_s: Floats) -> Floats:
 def _months(time_s: Floats) -> Floats:
     """Calendar months (UTC) since January 1970, the part of the last one included."""
     month = np.floor(time_s).astype(np.int64).astype("datetime64[s]").astype("datetime64[M]")
-    start, end = ((month + step).astype("datetime64[s]").astype(np.int64) for step in (0, 1))
+    steps = np.array([[0], [1]], "timedelta64[M]")
+    start, end = (month + steps).astype("datetime64[s]").astype(np.int64)
     result: Floats = month.astype(np.int64).astype(np.float64) + (time_s - start) / (end - start)
     return result
