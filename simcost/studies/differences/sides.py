@@ -195,10 +195,10 @@ def _replications(folder: Path, plan: Row) -> Replications | None:
 def _of_document(path: Path, plan: str | None, catalog: Catalog) -> CostSide:
     try:
         whole = json.loads(path.read_text(encoding="utf-8"))
-        plans = whole.get("plans", [whole])
-        other = None if all("plan" in one for one in plans) else known_document(whole)
-        if other is not None:
-            raise InputError(f"{path}: is {other}, no bill; give {_ACCEPTED}")
+        plans = whole.get("plans", [whole]) if isinstance(whole, dict) else []
+        if not _are_bills(plans):
+            other = known_document(whole) if isinstance(whole, dict) else None
+            raise InputError(f"{path}: {f'is {other}, no bill' if other else 'not a bill'}; give {_ACCEPTED}")
         bills = {str(one["plan"]): one for one in plans}
         chosen = plan or (next(iter(bills)) if len(bills) == 1 else None)
         if chosen not in bills:
@@ -212,6 +212,11 @@ def _of_document(path: Path, plan: str | None, catalog: Catalog) -> CostSide:
         raise InputError(
             f"{path}: not a bill ({f'no key {error}' if isinstance(error, KeyError) else error}); give {_ACCEPTED}"
         ) from None
+
+
+def _are_bills(plans: object) -> bool:
+    """True of the bills of one plan or several."""
+    return isinstance(plans, list) and bool(plans) and all(isinstance(one, dict) and "plan" in one for one in plans)
 
 
 def _of_focus(path: Path, catalog: Catalog, usd_per: Mapping[str, float], month: str | None) -> CostSide:

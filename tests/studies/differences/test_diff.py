@@ -295,8 +295,9 @@ def test_plans_of_one_bill(tmp_path: Path) -> None:
 def test_what_cannot_be_compared_is_refused(tmp_path: Path, results: dict[str, Path]) -> None:
     assert "no finished result" in refused("diff", tmp_path, tmp_path)
     assert "no plan 'on'" in refused("diff", results["base"], results["base"], "--plan-a", "on")
-    (tmp_path / "x.json").write_text("{}", encoding="utf-8")
-    assert "not a bill" in refused("diff", tmp_path / "x.json", results["base"])
+    for text in ("{}", "[1, 2]", "5", '{"plans": []}', '{"plans": [1]}', '{"plans": 3}'):
+        (tmp_path / "x.json").write_text(text, encoding="utf-8")
+        assert "x.json: not a bill; give a results folder" in refused("diff", tmp_path / "x.json", results["base"])
     answer = call("diff", results["base"], results["base"], "--json")
     (tmp_path / "diff.json").write_text(answer.out, encoding="utf-8")
     faults = {"none": "no such file or folder", "diff.json": "the answer of `simcost diff --json`, no bill"}
