@@ -14,8 +14,6 @@ _WHERE = re.compile(r"--where (?:'([^'=]+)=([^']*)'|(\w+)=([^\s;,?']+))")
 _OPTION = re.compile(
     r"--([a-z][a-z-]+)(?: '([^']*)'| ((?<=--format )[a-z-]+|skip|csv|[.,;])(?=[\s;,]|$)| ([A-Z]{2,})(?=[\s;,)]|$))?"
 )
-
-
 _NAMES = {"run-plan": "plan_of_run", "map": "columns"}
 """Arguments that are not named as their options."""
 
