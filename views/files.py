@@ -42,6 +42,16 @@ class Chosen:
         """Values that tell it from others, also from those of its name."""
         return (self.path, self.upload and self.upload.file_id)
 
+    def begin(self, count: int) -> bytes:
+        """The first bytes of the file; none where it cannot be read."""
+        if self.upload is not None:
+            return bytes(self.upload.getbuffer()[:count])
+        try:
+            with self.on_disk(Path()).open("rb") as file:
+                return file.read(count)
+        except OSError:
+            return b""
+
     def on_disk(self, folder: Path) -> Path:
         """Path of the file; an upload is put into the folder."""
         if self.upload is None:

@@ -1,4 +1,4 @@
-"""The page of a log: upload one, see what is in it, get a scenario whose plans serve it."""
+"""The page of a log: choose one, see what is in it, get a scenario whose plans serve it."""
 
 import dataclasses
 import re
@@ -6,7 +6,7 @@ import shlex
 from argparse import ArgumentTypeError
 from collections.abc import Mapping, Sequence
 from functools import partial
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import streamlit as st
 
 from simcost.catalog import load_catalog
-from simcost.errors import SimcostError
+from simcost.errors import InputError, SimcostError
 from simcost.present.format import count
 from simcost.studies.argument_types import condition, pairs
 from simcost.studies.traces import view
@@ -26,7 +26,7 @@ from simcost.trace.requests.log_files import format_of_name
 from simcost.trace.requests.readers import Notation
 from views import background, drafts, fields, runs
 from views.files import COLUMNS as OTHERS
-from views.files import Chosen
+from views.files import Chosen, beside, choose
 from views.result import body
 from views.text import on_page, plain, same_command
 
@@ -72,12 +72,12 @@ def show(scenarios: Path, plans: Any) -> None:
     ended = background.taken(WORK)
     fields.begin("Your log")
     with st.sidebar:
-        upload = fields.upload("Log of requests", KINDS, "own log")
-        guess = _format_of(upload) if upload else "csv"
+        chosen = choose("Log of requests", beside(scenarios, "requests-log.csv.gz"), "log", KINDS)
+        guess = _format_of(chosen) if chosen else "csv"
         formats = sorted(FORMATS)
         fmt = fields.choice("Format", formats, index=formats.index(guess), key=f"format of {guess}")
-        head = _head(upload, fmt)
-        needed = _columns(upload, fmt, head)
+        head = _head(chosen, fmt)
+        needed = _columns(chosen, fmt, head)
         others, refused = ({}, []) if fmt in NESTED else _other_columns()
         where, unknown = _conditions()
         refused += unknown
@@ -86,12 +86,11 @@ def show(scenarios: Path, plans: Any) -> None:
         lacking = [] if head is None or fmt in NESTED else [COLUMNS[ours] for ours in COLUMNS if ours not in needed]
         busy = WORK in background.works()
         why = f"Choose the column of: {', '.join(lacking)}." if lacking else None
-        off = busy or upload is None or bool(lacking or refused)
+        off = busy or not chosen or bool(lacking or refused)
         pressed = st.button("Read", type="primary", width="stretch", disabled=off, help=why)
     for line in refused:
         st.error(plain(line))
-    if pressed and upload is not None:
-        chosen = Chosen(None, upload)
+    if pressed and chosen:
         options = {
             "mapping": needed | others,
             "where": where,
@@ -111,40 +110,46 @@ def show(scenarios: Path, plans: Any) -> None:
             st.error(plain(on_page(_NEEDED.sub("choose it under Columns", line), OTHERS)))
     if WORK in background.works():
         background.watch(WORK)
-    elif (log := st.session_state.get("log")) and (upload is None or log["upload"] == upload.file_id):
+    elif (log := st.session_state.get("log")) and (not chosen or log["of"] == chosen.identity):
         _found(log, scenarios, plans)
     elif head is not None and head.rows:
         _preview(head, lacking, asked=fmt not in NESTED)
-    elif upload is not None and ended is None:
+    elif chosen and ended is None:
         st.info("No row of it can be shown. Press Read, which says why.")
     elif ended is None:
         st.info(
-            "Upload a log on the left, of up to 200 MB (import a larger one with `simcost trace import`); its columns "
-            "are found, or you choose them. Nothing leaves this machine."
+            "Choose a log on the left, half an hour of a synthetic one to try, or upload your own, of up to 200 MB "
+            "(import a larger one with `simcost trace import`); its columns are found, or you choose them. Nothing "
+            "leaves this machine."
         )
 
 
-def _head(upload: Any, fmt: str) -> LogHead | None:
-    """The first rows of an upload; None where they cannot be read, which *Read* explains."""
-    if upload is None:
+def _head(log: Chosen, fmt: str) -> LogHead | None:
+    """The first rows of a log; None where they cannot be read, which *Read* explains."""
+    if not log:
         return None
     kept = st.session_state.setdefault("log heads", {})
-    key = (upload.file_id, fmt)
+    key = (log.identity, fmt)
     if key not in kept:
         with TemporaryDirectory() as folder:
-            content = upload.getvalue()
-            begun = Chosen(None, upload).on_disk(Path(folder)) if content[:4] == b"PAR1" else Path(folder, "log")
-            if content[:4] != b"PAR1":
-                begun.write_bytes(content[:HEAD_BYTES])
             try:
-                kept[key] = read_head(begun, FORMATS[fmt])
+                kept[key] = read_head(_begun(log, Path(folder)), FORMATS[fmt])
             except SimcostError:
                 kept[key] = None
     found: LogHead | None = kept[key]
     return found
 
 
-def _columns(upload: Any, fmt: str, head: LogHead | None) -> dict[str, str]:
+def _begun(log: Chosen, folder: Path) -> Path:
+    """A file with the first rows of a log; of Parquet, whose end describes it, the whole."""
+    if log.upload is None or log.begin(4) == b"PAR1":
+        return log.on_disk(folder)
+    begun = folder / "log"
+    begun.write_bytes(log.begin(HEAD_BYTES))
+    return begun
+
+
+def _columns(log: Chosen, fmt: str, head: LogHead | None) -> dict[str, str]:
     """Ours -> the log's, as chosen among its columns; the probable ones are preselected."""
     if head is None or not head.names or fmt in NESTED:
         return {}
@@ -156,7 +161,7 @@ def _columns(upload: Any, fmt: str, head: LogHead | None) -> dict[str, str]:
             head.names,
             index=head.names.index(likely[ours]) if ours in likely else None,
             placeholder="choose a column",
-            key=f"{ours} of {upload.file_id} {fmt}",
+            key=f"{ours} of {log.identity} {fmt}",
         )
         for ours, label in COLUMNS.items()
     }
@@ -214,13 +219,13 @@ def _preview(head: LogHead, lacking: Sequence[str], *, asked: bool) -> None:
     st.dataframe([dict(zip(head.names, row, strict=False)) for row in head.rows], hide_index=True, alt="First rows")
 
 
-def _format_of(upload: Any) -> str:
+def _format_of(log: Chosen) -> str:
     """The format that the name of a file suggests, its first characters and its columns, as `simcost trace import`."""
-    begins = upload.getbuffer()[:BEGINNING].tobytes()
+    begins = log.begin(BEGINNING)
     if b'"resourceSpans"' in begins:
         return "otel"
-    generic = format_of_name(upload.name) or ("jsonl" if begins.lstrip()[:1] in (b"{", b"[") else "csv")
-    head = _head(upload, generic)
+    generic = format_of_name(log.name) or ("jsonl" if begins.lstrip()[:1] in (b"{", b"[") else "csv")
+    head = _head(log, generic)
     return (format_by_columns(FORMATS[generic], head.names) if head else None) or generic
 
 
@@ -238,7 +243,7 @@ def _read(
         log = chosen.on_disk(Path(folder))
         stem = re.sub(r"[^a-z0-9]+", "-", log.name.partition(".")[0].lower()).strip("-")[:40] or "log"
         asked = repr((fmt, options)).encode()  # other rows of the same log are another trace
-        out = traces / f"{stem}-{sha256(log.read_bytes() + asked).hexdigest()[:8]}.parquet"
+        out = traces / f"{stem}-{_digest(log, asked)[:8]}.parquet"
         try:
             read = import_trace(
                 log,
@@ -249,21 +254,31 @@ def _read(
             )
             seen = describe_trace(out)
         except SimcostError as error:
-            raise type(error)(str(error).replace(f"{folder}/", "").replace(f"{traces}/", "")) from error
+            raise type(error)(str(error).replace(f"{log.parent}/", "").replace(f"{traces}/", "")) from error
     told: list[dict[str, Any]] = [
-        {**finding, "message": finding["message"].replace(f"{folder}/", "")} for finding in read["findings"]
+        {**finding, "message": finding["message"].replace(f"{log.parent}/", "")} for finding in read["findings"]
     ]
     told += [finding for finding in seen["findings"] if finding not in told]
     of_import = {"dropped": read["dropped"], "repaired": read["repaired"], "cut": read.get("cut", {})}
     shown: dict[str, Any] = {**seen, **of_import, "file": out.name, "findings": told}
     command = _command(chosen.name, fmt, options, f"{traces.name}/{out.name}")
-    return {"document": shown, "trace": out, "name": stem, "upload": chosen.upload.file_id, "command": command}
+    return {"document": shown, "trace": out, "name": stem, "of": chosen.identity, "command": command}
+
+
+def _digest(log: Path, asked: bytes) -> str:
+    """SHA-256 of what is asked of a log, and of the log. Raises InputError where it cannot be read."""
+    try:
+        with log.open("rb") as file:
+            return file_digest(file, lambda: sha256(asked)).hexdigest()
+    except OSError as error:
+        raise InputError(f"{log.name}: cannot be read: {error.strerror}") from error
 
 
 def _command(name: str, fmt: str, options: Mapping[str, Any], out: str) -> str:
     """The import as a command."""
     words = ["simcost", "trace", "import", name, "--format", fmt]
-    words += [word for ours, theirs in options["mapping"].items() for word in ("--map", f"{ours}={theirs}")]
+    renamed = [(ours, theirs) for ours, theirs in options["mapping"].items() if ours != theirs]
+    words += [word for ours, theirs in renamed for word in ("--map", f"{ours}={theirs}")]
     words += [word for column, value in options["where"] for word in ("--where", f"{column}={value}")]
     written = {field.name: getattr(options["notation"], field.name) for field in dataclasses.fields(Notation)}
     words += [f"--{key.replace('_', '-')}={value}" for key, value in written.items() if value]

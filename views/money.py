@@ -44,7 +44,7 @@ def bill(scenarios: Path, results: Path) -> Words:
     """`simcost bill`."""
     words: Words = [
         "bill",
-        choose("Usage, or a finished result", [*beside(scenarios), *finished(results)], "usage"),
+        choose("Usage, or a finished result", [*beside(scenarios, "usage.csv.gz"), *finished(results)], "usage"),
     ]
     words += renamed("sku=instance, quantity=count", "usage")
     plan = fields.area("Purchasing plan", _PLAN, height=230, max_chars=50_000)
@@ -65,7 +65,7 @@ def on_demand(plan: str) -> str:
 
 def commit(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the other questions
     """`simcost commit`."""
-    words: Words = ["commit", choose("Usage", beside(scenarios), "weeks of usage")]
+    words: Words = ["commit", choose("Usage", beside(scenarios, "usage.csv.gz"), "weeks of usage")]
     words += renamed("sku=instance, quantity=count", "weeks of usage")
     options = fields.area("What may be bought, each up to its amount", OPTIONS, height=310, max_chars=50_000)
     words += ["--options", Written(text=options, title="options.yaml")]

@@ -1,7 +1,8 @@
 """Writes the synthetic files beside it: `python scenarios/synthetic/generate.py`.
 
-They stand in for public traces that cannot be had by one download. All of it is drawn from the rates and distributions
-below, with a fixed seed; none of it is a row of those traces.
+They stand in for public traces that cannot be had by one download, and for files of a user's own: the log of a gateway,
+the usage of a month. All of it is drawn from the rates and distributions below, with a fixed seed; none of it is a row
+of those traces.
 """
 
 from __future__ import annotations
@@ -51,6 +52,16 @@ METRIC_STEP_S, SLOTS, IN_FLIGHT = 60, 24, 90.0
 """Gap of a recording of metrics, requests that a replica takes at a time, and those in flight at the mean rate."""
 REPLICAS, FOLLOWS_S, DELAY_S = (2, 8), 2400, 300
 """Limits of the recorded fleet, and the stretch before an instant whose busiest moment it holds."""
+
+LOG_HOURS, LOG_PER_S, LOG_START = 0.5, 4.0, WEEK + timedelta(days=2, hours=9)
+LENGTHS = {"prompt": (1100, 0.9), "output": (180, 0.7)}
+"""Median of the tokens, and sigma of their logarithm."""
+STATUSES = {200: 0.985, 429: 0.01, 500: 0.005}
+"""Of the answers, and their shares."""
+
+USAGE_START, USAGE_DAYS = datetime(2026, 8, 2, tzinfo=UTC), 28  # a Sunday
+STEADY, SERVED, LARGEST = 6, 9.0, 16
+"""Instances of a fleet that is always there, and of an autoscaled one at the mean rate and at most."""
 
 
 def jobs(random: Random) -> str:
@@ -135,6 +146,31 @@ def metrics(random: Random) -> str:
     return "\n".join(rows) + "\n"
 
 
+def log(random: Random) -> str:
+    """Requests of half an hour as a gateway logs them, a few of which failed."""
+    rows, at = ["arrival,model,prompt_tokens,output_tokens,status"], random.expovariate(LOG_PER_S)
+    while at < LOG_HOURS * 3600:
+        prompt, output = (max(1, round(median * random.lognormvariate(0, sigma))) for median, sigma in LENGTHS.values())
+        [status] = random.choices(list(STATUSES), list(STATUSES.values()))
+        when = (LOG_START + timedelta(seconds=at)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        rows.append(f"{when},llama-3.1-8b,{prompt},{output if status == 200 else 0},{status}")
+        at += random.expovariate(LOG_PER_S)
+    return "\n".join(rows) + "\n"
+
+
+def usage(random: Random) -> str:
+    """Instances in each hour of four weeks."""
+    rows = ["hour,provider,region,sku,quantity"]
+    for hour in range(USAGE_DAYS * 24):
+        level = DAY[hour % 24] * WEEKDAYS[hour // 24 % 7] * random.lognormvariate(0, NOISE)
+        at = f"{USAGE_START + timedelta(hours=hour):%Y-%m-%dT%H:00:00Z}"
+        rows += [
+            f"{at},aws,us-east-1,p5.4xlarge,{STEADY}",
+            f"{at},aws,us-east-1,g6e.xlarge,{min(max(1, math.ceil(SERVED * level)), LARGEST)}",
+        ]
+    return "\n".join(rows) + "\n"
+
+
 def _held(random: Random, ticks: int) -> list[bool]:
     """Whether one node is held, at each tick."""
     states: list[bool] = []
@@ -153,7 +189,9 @@ def generated() -> dict[str, str]:
         "metrics.csv.gz": metrics(Random(4)),
         "nodes.csv": nodes(),
         "requests-hourly.csv": requests(Random(2)),
+        "requests-log.csv.gz": log(Random(5)),
         "spot.csv": spot(Random(3)),
+        "usage.csv.gz": usage(Random(6)),
     }
 
 

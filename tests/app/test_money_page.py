@@ -1,5 +1,6 @@
 """The page of money without a browser: a bill under two plans, what to commit to, and bad input as messages."""
 
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -110,6 +111,18 @@ def test_a_fault_of_the_plan_is_a_message(page: AppTest, home: Path) -> None:
     answer(page, home)
     assert not page.exception
     assert "plan.yaml:1:48: commitments.0.commitment: -1 must be" in page.error[0].value.replace("\\", "")
+
+
+@pytest.mark.parametrize("question", ["What would it cost?", "What should we commit to?"])
+def test_the_example_is_there_to_try(page: AppTest, home: Path, question: str) -> None:
+    example = home / "scenarios" / "synthetic" / "usage.csv.gz"
+    example.parent.mkdir(exist_ok=True)
+    shutil.copy(APP.parent / "scenarios" / "synthetic" / example.name, example)
+    page.session_state["Money question"] = question
+    page.run().selectbox[0].set_value(example).run()
+    settle(next(button for button in page.button if button.label == "Answer").click().run())
+    assert not page.error
+    assert "usage.csv.gz" in page.code[0].value
 
 
 def test_what_to_commit_to(page: AppTest, home: Path) -> None:

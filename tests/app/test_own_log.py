@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -228,3 +229,26 @@ def test_an_optional_column_of_another_name_is_named_on_the_page(page: AppTest) 
     field.set_value("statu=HTTP Status").run()
     settle(button(page, "Read").click().run())
     assert "'statu' is not a known column" in page.error[0].value
+
+
+@pytest.mark.slow
+def test_the_example_is_there_to_try(page: AppTest, home: Path) -> None:
+    shutil.copytree(APP.parent / "scenarios" / "synthetic", home / "scenarios" / "synthetic")
+    logs = next(one for one in page.run().selectbox if one.label == "Log of requests")
+    assert logs.options == ["requests-log.csv.gz (example)"]
+    logs.set_value(home / "scenarios" / "synthetic" / "requests-log.csv.gz").run()
+    settle(button(page, "Read").click().run())
+    assert not page.error
+    assert [one.value for one in page.header][:1] == ["Compare plans for it"]
+    assert page.session_state["log"]["document"]["dropped"] > 0  # failed requests
+    assert shlex.split(page.code[-1].value)[:4] == ["simcost", "trace", "import", "requests-log.csv.gz"]
+
+
+def test_a_log_that_cannot_be_opened_is_named(page: AppTest, home: Path) -> None:
+    (home / "scenarios" / "closed.csv").symlink_to(home / "gone.csv")
+    next(one for one in page.run().selectbox if one.label == "Log of requests").set_value(
+        home / "scenarios" / "closed.csv"
+    ).run()
+    settle(button(page, "Read").click().run())
+    assert not page.exception
+    assert page.error[0].value.startswith("closed.csv")
