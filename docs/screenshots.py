@@ -20,16 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images"
 MOST_BYTES = 150_000
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-dev-shm-usage")
-LOG = """\
-import random
-
-random.seed(11)
-at = 0.0
-print("arrival,prompt_tokens,output_tokens")
-while at < 1800:
-    print(f"{at:.3f},{40 + int(3000 * random.random() ** 3)},{10 + int(500 * random.random() ** 2)}")
-    at += random.expovariate(5)
-"""
+EXAMPLES = ROOT / "scenarios" / "synthetic"
 
 
 @contextmanager
@@ -104,18 +95,19 @@ def editor(browser: Any, address: str) -> None:
     wait_for(lambda: browser.find_elements("css selector", "[role=option]"))
 
 
-def log(browser: Any, address: str, file: Path) -> None:
-    """A log that was read."""
+def log(browser: Any, address: str) -> None:
+    """The synthetic log, read."""
     browser.get(f"{address}/log")
-    upload(browser, file)
+    upload(browser, EXAMPLES / "requests-log.csv.gz")
     click(browser, "//button[contains(., 'Read')][not(@disabled)]")
     wait_for(lambda: browser.find_elements("xpath", "//h2[contains(., 'Compare plans for it')]"))
+    browser.execute_script("document.querySelector('[data-testid=stSidebarContent]').scrollTo(0, 0)")
 
 
 def forecast(browser: Any, address: str) -> None:
     """The forecast of the synthetic week."""
     browser.get(f"{address}/forecast")
-    upload(browser, ROOT / "scenarios" / "synthetic" / "requests-hourly.csv")
+    upload(browser, EXAMPLES / "requests-hourly.csv")
     click(browser, "//button[normalize-space()='Forecast'][not(@disabled)]")
     wait_for(lambda: browser.find_elements("css selector", "[data-testid=stVegaLiteChart]"))
 
@@ -167,8 +159,6 @@ def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     with TemporaryDirectory() as place:
         folder = Path(place)
-        script = subprocess.run([sys.executable, "-c", LOG], check=True, capture_output=True)  # noqa: S603 - as above
-        (folder / "requests.csv").write_bytes(script.stdout)
         with explorer(folder / "home") as address:
             for theme in ("light", "dark"):
                 with chromium(theme, 940) as browser:
@@ -181,7 +171,7 @@ def main() -> None:
                 editor(browser, address)
                 keep(browser, "explorer-editor")
             with chromium("light", 940) as browser:
-                log(browser, address, folder / "requests.csv")
+                log(browser, address)
                 keep(browser, "explorer-log")
                 forecast(browser, address)
                 keep(browser, "explorer-forecast")
