@@ -83,6 +83,11 @@ VERBS = {
 """Verbs in the order of the help, each with the module that adds it: a call imports that of its own verb alone."""
 
 
+_BEGIN = (
+    "begin with `simcost init`, which writes a scenario of your own, `simcost run FILE`, or `simcost app`, the explorer"
+)
+
+
 class TerminatedError(KeyboardInterrupt):
     """A signal that ends the process: what an interrupt leaves undone, it leaves undone, and no draft stays."""
 
@@ -173,6 +178,8 @@ def _ended_in_order() -> Iterator[None]:
 def parsed(words: Sequence[str]) -> Arguments:
     """The arguments of a command. Raises UsageError for words that are none."""
     words = _words(words)
+    if not words:
+        command_line("init").error(f"which verb? `simcost help` shows them; {_BEGIN}")
     if words[:1] == ["help"]:
         words = [*words[1:], "--help"]
     return command_line(words[0] if words else "").parse_args(words)
@@ -183,6 +190,7 @@ def command_line(verb: str = "") -> Parser:
     parser = Parser(
         prog="simcost",
         description="Replay AI workloads against hardware, autoscaling and pricing plans; compare cost and SLA.",
+        epilog=_BEGIN[0].upper() + _BEGIN[1:],
     )
     parser.add_argument("--version", action="version", version=f"simcost {__version__}")
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")

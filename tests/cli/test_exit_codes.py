@@ -108,3 +108,9 @@ def test_a_closed_stream_takes_what_is_written_to_it(
     found = capsys.readouterr()
     assert "nothing/such" not in found.out, "an error is no result"
     assert bool(found.err) == (closed == "stdout")
+
+
+def test_no_words_at_all_get_the_first_steps() -> None:
+    found = call()
+    assert found.code == 2
+    assert "simcost init" in found.err
