@@ -25,7 +25,7 @@ import yaml
 from simcost.billing.commitment import ReservedInstances, SavingsPlan
 from simcost.billing.commitment.offered import Offered
 from simcost.billing.commitment.offered import written as as_written
-from simcost.compare.racing import holds, hopeless
+from simcost.compare.scores import holds, hopeless
 from simcost.compare.significance import negligible_usd
 from simcost.scenario.checks.load import load, load_with_services
 from simcost.scenario.inputs.variations import variations

@@ -8,7 +8,8 @@ than is negligible: the same nodes under another precision, or more replicas on 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from simcost.compare.racing import Entrant, Race, RunScore, is_no_stronger, lower_bounds
+from simcost.compare.racing import Entrant, Race, is_no_stronger
+from simcost.compare.scores import RunScore, lower_bounds
 from simcost.compare.significance import negligible_usd
 from simcost.slo import Check, is_to_reach
 

@@ -12,14 +12,13 @@ logarithms of paired cost ratios, their variance pooled over plans of one class.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import exp, fsum, inf, log, sqrt
+from math import exp, fsum, log, sqrt
 from statistics import fmean
 
-from simcost.compare.confidence import interval, least_share
+from simcost.compare.scores import RunScore, Simulate, at_once, bound_lost, holds, hopeless
 from simcost.compare.significance import negligible_usd
-from simcost.slo import FUTURES, Check, is_to_reach
 
 PRIOR_WEIGHT = 2
 """Degrees of freedom that the spread which is assumed of a cost counts as."""
@@ -63,18 +62,6 @@ class Entrant:
     quality."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunScore:
-    """A plan in one replication."""
-
-    usd: float
-    """A month."""
-    checks: tuple[Check, ...]
-    """Every target; a share of good, or something bad that must not exceed its target."""
-    judged: tuple[int, ...] = ()
-    """Requests of which each check is the share that was good, 0 = it is another check; empty = they are not known."""
-
-
 @dataclass(slots=True)
 class _Runner:
     entrant: Entrant
@@ -99,72 +86,6 @@ class _Runner:
         return [replication for replication in self.entrant.order if replication not in self.scores]
 
 
-def lower_bounds(scores: Sequence[RunScore], level: float) -> tuple[Check, ...]:
-    """Every check at the one-sided confidence bound of its mean over replications, on the side of a miss.
-
-    Shares that are the same in all replications, such as 1, have no spread to tell how sure they are: their bound is
-    that of as many independent requests as were judged, unless all must be good. A single replication counts as it is.
-    No share is below 0.
-    Futures are counted: as many of those that were simulated must meet the SLO as its risk asks for.
-    """
-    found = []
-    for i, same in enumerate(zip(*(score.checks for score in scores), strict=True)):
-        name, target = same[0].name, same[0].target
-        values = [_worst(check) for check in same]
-        if inf in values or name == FUTURES:
-            found.append(Check.of(name, None if inf in values else fmean(values), target))
-            continue
-        bounds = interval(values, 2 * level - 1, exact=True)
-        bound = bounds.share_lo if is_to_reach(name) else bounds.hi
-        judged = sum(score.judged[i] for score in scores if score.judged)
-        if judged and len(values) > 1 and bounds.lo == bounds.hi and target < 1:
-            bound = least_share(bounds.mean, judged, level)
-        found.append(Check.of(name, bound, target))
-    return tuple(found)
-
-
-def holds(scores: Sequence[RunScore], level: float) -> bool:
-    """True if every target is met at its confidence bound."""
-    return all(check.met for check in lower_bounds(scores, level))
-
-
-def _worst(check: Check) -> float:
-    """The measured value; where nothing could be measured, the worst."""
-    if check.measured is None:
-        return 0.0 if is_to_reach(check.name) else inf
-    return check.measured
-
-
-def hopeless(scores: Sequence[RunScore], replications: int) -> bool:
-    """True if a target is missed on average even if all other replications are perfect."""
-    rest = replications - len(scores)
-    for same in zip(*(score.checks for score in scores), strict=True):
-        good = is_to_reach(same[0].name)
-        mean = (fsum(map(_worst, same)) + rest * (1.0 if good else 0.0)) / replications
-        if not Check.of(same[0].name, mean, same[0].target).met:
-            return True
-    return False
-
-
-def bound_lost(scores: Sequence[RunScore], replications: int, level: float) -> bool:
-    """True if the lower bound of a share misses its target whatever all other replications are.
-
-    L = mean - t s / sqrt(N) is concave in the values, so that L with all others at 1 is the most where L still rises in
-    them there: t s / sqrt(N) (1 - mean) N <= sum of (value - mean)^2. Where it does not, nothing is said.
-    """
-    for same in zip(*(score.checks for score in scores), strict=True):
-        if not is_to_reach(same[0].name) or same[0].name == FUTURES:
-            continue
-        values = [*map(_worst, same), *[1.0] * (replications - len(same))]
-        bounds = interval(values, 2 * level - 1, exact=True)
-        if bounds.lo is None or Check.of(same[0].name, bounds.share_lo, same[0].target).met:
-            continue
-        squares = fsum((value - bounds.mean) ** 2 for value in values)
-        if (bounds.margin or 0.0) * (1 - bounds.mean) * replications <= squares:
-            return True
-    return False
-
-
 class Race:
     """The race; ask `ask`, answer with `tell`, until `ask` has no more."""
 
@@ -182,7 +103,8 @@ class Race:
             return []
         best, missing = self._best(), runner.next()
         likely = runner.scores and (best is None or self._expected(runner, best) < best.usd())
-        return [(runner.entrant.name, replication) for replication in (missing if likely else missing[:1])]
+        count = at_once(list(runner.scores.values()), len(runner.entrant.order)) if likely else 1
+        return [(runner.entrant.name, replication) for replication in missing[:count]]
 
     def tell(self, found: Mapping[tuple[str, int], RunScore]) -> None:
         """Take in the results of runs."""
@@ -385,10 +307,6 @@ def _below(t: float, freedom: int) -> float:
     from scipy.special import stdtr
 
     return float(stdtr(freedom, t))
-
-
-Simulate = Callable[[Sequence[tuple[str, int]]], Mapping[tuple[str, int], RunScore]]
-"""Makes runs: plan and replication to their results."""
 
 
 def run_race(race: Race, simulate: Simulate) -> None:

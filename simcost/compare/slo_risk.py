@@ -6,8 +6,8 @@ from math import expm1, fsum, inf, sqrt
 from statistics import fmean, stdev
 
 from simcost.compare.confidence import least_share
-from simcost.compare.racing import RunScore
 from simcost.compare.results import RunResult
+from simcost.compare.scores import RunScore
 from simcost.slo import FUTURES, Check, is_to_reach
 
 CLASSES = ((0.01, "very low"), (0.05, "low"), (0.20, "medium"))

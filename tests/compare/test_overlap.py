@@ -10,7 +10,7 @@ from scipy.stats import t as student
 from support.vectors import document
 
 from simcost.compare.overlap import in_sequence
-from simcost.compare.racing import RunScore
+from simcost.compare.scores import RunScore
 from simcost.compare.slo_risk import least_of_futures, miss_probability, risk_class
 from simcost.slo import Check
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simcost.compare.racing import Entrant, Race, RunScore, bound_lost, holds, hopeless, lower_bounds, run_race
+from simcost.compare.racing import Entrant, Race, run_race
+from simcost.compare.scores import RunScore, bound_lost, holds, hopeless, lower_bounds
 from simcost.slo import Check
 
 REPLICATIONS, LEVEL = 5, 0.95

@@ -56,5 +56,5 @@ def test_fewer_replicas_are_no_stronger_and_more_are(tmp_path: Path, chat: str, 
     space = whole_variations(loaded)
     for plan in space.plans:
         made.add(plan.name, plan.loaded)
-    one, two = (entrant_of(plan, made.question(plan.name), 1) for plan in space.plans)
+    one, two = (entrant_of(plan, made.question(plan.name)) for plan in space.plans)
     assert (is_no_stronger(one, two), is_no_stronger(two, one)) == (True, False)

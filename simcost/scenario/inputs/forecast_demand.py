@@ -142,6 +142,10 @@ class ForecastDemand:
         """About how many requests arrive within the horizon."""
         return float(self.futures.sum(axis=1).mean())
 
+    def peaks(self, replications: int) -> list[float]:
+        """Expected requests of the busiest step of each of the first futures."""
+        return [float(self._path(replication).max()) for replication in range(replications)]
+
     def identity(self, replication: int) -> Any:
         """All that the requests of a future depend on, as plain data."""
         scales = b"".join(one.tobytes() for one in self.length_scale)

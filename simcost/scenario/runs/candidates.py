@@ -29,6 +29,7 @@ from simcost.scenario.inputs.variations import Space, Variation
 from simcost.scenario.runs.arrivals import Arrivals
 from simcost.scenario.runs.bills import PurchasedNodes, costs_of
 from simcost.scenario.runs.hardware_speeds import HardwareSpeeds
+from simcost.scenario.runs.replication_order import most_telling_first
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, resolved_plan
 from simcost.scenario.runs.supply_limits import SupplyLimits, Taken
 from simcost.scenario.schema.scaling import FollowForecast, FromManifest
@@ -263,7 +264,6 @@ class Candidates:
     ) -> Entrant:
         sizes, hardware = _sizes(plan), self._hardware.of(variation, plan)
         pool = plan.pool
-        slowest, *others = sorted(range(self._question.seeds), key=lambda r: (-plan.factors[r], r))
         return Entrant(
             name=plan.plan.name,
             bound_usd=self._least_usd(
@@ -279,7 +279,7 @@ class Candidates:
             outruns=self._hardware.outrun_by(hardware),
             kind=pool.scaling.kind,
             spread=_FIXED_SPREAD if isinstance(pool.scaling, Fixed) else _SCALED_SPREAD,
-            order=(slowest, *others[::-1]),
+            order=most_telling_first(self._question, plan),
             weights_bytes=plan.memory.weights_bytes,
         )
 

@@ -8,14 +8,15 @@ from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
-from simcost.compare.racing import RunScore, bound_lost, holds, hopeless
 from simcost.compare.results import PlanSummary, RunResult, summarise
+from simcost.compare.scores import RunScore, proves_to_hold
 from simcost.execution.workers import Workers
 from simcost.perf.quality import ModelQuality
 from simcost.scenario.inputs.model_quality import is_good_enough, model_qualities
 from simcost.scenario.runs.arrivals import Arrivals
 from simcost.scenario.runs.bills import PurchasedNodes
 from simcost.scenario.runs.contributions import served_side
+from simcost.scenario.runs.replication_order import slowest_first
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, Source, resolved_plan
 from simcost.scenario.runs.run_keys import run_key
 from simcost.scenario.runs.serving_runs import ServingRun, serving_ledger
@@ -107,17 +108,12 @@ class Simulations:
         return [(name, r) for r in range(self.question.seeds) for name in names if (name, r) not in self.results]
 
     def by_slowness(self, name: str) -> list[Key]:
-        """The replications of a plan, those in which its engine is slowest first."""
-        factors = self._resolved(name).factors
-        return [(name, r) for r in sorted(range(self.question.seeds), key=lambda replication: -factors[replication])]
+        """The replications of a plan, those in which its engine is slowest first, of futures those with most load."""
+        return [(name, replication) for replication in slowest_first(self.question, self._resolved(name))]
 
     def hold(self, name: str) -> bool:
         """True if a plan meets the SLO at its confidence bound; its slowest replication comes first, and may tell."""
-        count, level = self.question.seeds, self.question.loaded.scenario.level
-        [score] = self(self.by_slowness(name)[:1]).values()
-        if hopeless([score], count) or bound_lost([score], count, level):
-            return False
-        return holds(self.all_of(name), level)
+        return proves_to_hold(self.by_slowness(name), self, self.question.loaded.scenario.level)
 
     def nodes(self, name: str) -> list[list[PurchasedNodes]]:
         """The nodes of a plan by replication, of runs that are there."""

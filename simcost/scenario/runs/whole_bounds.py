@@ -17,6 +17,7 @@ from simcost.scenario.inputs.changes import plans_of
 from simcost.scenario.inputs.owned_nodes import within_owned
 from simcost.scenario.inputs.whole_variations import WholePlan
 from simcost.scenario.runs.candidates import always_there
+from simcost.scenario.runs.replication_order import busiest_first
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario
 from simcost.scenario.runs.resolve_services import ResolvedServices
 from simcost.scenario.schema.jobs import OnGpus, OnShared
@@ -27,13 +28,12 @@ from simcost.units import HOURS_PER_MONTH
 _ALMOST = 1 - 1e-9
 
 
-def entrant_of(plan: WholePlan, question: ResolvedScenario | ResolvedServices, seeds: int) -> Entrant:
+def entrant_of(plan: WholePlan, question: ResolvedScenario | ResolvedServices) -> Entrant:
     """The plan before the race.
 
     Args:
         plan: the plan.
         question: the scenario with it alone.
-        seeds: replications.
     """
     counts = _counts(plan)
     return Entrant(
@@ -41,7 +41,7 @@ def entrant_of(plan: WholePlan, question: ResolvedScenario | ResolvedServices, s
         bound_usd=_least_usd(question) * _ALMOST,
         chain=_but_counts(plan.node.plain()) if counts else "",
         sizes=counts,
-        order=tuple(range(seeds)),
+        order=busiest_first(question),
     )
 
 

@@ -7,14 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from simcost.compare.racing import RunScore, bound_lost, holds, hopeless
 from simcost.compare.results import PlanSummary, RunResult, summarise
+from simcost.compare.scores import RunScore, proves_to_hold
 from simcost.execution.workers import Workers
 from simcost.perf.quality import ModelQuality
 from simcost.scenario.inputs.clusters import find_clusters
 from simcost.scenario.inputs.model_quality import final_qualities, model_qualities, service_qualities
 from simcost.scenario.runs.execution import RunOptions
 from simcost.scenario.runs.provenance import assumptions, provenance
+from simcost.scenario.runs.replication_order import busiest_first
 from simcost.scenario.runs.resolve import ResolvedScenario, settle
 from simcost.scenario.runs.resolve_services import ResolvedServices, settle_services
 from simcost.scenario.runs.run import pool_rows, pool_runs
@@ -65,6 +66,7 @@ class WholePlans:
             self._question = replace(settle(loaded, seed=seed, seeds=seeds), engine=step_factor)
             self.seed, self.seeds = self._question.seed, self._question.seeds
         self.level = loaded.first.scenario.level
+        self._order = busiest_first(self._question)
         self._options = RunOptions(
             folder=runs, workers=workers, fresh=False, progress=lambda _share, _what: note(len(self.keys))
         )
@@ -113,11 +115,10 @@ class WholePlans:
         return [self._score(result) for (plan, _), result in sorted(self.results.items()) if plan == name]
 
     def hold(self, name: str) -> bool:
-        """True if a plan meets the SLO at its confidence bound; the first replication may tell that it does not."""
-        first = list(self([(name, 0)]).values())
-        if hopeless(first, self.seeds) or bound_lost(first, self.seeds, self.level):
-            return False
-        return holds(self.all_of(name), self.level)
+        """True if a plan meets the SLO at its confidence bound; the first replication, of futures the busiest, may tell
+        that it does not.
+        """
+        return proves_to_hold([(name, replication) for replication in self._order], self, self.level)
 
     def summary(self, name: str) -> PlanSummary:
         """The results of a plan so far."""

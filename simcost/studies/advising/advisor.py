@@ -8,8 +8,9 @@ from math import fsum, inf
 
 from simcost.compare.comparison import difference
 from simcost.compare.overlap import ActionStep, in_sequence, with_best
-from simcost.compare.racing import Race, RunScore, lower_bounds
+from simcost.compare.racing import Race
 from simcost.compare.results import RunResult
+from simcost.compare.scores import RunScore, lower_bounds
 from simcost.compare.slo_risk import (
     UnseenInterruptions,
     futures_met,

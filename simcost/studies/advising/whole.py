@@ -91,11 +91,7 @@ class DependentPlan:
             for plan in space.plans:
                 self._add(plan)
             good = [plan for plan in space.plans if self.searched.good_enough(plan.name)]
-            entrants = [
-                entrant_of(plan, self.searched.question(plan.name), self.searched.seeds)
-                for plan in good
-                if self.changes(plan.name)
-            ]
+            entrants = [entrant_of(plan, self.searched.question(plan.name)) for plan in good if self.changes(plan.name)]
             none = TOO_LITTLE if good or not space.plans else NOT_GOOD
             yield Choices(combinations=space.combinations, entrants=entrants, none=none)
 

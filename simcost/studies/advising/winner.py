@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 
-from simcost.compare.racing import Race, Simulate, run_race
+from simcost.compare.racing import Race, run_race
+from simcost.compare.scores import Simulate
 from simcost.errors import InputError
 from simcost.studies.advising.result import Saving
 from simcost.units import format_usd

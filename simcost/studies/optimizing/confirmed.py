@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from simcost.compare.equal_cost import EqualCost
-from simcost.compare.racing import Race, Simulate, run_race
+from simcost.compare.racing import Race, run_race
+from simcost.compare.scores import Simulate
 from simcost.studies.optimizing.settings import Document
 
 TRIES = 5

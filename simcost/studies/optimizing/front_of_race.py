@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from math import inf
 
 from simcost.billing import OnDemand, Spot
-from simcost.compare.racing import Race, holds
+from simcost.compare.racing import Race
+from simcost.compare.scores import holds
 from simcost.errors import CatalogError
 from simcost.scenario.inputs.variations import Variation
 from simcost.scenario.runs.candidates import Candidates

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from simcost.compare.comparison import difference
 from simcost.compare.document import plan_document
-from simcost.compare.racing import Race, RunScore, holds, lower_bounds
+from simcost.compare.racing import Race
 from simcost.compare.results import RunResult
+from simcost.compare.scores import RunScore, holds, lower_bounds
 from simcost.compare.slo_risk import least_of_futures
 from simcost.errors import InputError
 from simcost.execution.workers import Workers
@@ -133,7 +134,7 @@ class JointSearch:
             elif reason := limits.over(limits.of_question(question)):
                 excluded[reason] += 1
             else:
-                entrants.append(entrant_of(plan, question, searched.seeds))
+                entrants.append(entrant_of(plan, question))
         self._race = Race(entrants, searched.level)
         self._time.begin(len(entrants))
         confirmation = ConfirmedRace(self._race, searched, self.confirmed.hold)

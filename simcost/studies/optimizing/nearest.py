@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from simcost.compare.racing import RunScore, lower_bounds
+from simcost.compare.scores import RunScore, lower_bounds
 from simcost.scenario.runs.candidates import PlanCandidate
 from simcost.studies.optimizing.settings import Document
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from statistics import fmean
 
 from simcost.billing.bill import Costs
-from simcost.compare.racing import RunScore
+from simcost.compare.scores import RunScore
 from simcost.scenario.inputs.variations import Variation
 from simcost.scenario.runs.bills import costs_of
 from simcost.scenario.runs.commitment_choice import CommitmentChoice, held_by, on_demand, with_commitments

@@ -12,8 +12,9 @@ from typing import Any, Self
 from simcost.compare.comparison import Difference, difference
 from simcost.compare.document import plan_document
 from simcost.compare.limited_choice import LimitedOption
-from simcost.compare.racing import Race, RunScore, holds, lower_bounds
+from simcost.compare.racing import Race
 from simcost.compare.results import PlanSummary
+from simcost.compare.scores import RunScore, holds, lower_bounds
 from simcost.compare.slo_risk import least_of_futures
 from simcost.errors import InputError
 from simcost.execution.workers import Workers

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from pathlib import Path
 
-from simcost.compare.racing import hopeless
 from simcost.compare.results import PlanSummary
+from simcost.compare.scores import hopeless
 from simcost.compare.sensitivity import NotKnownYetError, at_once
 from simcost.execution.options import EngineOptions
 from simcost.execution.workers import Workers

@@ -8,7 +8,8 @@ import pytest
 import yaml
 from support.commands import TINY, call, contents, refused, scenario
 
-from simcost.compare.racing import Entrant, Race, RunScore, holds
+from simcost.compare.racing import Entrant, Race
+from simcost.compare.scores import RunScore, holds
 from simcost.scenario.checks.load import load
 from simcost.scenario.inputs.variations import variations
 from simcost.scenario.runs.candidates import NOT_GOOD, Candidates

@@ -8,7 +8,7 @@ from support.commands import call, refused
 from support.scenarios import write
 from support.undivided import CLOSED, POOLS
 
-from simcost.compare.racing import holds
+from simcost.compare.scores import holds
 from simcost.execution.workers import Workers
 from simcost.scenario.checks.load import load_with_services
 from simcost.scenario.inputs.whole_variations import whole_variations

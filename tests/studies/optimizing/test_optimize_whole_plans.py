@@ -10,7 +10,7 @@ from support.commands import call, refused
 from support.job_scenarios import home
 from support.scenarios import SERVICES, write
 
-from simcost.compare.racing import holds
+from simcost.compare.scores import holds
 from simcost.compare.verdict import missed as missed_words
 from simcost.execution.workers import Workers
 from simcost.present.format import share

@@ -7,7 +7,7 @@ import pytest
 from support.commands import TINY, call, refused, scenario
 
 import simcost as sc
-from simcost.compare.racing import holds
+from simcost.compare.scores import holds
 from simcost.errors import InputError
 from simcost.scenario.checks.load import load
 from simcost.scenario.inputs.variations import variations

@@ -1,0 +1,131 @@
+"""Scores of a plan in its replications, and what they show of its targets: at their confidence bounds, and whatever the
+replications that are missing would be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import fsum, inf
+from statistics import fmean
+
+from simcost.compare.confidence import interval, least_share
+from simcost.slo import FUTURES, Check, is_to_reach
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunScore:
+    """A plan in one replication."""
+
+    usd: float
+    """A month."""
+    checks: tuple[Check, ...]
+    """Every target; a share of good, or something bad that must not exceed its target."""
+    judged: tuple[int, ...] = ()
+    """Requests of which each check is the share that was good, 0 = it is another check; empty = they are not known."""
+
+
+Simulate = Callable[[Sequence[tuple[str, int]]], Mapping[tuple[str, int], RunScore]]
+"""Makes runs: plan and replication to their results."""
+
+
+def lower_bounds(scores: Sequence[RunScore], level: float) -> tuple[Check, ...]:
+    """Every check at the one-sided confidence bound of its mean over replications, on the side of a miss.
+
+    Shares that are the same in all replications, such as 1, have no spread to tell how sure they are: their bound is
+    that of as many independent requests as were judged, unless all must be good. A single replication counts as it is.
+    No share is below 0.
+    Futures are counted: as many of those that were simulated must meet the SLO as its risk asks for.
+    """
+    found = []
+    for i, same in enumerate(zip(*(score.checks for score in scores), strict=True)):
+        name, target = same[0].name, same[0].target
+        values = [_worst(check) for check in same]
+        if inf in values or name == FUTURES:
+            found.append(Check.of(name, None if inf in values else fmean(values), target))
+            continue
+        bounds = interval(values, 2 * level - 1, exact=True)
+        bound = bounds.share_lo if is_to_reach(name) else bounds.hi
+        judged = sum(score.judged[i] for score in scores if score.judged)
+        if judged and len(values) > 1 and bounds.lo == bounds.hi and target < 1:
+            bound = least_share(bounds.mean, judged, level)
+        found.append(Check.of(name, bound, target))
+    return tuple(found)
+
+
+def holds(scores: Sequence[RunScore], level: float) -> bool:
+    """True if every target is met at its confidence bound."""
+    return all(check.met for check in lower_bounds(scores, level))
+
+
+def proves_to_hold(order: Sequence[tuple[str, int]], simulate: Simulate, level: float) -> bool:
+    """True if a plan meets its targets at their confidence bounds; it is simulated no further than shows that it does
+    not.
+
+    Args:
+        order: all its runs, the most telling first.
+        simulate: makes them.
+        level: of the bounds.
+    """
+    scores: dict[tuple[str, int], RunScore] = {}
+    count = 1
+    while count:
+        scores |= simulate(order[len(scores) : len(scores) + count])
+        found = list(scores.values())
+        if hopeless(found, len(order)) or bound_lost(found, len(order), level):
+            return False
+        count = at_once(found, len(order))
+    return holds([scores[key] for key in sorted(scores)], level)
+
+
+def _worst(check: Check) -> float:
+    """The measured value; where nothing could be measured, the worst."""
+    if check.measured is None:
+        return 0.0 if is_to_reach(check.name) else inf
+    return check.measured
+
+
+def hopeless(scores: Sequence[RunScore], replications: int) -> bool:
+    """True if a target is missed on average even if all other replications are perfect."""
+    rest = replications - len(scores)
+    for same in zip(*(score.checks for score in scores), strict=True):
+        good = is_to_reach(same[0].name)
+        mean = (fsum(map(_worst, same)) + rest * (1.0 if good else 0.0)) / replications
+        if not Check.of(same[0].name, mean, same[0].target).met:
+            return True
+    return False
+
+
+def at_once(scores: Sequence[RunScore], replications: int) -> int:
+    """Number of replications to simulate next of a plan that may be the best: all that are left; of futures, once one
+    has missed the SLO, as many as it takes to show that too many do.
+
+    >>> met, missed = (RunScore(usd=1.0, checks=(Check.of(FUTURES, share, 0.9),)) for share in (1.0, 0.0))
+    >>> at_once([met], 10), at_once([missed], 10), at_once([missed, met], 10), at_once([missed], 30)
+    (9, 1, 1, 3)
+    """
+    missed = [score for score in scores if score.checks and score.checks[0].name == FUTURES and not score.checks[0].met]
+    left = count = replications - len(scores)
+    if missed:
+        enough = (more for more in range(1, left) if hopeless([*scores, *missed[:1] * more], replications))
+        count = next(enough, left)
+    return count
+
+
+def bound_lost(scores: Sequence[RunScore], replications: int, level: float) -> bool:
+    """True if the lower bound of a share misses its target whatever all other replications are.
+
+    L = mean - t s / sqrt(N) is concave in the values, so that L with all others at 1 is the most where L still rises in
+    them there: t s / sqrt(N) (1 - mean) N <= sum of (value - mean)^2. Where it does not, nothing is said.
+    """
+    for same in zip(*(score.checks for score in scores), strict=True):
+        if not is_to_reach(same[0].name) or same[0].name == FUTURES:
+            continue
+        values = [*map(_worst, same), *[1.0] * (replications - len(same))]
+        bounds = interval(values, 2 * level - 1, exact=True)
+        if bounds.lo is None or Check.of(same[0].name, bounds.share_lo, same[0].target).met:
+            continue
+        squares = fsum((value - bounds.mean) ** 2 for value in values)
+        if (bounds.margin or 0.0) * (1 - bounds.mean) * replications <= squares:
+            return True
+    return False
