@@ -73,6 +73,16 @@ class _Runner:
     def complete(self) -> bool:
         return len(self.scores) == len(self.entrant.order)
 
+    @property
+    def at_once(self) -> int:
+        """Replications to simulate next."""
+        return at_once(list(self.scores.values()), len(self.entrant.order))
+
+    @property
+    def in_doubt(self) -> bool:
+        """True if it has missed a future, and few more would show that it misses the SLO."""
+        return self.at_once < len(self.entrant.order) - len(self.scores)
+
     def usd(self) -> float:
         """Mean cost so far; the bound before."""
         return fmean(score.usd for score in self.scores.values()) if self.scores else self.entrant.bound_usd
@@ -101,10 +111,9 @@ class Race:
         runner = self._chosen()
         if runner is None:
             return []
-        best, missing = self._best(), runner.next()
-        likely = runner.scores and (best is None or self._expected(runner, best) < best.usd())
-        count = at_once(list(runner.scores.values()), len(runner.entrant.order)) if likely else 1
-        return [(runner.entrant.name, replication) for replication in missing[:count]]
+        best, runs = self._best(), self.next_runs(runner.entrant.name)
+        likely = best is None or self._expected(runner, best) < best.usd()
+        return runs if likely else runs[:1]
 
     def tell(self, found: Mapping[tuple[str, int], RunScore]) -> None:
         """Take in the results of runs."""
@@ -189,9 +198,13 @@ class Race:
         """Cost a month of a plan, so far or as it is expected beside the leader."""
         return self._expected(self._runners[name], self._best())
 
-    def missing(self, name: str) -> list[tuple[str, int]]:
-        """Runs that a plan still needs."""
-        return [(name, replication) for replication in self._runners[name].next()]
+    def next_runs(self, name: str) -> list[tuple[str, int]]:
+        """Runs that a plan needs next, if it may be the best: the most telling one, which may show that it misses, then
+        all; of futures, once one has missed, as many as show that too many do. None = it has all, or has left.
+        """
+        runner = self._runners[name]
+        count = runner.at_once if runner.scores else 1
+        return [] if runner.out else [(name, replication) for replication in runner.next()[:count]]
 
     def _rank(self, runner: _Runner) -> tuple[float, int]:
         return runner.usd(), self._order[runner.entrant.name]
@@ -232,15 +245,17 @@ class Race:
 
     def _in_chain(self, first: _Runner, open_: Sequence[_Runner]) -> _Runner:
         """Of a chain of plans the one to try: from the cheapest in steps that double with each miss, since a miss takes
-        all smaller ones along; below one that did not miss, the middle.
+        all smaller ones along; below one that did not miss, the middle. One that missed a future is tried to its end.
         """
         if not first.entrant.chain:
             return first
         chain = [runner for runner in open_ if runner.entrant.chain == first.entrant.chain]
         ranked = sorted(chain, key=lambda runner: (runner.entrant.bound_usd, self._order[runner.entrant.name]))
         tried = next((i for i, runner in enumerate(ranked) if runner.scores), None)
-        if tried is not None:
+        if tried is not None and not ranked[tried].in_doubt:
             return ranked[(tried - 1) // 2] if tried else first
+        if tried is not None:
+            return ranked[tried]
         return ranked[min((1 << self._misses[first.entrant.chain]) - 1, len(ranked) - 1)]
 
     def _expected(self, runner: _Runner, best: _Runner | None) -> float:

@@ -25,6 +25,32 @@ class RunScore:
     """Requests of which each check is the share that was good, 0 = it is another check; empty = they are not known."""
 
 
+def futures_score(usd: float, risk: float, *, met: bool) -> RunScore:
+    """Score of a plan in one future, which meets the SLO or misses it; a share `risk` of all futures may miss it."""
+    return RunScore(usd=usd, checks=(Check.of(FUTURES, float(met), round(1 - risk, 12)),))
+
+
+def may_reach(most: Sequence[float], target: float, risk: float | None) -> bool:
+    """True if a plan may meet its SLO that reaches no more than so much in each replication: on average, or with a
+    `risk` in enough futures.
+
+    >>> may_reach([0.98, 1.0], 0.99, None), may_reach([0.98, 1.0], 0.99, 0.1), may_reach([0.98, 1.0], 0.99, 0.5)
+    (True, False, True)
+    """
+    if risk is None:
+        return fmean(most) >= target
+    return holds([futures_score(0.0, risk, met=share >= target) for share in most], 0.0)
+
+
+def misses_allowed(futures: int, risk: float) -> int:
+    """Number of futures that may miss the SLO.
+
+    >>> misses_allowed(10, 0.1), misses_allowed(9, 0.1), misses_allowed(3, 1.0)
+    (1, 0, 3)
+    """
+    return next(few for few in range(futures, -1, -1) if may_reach([0.0] * few + [1.0] * (futures - few), 1.0, risk))
+
+
 Simulate = Callable[[Sequence[tuple[str, int]]], Mapping[tuple[str, int], RunScore]]
 """Makes runs: plan and replication to their results."""
 

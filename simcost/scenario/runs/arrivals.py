@@ -20,14 +20,19 @@ if TYPE_CHECKING:
 
 KEPT_UP_TO = 3_000_000
 """Requests of a replication that are kept for the next plan; larger ones stream again for each."""
+KEPT_IN_ALL = 10_000_000
+"""Requests of all replications together that are kept: some 160 MB, unless they have sessions or prefixes."""
 
 
 class Arrivals:
-    """Request batches by replication; the newest `kept` replications are held where they are small."""
+    """Request batches by replication; those that were asked for last are held where they are small, at most `kept` and
+    no more than memory should be used for.
+    """
 
     def __init__(self, source: Source, *, kept: int) -> None:
         self.expected, self.horizon_s = source.expected(), source.horizon_s
         self._source, self._kept = source, kept
+        self._most = min(kept, max(int(KEPT_IN_ALL / max(self.expected, 1.0)), 1))
         self._held: dict[int, list[RequestBatch]] = {}
         self._with_prefixes: set[int] = set()
         self._lock = Lock()
@@ -68,8 +73,9 @@ class Arrivals:
                 self._with_prefixes.add(replication)
             if replication not in self._held:
                 self._held[replication] = list(self._made(replication, replication in self._with_prefixes))
-                while len(self._held) > self._kept:
+                while len(self._held) > self._most:
                     del self._held[next(iter(self._held))]
+            self._held[replication] = self._held.pop(replication)
             return iter(self._held[replication])
 
     def _made(self, replication: int, prefixes: bool) -> Iterator[RequestBatch]:

@@ -13,21 +13,22 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from simcost.billing import OnDemand, Spot
+from simcost.billing import OnDemand
 from simcost.compare.bounds import MixBounds, mix_bounds
 from simcost.compare.racing import Entrant
+from simcost.compare.scores import may_reach, misses_allowed
 from simcost.errors import InputError
 from simcost.ledger.request_mix import RequestMix
 from simcost.ledger.request_tables import NODES
 from simcost.ledger.requests import LedgerUsage
 from simcost.perf.images import ImageTime, as_work
 from simcost.plan import Fixed
-from simcost.plan.autoscaling.simple import Schedule
 from simcost.plan.replica_counts import most_replicas
 from simcost.scenario.inputs.model_quality import is_good_enough
 from simcost.scenario.inputs.variations import Space, Variation
 from simcost.scenario.runs.arrivals import Arrivals
 from simcost.scenario.runs.bills import PurchasedNodes, costs_of
+from simcost.scenario.runs.fleet_sizes import SIZES, always_there, counts_of, may_lose_nodes, sizes_of
 from simcost.scenario.runs.hardware_speeds import HardwareSpeeds
 from simcost.scenario.runs.replication_order import most_telling_first
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, resolved_plan
@@ -41,7 +42,6 @@ _FIXED_SPREAD, _SCALED_SPREAD = 0.01, 0.1
 """Relative standard deviations of costs over replications that are assumed before any is simulated."""
 NOT_GOOD = "the quality of its model is less than asked for, or not known"
 TOO_SMALL = "cannot serve enough requests in time, by the bound of its capacity"
-_SIZES = ("replicas", "min", "max", "start")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +52,8 @@ class PlanCandidate:
     entrant: Entrant
     attainment: float
     """The most that it can reach, mean over replications."""
+    serves: bool
+    """True if that may be enough; of futures, each of which meets the SLO or misses it, in enough of them."""
     taken: Taken
     """Most that it takes at a time, by limit."""
     alone: tuple[str, float] | None = None
@@ -162,18 +164,19 @@ class Candidates:
 
     def _candidate(self, variation: Variation, plan: ResolvedPlan) -> PlanCandidate:
         bounds, replicas = self._bounds_of(variation, plan), most_replicas(plan.pool.scaling)
-        most, alone = 1.0, None
+        shares, alone, demand = [1.0] * self._question.seeds, None, self._question.loaded.scenario.demand
         if _has_bounds(plan):
-            most = fmean(
+            shares = [
                 bound.attainment(replicas, factor, unjudged=self._unjudged(bound, plan, replicas))
                 for bound, factor in zip(bounds, plan.factors, strict=True)
-            )
+            ]
             if fmean(bound.hopeless for bound in bounds) > 1 - self._slo.attainment:
                 alone = max((bound.excludes for bound in bounds), key=lambda one: one[1] if one else 0.0)
         return PlanCandidate(
             variation=variation,
             entrant=self._entrant(variation, plan, bounds, replicas),
-            attainment=most,
+            attainment=fmean(shares),
+            serves=may_reach(shares, self._slo.attainment, demand.risk if demand else None),
             alone=alone,
             taken=self.limits.of_plans([plan]),
         )
@@ -182,7 +185,7 @@ class Candidates:
         if reason := self.limits.over(candidate.taken):
             self.excluded[reason] += 1
             self.over_limits.append(candidate)
-        elif candidate.attainment < self._slo.attainment and self._question.loaded.scenario.demand is None:
+        elif not candidate.serves:
             self.too_small.append(candidate)
         else:
             self.found.append(candidate)
@@ -262,7 +265,7 @@ class Candidates:
     def _entrant(
         self, variation: Variation, plan: ResolvedPlan, bounds: Sequence[MixBounds], replicas: float
     ) -> Entrant:
-        sizes, hardware = _sizes(plan), self._hardware.of(variation, plan)
+        sizes, hardware = sizes_of(plan), self._hardware.of(variation, plan)
         pool = plan.pool
         return Entrant(
             name=plan.plan.name,
@@ -270,11 +273,11 @@ class Candidates:
                 plan, self._least_replicas(plan, bounds, replicas), self._least_tokens(plan, bounds, replicas)
             )
             + self._prefill_usd(plan),
-            chain=f"{variation.without(*_SIZES, 'buy')} {pool.kinds}" if sizes else "",
+            chain=f"{variation.without(*SIZES, 'buy')} {pool.kinds}" if sizes else "",
             sizes=sizes,
             family=hardware.family,
-            policy="" if isinstance(pool.scaling, Fixed) else variation.scaling_without(*_SIZES),
-            counts=_counts(plan, replicas),
+            policy="" if isinstance(pool.scaling, Fixed) else variation.scaling_without(*SIZES),
+            counts=counts_of(plan, replicas),
             hardware=hardware.name,
             outruns=self._hardware.outrun_by(hardware),
             kind=pool.scaling.kind,
@@ -284,15 +287,19 @@ class Candidates:
         )
 
     def _least_replicas(self, plan: ResolvedPlan, bounds: Sequence[MixBounds], replicas: float) -> float:
-        """Replicas that are paid on average, at least: those that are always there, or those that the work needs."""
-        scenario = self._question.loaded.scenario
+        """Replicas that are paid on average, at least: those that are always there, or those that the work needs; of
+        futures that of all but those which may miss the SLO, the ones with most.
+        """
         needed = 0.0
-        if scenario.demand is None and _has_bounds(plan):
-            needed = fmean(
+        if _has_bounds(plan):
+            by_replication = sorted(
                 bound.least_replicas(self._slo.attainment, factor, unjudged=self._unjudged(bound, plan, replicas))
                 for bound, factor in zip(bounds, plan.factors, strict=True)
             )
-        return needed if _may_lose_nodes(plan) else max(needed, always_there(plan))
+            demand = self._question.loaded.scenario.demand
+            may_miss = misses_allowed(len(bounds), demand.risk) if demand else 0
+            needed = fsum(by_replication[: len(bounds) - may_miss]) / len(bounds)
+        return needed if may_lose_nodes(plan) else max(needed, always_there(plan))
 
     def _prefill_usd(self, plan: ResolvedPlan) -> float:
         """Cost a month of the nodes of a prefill side that are always there; without what both sides may share: disks,
@@ -300,7 +307,7 @@ class Candidates:
         """
         side = plan.prefill
         buy = None if side is None else side.plan.buy
-        if side is None or _may_lose_nodes(side) or not isinstance(buy, OnDemand) or buy.commitments:
+        if side is None or may_lose_nodes(side) or not isinstance(buy, OnDemand) or buy.commitments:
             return 0.0
         without_disks = replace(side.pool, startup=replace(side.pool.startup, disk=0.0))
         return self._least_usd(replace(side, pool=without_disks), always_there(side), 0.0)
@@ -368,32 +375,3 @@ def _has_bounds(plan: ResolvedPlan) -> bool:
     of it.
     """
     return plan.prefill is None and plan.pool.prefix_cache is None and not plan.other_pools
-
-
-def _may_lose_nodes(plan: ResolvedPlan) -> bool:
-    """True if nodes are interrupted, so that no replica is there all the time."""
-    spot = any(isinstance(option, Spot) for option in (plan.plan.buy, *plan.plan.or_buy))
-    return spot or plan.pool.interruptions is not None
-
-
-def always_there(plan: ResolvedPlan) -> float:
-    """Replicas that are there all the time."""
-    scaling = plan.pool.scaling
-    if isinstance(scaling, Fixed):
-        return float(scaling.replicas)
-    if isinstance(scaling, Schedule):
-        return float(min(step.replicas for step in scaling.steps))
-    return float(getattr(scaling, "min", 0) or 0)
-
-
-def _counts(plan: ResolvedPlan, replicas: float) -> tuple[float, ...]:
-    """Most, fewest and first replicas."""
-    fewest, first = always_there(plan), getattr(plan.pool.scaling, "start", None)
-    return replicas, fewest, fewest if first is None else float(first)
-
-
-def _sizes(plan: ResolvedPlan) -> tuple[float, ...]:
-    """Counts of replicas of a policy, more of which never serve worse; none where it has others."""
-    scaling = plan.pool.scaling
-    found = [] if plan.other_pools else [getattr(scaling, name, None) for name in _SIZES]
-    return tuple(0.0 if one is None else float(one) for one in found) if any(found) else ()

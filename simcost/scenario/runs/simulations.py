@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from simcost.compare.results import PlanSummary, RunResult, summarise
-from simcost.compare.scores import RunScore, proves_to_hold
+from simcost.compare.scores import RunScore, futures_score, proves_to_hold
 from simcost.execution.workers import Workers
 from simcost.perf.quality import ModelQuality
 from simcost.scenario.inputs.model_quality import is_good_enough, model_qualities
@@ -22,7 +22,6 @@ from simcost.scenario.runs.run_keys import run_key
 from simcost.scenario.runs.serving_runs import ServingRun, serving_ledger
 from simcost.scenario.runs.tasks import AssessPlan, Key, shared_by_runs
 from simcost.scenario.schema.scenario import Plan
-from simcost.slo import FUTURES, Check
 
 
 class Simulations:
@@ -189,7 +188,7 @@ class Simulations:
         demand = self.question.loaded.scenario.demand
         usd = result.bill.per_month_usd
         if demand is not None:
-            return RunScore(usd=usd, checks=(Check.of(FUTURES, float(result.met), round(1 - demand.risk, 12)),))
+            return futures_score(usd, demand.risk, met=result.met)
         return RunScore(usd=usd, checks=result.checks, judged=result.judged)
 
 

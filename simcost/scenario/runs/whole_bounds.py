@@ -16,7 +16,7 @@ from simcost.plan.nodes import AtOnce
 from simcost.scenario.inputs.changes import plans_of
 from simcost.scenario.inputs.owned_nodes import within_owned
 from simcost.scenario.inputs.whole_variations import WholePlan
-from simcost.scenario.runs.candidates import always_there
+from simcost.scenario.runs.fleet_sizes import always_there
 from simcost.scenario.runs.replication_order import busiest_first
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario
 from simcost.scenario.runs.resolve_services import ResolvedServices

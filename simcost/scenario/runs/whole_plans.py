@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from simcost.compare.results import PlanSummary, RunResult, summarise
-from simcost.compare.scores import RunScore, proves_to_hold
+from simcost.compare.scores import RunScore, futures_score, proves_to_hold
 from simcost.execution.workers import Workers
 from simcost.perf.quality import ModelQuality
 from simcost.scenario.inputs.clusters import find_clusters
@@ -24,7 +24,6 @@ from simcost.scenario.runs.service_runs import runs_of_services, service_rows
 from simcost.scenario.runs.tables import RunTables
 from simcost.scenario.runs.tasks import Key
 from simcost.scenario.schema.loaded_scenario import AnyScenario, LoadedScenario, LoadedServices
-from simcost.slo import FUTURES, Check
 from simcost.trace.workload.spec import RecordedWorkload
 from simcost.units import SECONDS_PER_DAY
 
@@ -199,7 +198,7 @@ class WholePlans:
         risk = self._risk()
         usd = result.bill.per_month_usd
         if risk is not None:
-            return RunScore(usd=usd, checks=(Check.of(FUTURES, float(result.met), round(1 - risk, 12)),))
+            return futures_score(usd, risk, met=result.met)
         checks, judged = list(result.checks), list(result.judged)
         for one in result.services:
             checks += [replace(check, name=f"{one.plan}: {check.name}") for check in one.checks]

@@ -60,8 +60,7 @@ class ConfirmedRace:
 
     def prove(self, name: str) -> bool:
         """Simulate a plan to its end, and on fresh seeds; one that does not hold leaves."""
-        if self._race.missing(name):
-            self._complete(name)
+        self._complete(name)
         if self._race.reason(name):
             return False
         if not self._holds(name):
@@ -98,8 +97,7 @@ class ConfirmedRace:
         if name is None:
             return False
         self._tried.add(name)
-        missing = self._race.missing(name)
-        self._race.tell(self._simulate(missing if self._race.scores(name) else missing[:1]))
+        self._race.tell(self._simulate(self._race.next_runs(name)))
         return True
 
     def _runner_up(self, best: str) -> str | None:
@@ -118,10 +116,6 @@ class ConfirmedRace:
         return next((name for name in race.holding() if name != best and self._holds(name)), None)
 
     def _complete(self, name: str) -> None:
-        """Simulate a plan, its most telling replication first, which may show that it misses."""
-        missing = self._race.missing(name)
-        if not self._race.scores(name):
-            self._race.tell(self._simulate(missing[:1]))
-            missing = [] if self._race.reason(name) else missing[1:]
-        if missing:
-            self._race.tell(self._simulate(missing))
+        """Simulate a plan, its most telling replications first, which may show that it misses."""
+        while runs := self._race.next_runs(name):
+            self._race.tell(self._simulate(runs))
