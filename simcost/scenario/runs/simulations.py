@@ -112,7 +112,14 @@ class Simulations:
 
     def hold(self, name: str) -> bool:
         """True if a plan meets the SLO at its confidence bound; its slowest replication comes first, and may tell."""
-        return proves_to_hold(self.by_slowness(name), self, self.question.loaded.scenario.level)
+        return proves_to_hold(self.by_slowness(name), self._known, self.question.loaded.scenario.level)
+
+    def _known(self, asked: Sequence[Key]) -> Mapping[Key, RunScore]:
+        """The scores of runs, each simulated unless it is there."""
+        missing = [key for key in asked if key not in self.results]
+        if missing:
+            self(missing)
+        return self.scores(asked)
 
     def nodes(self, name: str) -> list[list[PurchasedNodes]]:
         """The nodes of a plan by replication, of runs that are there."""
