@@ -112,9 +112,9 @@ class Simulations:
 
     def hold(self, name: str) -> bool:
         """True if a plan meets the SLO at its confidence bound; its slowest replication comes first, and may tell."""
-        return proves_to_hold(self.by_slowness(name), self._known, self.question.loaded.scenario.level)
+        return proves_to_hold(self.by_slowness(name), self._scored, self.question.loaded.scenario.level)
 
-    def _known(self, asked: Sequence[Key]) -> Mapping[Key, RunScore]:
+    def _scored(self, asked: Sequence[Key]) -> Mapping[Key, RunScore]:
         """The scores of runs, each simulated unless it is there."""
         missing = [key for key in asked if key not in self.results]
         if missing:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from simcost.compare.racing import Entrant
+from simcost.scenario.runs.resolve import ResolvedScenario
 from simcost.scenario.runs.simulations import Simulations
 from simcost.scenario.runs.whole_plans import WholePlans
 from simcost.studies.advising.kinds import ActionKind
@@ -39,6 +40,9 @@ class AdvisedPlan(Protocol):
     @property
     def confirmed(self) -> Simulated:
         """Simulations on fresh seeds."""
+
+    def questions(self) -> Sequence[ResolvedScenario]:
+        """Those of its services, or its own."""
 
     def kinds(self) -> Sequence[ActionKind]:
         """Kinds of actions to try, those of the least effort first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from math import fsum, inf
+from math import fsum, inf, prod
 
 from simcost.compare.comparison import difference
 from simcost.compare.overlap import ActionStep, in_sequence, with_best
@@ -21,6 +21,7 @@ from simcost.compare.slo_risk import (
 )
 from simcost.compare.verdict import cautions, undecided
 from simcost.errors import InputError
+from simcost.scenario.runs.search_time import usual_simulations
 from simcost.studies.advising.advised import AdvisedPlan, Choices
 from simcost.studies.advising.changes import wording
 from simcost.studies.advising.kinds import ActionKind
@@ -49,6 +50,7 @@ class Advisor:
     def advice(self, scenario: str) -> Advice:
         """The whole result."""
         name = self._plan.name
+        self._begin()
         met, good = self._holds(name), self._searched.good_enough(name)
         self._kinds = [kind for kind in self._kinds if not (kind.mends and met)]
         for runs in (self._searched, self._confirmed):
@@ -79,11 +81,22 @@ class Advisor:
             least_of_futures=least_of_futures(first, self._searched.level),
             futures_met=futures_met(first),
             cautions=self._cautions(list(then)) if then or (met and good) else (),
-            simulated=len(self._searched.keys | self._confirmed.keys),
+            simulated=self._simulated(),
             assumptions=[*lines, *dict.fromkeys(kind.left_out_of for kind in self._kinds if kind.left_out)],
             provenance={**origin, **seeds},
         )
         return replace(found, verdict=verdict(found))
+
+    def _begin(self) -> None:
+        """Estimate the time: of the plan itself, and of the race of each kind that is tried."""
+        seeds = self._searched.seeds
+        tried = [kind for kind in self._kinds if not kind.why]
+        races = {kind.title: usual_simulations(prod(map(len, kind.dimensions)), seeds) for kind in tried}
+        self._stage.begin(self._plan.questions(), {self._plan.name: 2 * seeds, **races}, self._simulated)
+
+    def _simulated(self) -> int:
+        """Distinct simulations."""
+        return len(self._searched.keys | self._confirmed.keys)
 
     def _cautions(self, taken: Sequence[str]) -> tuple[str, ...]:
         """Sentences on what the fresh runs of the plan do not show, after the actions that are taken."""
@@ -149,12 +162,12 @@ class Advisor:
         winners, tried = dict[str, ActionKind](), list[TriedKind]()
         kinds, most, sized = self._kinds, usd - least if met else inf, dict[str | None, float]()
         each = self._plan.choices([kind for kind in kinds if not kind.why])
-        for i, kind in enumerate(kinds):
+        for kind in kinds:
             if kind.why:
                 tried.append(TriedKind(kind=kind.name, service=kind.service, plans=0, outcome=f"not tried: {kind.why}"))
                 continue
             choices = next(each)
-            self._stage.what, self._stage.share = kind.title, i / len(kinds)
+            self._stage.next(kind.title)
             if not kind.reversible:
                 self._bound |= {entrant.name: kind for entrant in choices.entrants}
             limit = min(most, sized.get(kind.service, inf) - least) if kind.sizes in ("own", "both") else most

@@ -37,7 +37,7 @@ def advise_pool(loaded: LoadedScenario, runs: Path, settings: AdviceSettings, pr
     chosen = chosen_plan(loaded, settings.plan)
     alone = of_one_plan(loaded, next(one for one in scenario.plans if one.name == chosen))
     question = settle(alone, seed=settings.seed, seeds=settings.seeds or scenario.seeds or SEEDS)
-    stage = Stage(progress, chosen)
+    stage = Stage(progress, chosen, settings.jobs)
     with workers_of(runs, jobs=settings.jobs, engine=settings.engine) as workers:
         plan = PlanOfOnePool(question, runs, workers, stage, settings)
         return Advisor(plan, stage).advice(scenario.scenario)
@@ -69,6 +69,10 @@ class PlanOfOnePool:
         self._made[variation.plan.name] = variation
         for runs in (self.searched, self.confirmed):
             runs.add(variation.plan)
+
+    def questions(self) -> Sequence[ResolvedScenario]:
+        """That of its requests."""
+        return [self._question]
 
     def kinds(self) -> Sequence[ActionKind]:
         """Those of a plan of requests."""

@@ -19,6 +19,8 @@ from simcost.scenario.inputs.offer_dimensions import note_on_choices
 from simcost.scenario.inputs.variations import as_dimensions
 from simcost.scenario.inputs.whole_variations import WholePlan, whole_variations, with_plan
 from simcost.scenario.runs.execution import workers_of
+from simcost.scenario.runs.resolve import ResolvedScenario
+from simcost.scenario.runs.resolve_services import ResolvedServices
 from simcost.scenario.runs.whole_bounds import entrant_of
 from simcost.scenario.runs.whole_plans import WholePlans, is_sampled
 from simcost.scenario.schema.loaded_scenario import AnyScenario, LoadedServices
@@ -44,7 +46,7 @@ def advise_whole_plan(loaded: AnyScenario, runs: Path, settings: AdviceSettings,
     names = [plan.name for plan in loaded.first.scenario.plans]
     node = in_pools(items(loaded.root.get("plans"))[names.index(chosen)])
     base = WholePlan(name=chosen, loaded=with_plan(loaded, node), node=node)
-    stage = Stage(progress, chosen)
+    stage = Stage(progress, chosen, settings.jobs)
     with workers_of(runs, jobs=settings.jobs, engine=settings.engine) as workers:
         return Advisor(DependentPlan(base, runs, workers, stage, settings), stage).advice(
             loaded.first.scenario.scenario
@@ -72,6 +74,11 @@ class DependentPlan:
         self._made[plan.name] = plan
         for runs in (self.searched, self.confirmed):
             runs.add(plan.name, plan.loaded)
+
+    def questions(self) -> Sequence[ResolvedScenario]:
+        """Those of its services, or its own."""
+        found = self.searched.question(self.name)
+        return list(found.questions.values()) if isinstance(found, ResolvedServices) else [found]
 
     def kinds(self) -> Sequence[ActionKind]:
         """Those of each service, of shared nodes and of jobs."""

@@ -22,12 +22,12 @@ from simcost.rng import confirmation_seed
 from simcost.scenario.inputs.whole_variations import WholeSpace, whole_variations
 from simcost.scenario.runs.candidates import NOT_GOOD
 from simcost.scenario.runs.execution import workers_of
+from simcost.scenario.runs.search_time import SearchTime
 from simcost.scenario.runs.whole_bounds import entrant_of
 from simcost.scenario.runs.whole_plans import WholePlans, is_sampled
 from simcost.scenario.schema.loaded_scenario import AnyScenario, LoadedServices
 from simcost.studies.optimizing.budget import within_budget
 from simcost.studies.optimizing.confirmed import UNCONFIRMED, ConfirmedRace
-from simcost.studies.optimizing.duration import SearchTime
 from simcost.studies.optimizing.front_plans import common_quality, front_plan, lowest_attainment
 from simcost.studies.optimizing.frontier import Frontier
 from simcost.studies.optimizing.levels import least_attainment

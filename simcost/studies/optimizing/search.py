@@ -26,13 +26,13 @@ from simcost.scenario.runs.commitment_choice import CommitmentChoice
 from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.provenance import assumptions, provenance
 from simcost.scenario.runs.resolve import ResolvedScenario, Source, settle
+from simcost.scenario.runs.search_time import SearchTime, usual_simulations
 from simcost.scenario.runs.simulations import Simulations
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.slo import is_to_reach
 from simcost.studies.optimizing.budget import within_budget
 from simcost.studies.optimizing.confirmed import UNCONFIRMED, ConfirmedRace
 from simcost.studies.optimizing.dimensions import default_dimensions, note_on_dimensions
-from simcost.studies.optimizing.duration import SearchTime
 from simcost.studies.optimizing.front_of_race import FrontOfRace
 from simcost.studies.optimizing.front_plans import lowest_attainment
 from simcost.studies.optimizing.mixes import MixOutcome, MixSearch
@@ -120,7 +120,7 @@ class PlanSearch:
         self.confirmed = self._simulations(replace(other, engine=question.engine))
         self._combinations = space.combinations
         if question.loaded.scenario.vary:
-            self._time.warn_if_long(len(space.variations))
+            self._time.warn_if_long(usual_simulations(len(space.variations), question.seeds))
         self._candidates = Candidates(
             question,
             space,

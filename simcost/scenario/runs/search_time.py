@@ -8,7 +8,7 @@ from time import monotonic
 
 from simcost.units import SECONDS_PER_DAY, format_seconds, plural
 
-LONG_S = 3600.0
+LONG_S = 600.0
 """Time to come from which on a search is said to be long."""
 SURE_S = 60.0
 """Time after which the first simulations tell it."""
@@ -17,11 +17,6 @@ REQUEST_S = 4e-7
 FEW_SEEDS, SHORT_S = 5, float(SECONDS_PER_DAY)
 """Replications and horizon of a coarse search."""
 _LOG = getLogger(__name__)
-
-
-def expected_simulations(plans: int, seeds: int) -> int:
-    """Number of simulations that a search of so many plans takes, generously."""
-    return plans // 4 + 4 * seeds
 
 
 def usual_simulations(plans: int, seeds: int) -> int:
@@ -42,28 +37,45 @@ class SearchTime:
         horizon_s: length of each.
         requests: in each, about; 0 = not known.
         jobs: simulations at a time.
+        what: name of the search.
+        coarser: clause on what else takes less; empty = nothing else is known.
     """
 
-    def __init__(self, path: Path, *, seeds: int, horizon_s: float, jobs: int, requests: float = 0.0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        seeds: int,
+        horizon_s: float,
+        jobs: int,
+        requests: float = 0.0,
+        what: str = "search",
+        coarser: str = "coarser values of `vary` take less too",
+    ) -> None:
         self._path, self._seeds, self._horizon_s = path, seeds, horizon_s
+        self._what, self._coarser = what, coarser
         self._requests, self._jobs = requests, jobs
         self._expected, self._begun_s, self._warned = 1, monotonic(), False
 
     def begin(self, plans: int) -> None:
         """Estimate the time of a race of so many plans, which begins now."""
         self._expected, self._begun_s = usual_simulations(plans, self._seeds), monotonic()
-        self.warn_if_long(plans)
+        self.warn_if_long(self._expected)
 
-    def warn_if_long(self, plans: int) -> None:
-        """Warn where a search of so many plans may take long, by the number of requests."""
-        self._warn(expected_simulations(plans, self._seeds) * self._requests * REQUEST_S / self._jobs)
+    def warn_if_long(self, simulations: float) -> None:
+        """Warn where so many simulations take long, by the number of requests."""
+        self._warn(simulations * self._requests * REQUEST_S / self._jobs)
+
+    def warn_by_pace(self, share: float) -> None:
+        """Warn where the search takes long, by the time in which a share of it was done."""
+        spent_s = monotonic() - self._begun_s
+        if spent_s > SURE_S and share > 0:
+            self._warn(spent_s * (1 - share) / share)
 
     def progress(self, done: int) -> tuple[float, str]:
         """Share done, and words for it, after so many simulations."""
-        spent_s = monotonic() - self._begun_s
         share = min(done / max(self._expected, done + 1), 0.99)
-        if spent_s > SURE_S and done:
-            self._warn(spent_s * (1 - share) / share)
+        self.warn_by_pace(share)
         return share, plural(done, "simulation")
 
     def _warn(self, left_s: float) -> None:
@@ -71,10 +83,11 @@ class SearchTime:
             return
         self._warned = True
         _LOG.warning(
-            "%s: the search may take up to %s: %s; coarser values of `vary` take less too; what is simulated is kept",
+            "%s: the %s takes about %s: %s; what is simulated is kept",
             self._path,
+            self._what,
             format_seconds(left_s),
-            self._coarse(left_s),
+            "; ".join(filter(None, [self._coarse(left_s), self._coarser])),
         )
 
     def _coarse(self, left_s: float) -> str:
