@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simcost.compare.racing import Entrant, Race, run_race
-from simcost.compare.scores import RunScore, bound_lost, holds, hopeless, lower_bounds
+from simcost.compare.scores import (
+    RunScore,
+    bound_lost,
+    futures_score,
+    holds,
+    hopeless,
+    lower_bounds,
+    misses_allowed,
+    proves_to_hold,
+)
 from simcost.slo import Check
 
 REPLICATIONS, LEVEL = 5, 0.95
@@ -221,3 +230,44 @@ def test_a_miss_takes_out_all_that_is_no_stronger_and_nothing_else() -> None:
     assert race.missed() == ["fast x 2", "slow x 2", "slow up to 2"]
     race.tell({("fast up to 3", 0): score(1, 0.5)})
     assert "slow x 3" not in race.missed(), "a policy that misses says nothing of a fixed fleet"
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.1, 0.2, 0.5]))
+def test_a_plan_that_misses_is_simulated_in_the_busiest_futures_alone(seed: int, risk: float) -> None:
+    """The winner is that of the enumeration, and no smaller fleet needs more futures than show that it misses."""
+    rng = np.random.default_rng(seed)
+    needed = rng.integers(1, 9, 10)  # replicas with which each future meets the SLO
+    order = tuple(int(i) for i in np.argsort(-needed, kind="stable"))
+    fleets = range(1, 13)
+    entrants = [
+        Entrant(name=str(n), bound_usd=n, chain="fleets", sizes=(float(n),), order=order, kind="fixed") for n in fleets
+    ]
+    race, allowed = Race(entrants, LEVEL), round(risk * 10)
+
+    def simulate(asked: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], RunScore]:
+        return {
+            (name, future): futures_score(float(name), risk, met=int(name) >= needed[future]) for name, future in asked
+        }
+
+    run_race(race, simulate)
+    best = next(n for n in fleets if sum(n < needed) <= allowed)
+    assert race.leader == str(best)
+    assert all(len(race.scores(str(n))) <= allowed + 1 for n in fleets if n < best)
+    assert misses_allowed(10, risk) == allowed
+
+
+def test_a_plan_is_proved_on_fresh_futures_as_far_as_shows_that_it_misses() -> None:
+    def held(*missed: int) -> tuple[bool, list[int]]:
+        made = list[int]()
+
+        def simulate(asked: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], RunScore]:
+            made.extend(future for _, future in asked)
+            return {key: futures_score(1.0, 0.1, met=key[1] not in missed) for key in asked}
+
+        return proves_to_hold([("plan", future) for future in range(9, -1, -1)], simulate, LEVEL), made
+
+    assert held() == (True, [9, 8, 7, 6, 5, 4, 3, 2, 1, 0])
+    assert held(9, 8) == (False, [9, 8])
+    assert held(9, 6) == (False, [9, 8, 7, 6])
+    assert held(9) == (True, [9, 8, 7, 6, 5, 4, 3, 2, 1, 0])
+    assert held(3, 4)[0] is False

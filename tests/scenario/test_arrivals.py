@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from simcost.scenario.runs.arrivals import KEPT_UP_TO, Arrivals
+from simcost.scenario.runs.arrivals import KEPT_IN_ALL, KEPT_UP_TO, Arrivals
 
 
 class CountedSource:
@@ -39,6 +39,14 @@ def test_a_worker_keeps_as_many_replications_as_one_may_have_requests(requests: 
     for replication in (0, 1, 2, 3) * 2:
         assert list(arrivals.of(replication)) == [f"batch of {replication}"]
     assert arrivals._source.made == made
+
+
+def test_replications_are_kept_up_to_so_many_requests_in_all() -> None:
+    """Those that were asked for last; ten futures of a month each would be gigabytes."""
+    arrivals = Arrivals(CountedSource(KEPT_IN_ALL / 4), kept=10)
+    for replication in (0, 1, 2, 3, 0, 1, 2, 3, 4, 3, 0):
+        assert list(arrivals.of(replication)) == [f"batch of {replication}"]
+    assert arrivals._source.made == [0, 1, 2, 3, 4, 0]
 
 
 def test_without_requests_all_are_kept() -> None:

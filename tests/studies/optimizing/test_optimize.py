@@ -12,12 +12,13 @@ from simcost.compare.racing import Entrant, Race
 from simcost.compare.scores import RunScore, holds
 from simcost.scenario.checks.load import load
 from simcost.scenario.inputs.variations import variations
+from simcost.scenario.runs import search_time
 from simcost.scenario.runs.candidates import NOT_GOOD, Candidates
 from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.simulations import Simulations
 from simcost.slo import Check
-from simcost.studies.optimizing import duration, search
+from simcost.studies.optimizing import search
 from simcost.studies.optimizing.charts import service_level
 from simcost.studies.optimizing.confirmed import ConfirmedRace
 
@@ -111,20 +112,20 @@ def test_a_search_that_takes_long_says_so_once(
 ) -> None:
     optimized(scenario(tmp_path, text=SPACE), "--out", tmp_path / "quick", "--jobs", 1)
     assert not caplog.text, "it is short"
-    monkeypatch.setattr(duration, "LONG_S", 1e-3)
-    monkeypatch.setattr(duration, "FEW_SEEDS", 1)
+    monkeypatch.setattr(search_time, "LONG_S", 1e-3)
+    monkeypatch.setattr(search_time, "FEW_SEEDS", 1)
     optimized(scenario(tmp_path, text=SPACE), "--out", tmp_path / "out", "--jobs", 1)
     [said] = [record.getMessage() for record in caplog.records]
-    assert "the search may take up to" in said
+    assert "the search takes about" in said
     assert "--seeds 1 would take about" in said
 
 
 def test_time_is_told_by_the_requests_before_and_by_simulations_after(caplog: pytest.LogCaptureFixture) -> None:
-    time = duration.SearchTime(Path("days.yaml"), seeds=20, horizon_s=864e3, requests=69e6, jobs=1)
-    time.warn_if_long(1080)
+    time = search_time.SearchTime(Path("days.yaml"), seeds=20, horizon_s=864e3, requests=69e6, jobs=1)
+    time.begin(1080)
     time.begin(1080)
     [record] = caplog.records
-    assert record.getMessage().startswith("days.yaml: the search may take up to 2.68 h: --seeds 5 and a horizon of 1d ")
+    assert record.getMessage().startswith("days.yaml: the search takes about 2.68 h: --seeds 5 and a horizon of 1d ")
     assert "would take about 4.03 min; coarser values" in record.getMessage()
     assert time.progress(1) == (1 / 350, "1 simulation")
     assert time.progress(2) == (2 / 350, "2 simulations"), "the line of progress says how long it takes"
