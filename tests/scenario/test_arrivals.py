@@ -1,11 +1,11 @@
-"""Arrivals in a worker: what is small is made once, however runs of several replications come in turn."""
+"""Arrivals of a process: what is small is made once, however runs of several replications come in turn."""
 
 import pickle
 from collections.abc import Iterator
 
 import pytest
 
-from simcost.scenario.runs.arrivals import KEPT_IN_ALL, KEPT_UP_TO, Arrivals
+from simcost.scenario.runs.arrivals import KEPT_UP_TO, Arrivals
 
 
 class CountedSource:
@@ -17,8 +17,8 @@ class CountedSource:
         self.requests, self.number = requests, id(self)
         self.made: list[int] = []
 
-    def identity(self, replication: int) -> int:
-        return self.number + replication
+    def identity(self, replication: int) -> tuple[int, int]:
+        return self.number, replication
 
     def expected(self) -> float:
         return self.requests
@@ -30,26 +30,32 @@ class CountedSource:
 
 @pytest.mark.parametrize(
     ("requests", "made"),
-    [(KEPT_UP_TO / 4, [0, 1, 2, 3]), (KEPT_UP_TO / 2, [0, 1, 2, 3] * 2), (2 * KEPT_UP_TO, [0, 1, 2, 3] * 2)],
-    ids=["all fit", "two fit", "none fits"],
+    [(KEPT_UP_TO, [0, 1, 2, 3]), (0.0, [0, 1, 2, 3]), (2 * KEPT_UP_TO, [0, 1, 2, 3] * 2)],
+    ids=["they fit", "none at all", "none fits"],
 )
-def test_a_worker_keeps_as_many_replications_as_one_may_have_requests(requests: float, made: list[int]) -> None:
-    source = CountedSource(requests)
-    arrivals = pickle.loads(pickle.dumps(Arrivals(source, kept=1)))
+def test_a_worker_makes_small_replications_once(requests: float, made: list[int]) -> None:
+    arrivals = pickle.loads(pickle.dumps(Arrivals(CountedSource(requests))))
     for replication in (0, 1, 2, 3) * 2:
         assert list(arrivals.of(replication)) == [f"batch of {replication}"]
     assert arrivals._source.made == made
 
 
-def test_replications_are_kept_up_to_so_many_requests_in_all() -> None:
-    """Those that were asked for last; ten futures of a month each would be gigabytes."""
-    arrivals = Arrivals(CountedSource(KEPT_IN_ALL / 4), kept=10)
-    for replication in (0, 1, 2, 3, 0, 1, 2, 3, 4, 3, 0):
+def test_those_that_were_asked_for_last_are_kept_of_all_sources(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten futures of a month each would be gigabytes."""
+    monkeypatch.setattr("simcost.scenario.runs.arrivals.KEPT_IN_ALL", 4.0)
+    one, other = Arrivals(CountedSource(1.0)), Arrivals(CountedSource(1.0))
+    for arrivals, replication in ((one, 0), (one, 1), (other, 0), (other, 1), (one, 0), (other, 2), (one, 0), (one, 1)):
         assert list(arrivals.of(replication)) == [f"batch of {replication}"]
-    assert arrivals._source.made == [0, 1, 2, 3, 4, 0]
+    assert one._source.made == [0, 1, 1]
+    assert other._source.made == [0, 1, 2]
 
 
-def test_without_requests_all_are_kept() -> None:
-    arrivals = pickle.loads(pickle.dumps(Arrivals(CountedSource(0.0), kept=1)))
-    assert [list(arrivals.of(i % 2)) for i in range(4)] == [[f"batch of {i % 2}"] for i in range(4)]
-    assert arrivals._source.made == [0, 1]
+def test_tasks_of_the_same_requests_share_them_as_long_as_one_is_there() -> None:
+    source = CountedSource(1.0)
+    tasks = [Arrivals(source) for _ in range(3)]
+    for task in tasks:
+        assert list(task.of(0)) == ["batch of 0"]
+    assert source.made == [0]
+    del tasks, task
+    assert list(Arrivals(source).of(0)) == ["batch of 0"]
+    assert source.made == [0, 0]

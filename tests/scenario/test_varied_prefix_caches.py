@@ -48,7 +48,7 @@ def test_a_plan_with_a_cache_reads_prefixes_whatever_the_plans_of_the_scenario_d
     varied = resolved_plan(replace(plain.plan, prefix_cache=True), question)
     assert (plain.pool.prefix_block_tokens, varied.pool.prefix_block_tokens) == (None, 512)
     assert question.source is not None
-    arrivals = Arrivals(question.source, kept=1)
+    arrivals = Arrivals(question.source)
     without, with_them = ([*arrivals.of(0, prefixes=asked)] for asked in (False, True))
     assert [batch.prefix for batch in without] == [None]
     assert [len(batch.prefix_hashes()[1]) for batch in with_them] == [80]

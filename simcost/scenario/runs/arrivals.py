@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from platform import node
 from threading import Lock
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from simcost.errors import RunError
-from simcost.execution.task_file import HELD
 from simcost.scenario.inputs.file_hashes import hashes
 from simcost.scenario.inputs.recorded_demand import RecordedDemand
 from simcost.scenario.runs.resolve import Source
@@ -20,30 +20,21 @@ if TYPE_CHECKING:
 
 KEPT_UP_TO = 3_000_000
 """Requests of a replication that are kept for the next plan; larger ones stream again for each."""
-KEPT_IN_ALL = 10_000_000
-"""Requests of all replications together that are kept: some 160 MB, unless they have sessions or prefixes."""
+KEPT_IN_ALL = 16_000_000
+"""Requests that a process keeps: some 260 MB, unless they have sessions or prefixes."""
 
 
 class Arrivals:
-    """Request batches by replication; those that were asked for last are held where they are small, at most `kept` and
-    no more than memory should be used for.
-    """
+    """Request batches by replication. Where they are small, a process keeps those that were asked for last."""
 
-    def __init__(self, source: Source, *, kept: int) -> None:
+    def __init__(self, source: Source) -> None:
         self.expected, self.horizon_s = source.expected(), source.horizon_s
-        self._source, self._kept = source, kept
-        self._most = min(kept, max(int(KEPT_IN_ALL / max(self.expected, 1.0)), 1))
-        self._held: dict[int, list[RequestBatch]] = {}
-        self._with_prefixes: set[int] = set()
-        self._lock = Lock()
+        self._source = source
+        self._kept = _SHARED.setdefault(_Kept.__name__, _Kept())
 
-    def __reduce__(self) -> tuple[Callable[..., Arrivals], tuple[Source, int]]:
-        """The recipe alone, without requests: another process makes them again, once for all tasks that meet them.
-
-        It keeps as many replications as one may have requests, since runs of several may come to it in turn.
-        """
-        kept = max(self._kept, int(KEPT_UP_TO / max(self.expected, 1.0)))
-        return _opened, (self._source, kept)
+    def __reduce__(self) -> tuple[type[Arrivals], tuple[Source]]:
+        """The recipe alone: another process makes the requests again, once for all tasks that meet them."""
+        return Arrivals, (self._source,)
 
     def check_inputs(self) -> None:
         """Check that the files of the requests are those of the command, where another process or machine reads them.
@@ -67,16 +58,12 @@ class Arrivals:
         """
         if self.expected > KEPT_UP_TO:
             return self._made(replication, prefixes)
-        with self._lock:
-            if prefixes and replication not in self._with_prefixes:
-                self._held.pop(replication, None)
-                self._with_prefixes.add(replication)
-            if replication not in self._held:
-                self._held[replication] = list(self._made(replication, replication in self._with_prefixes))
-                while len(self._held) > self._most:
-                    del self._held[next(iter(self._held))]
-            self._held[replication] = self._held.pop(replication)
-            return iter(self._held[replication])
+        key = key_of(requests=self._source.identity(replication), horizon_s=self.horizon_s)
+        found = self._kept.found(key, prefixes=prefixes)
+        if found is None:
+            found = list(self._made(replication, prefixes))
+            self._kept.keep(key, found, self.expected, prefixes=prefixes)
+        return iter(found)
 
     def _made(self, replication: int, prefixes: bool) -> Iterator[RequestBatch]:
         """The batches, read or drawn."""
@@ -85,26 +72,32 @@ class Arrivals:
             return source.batches(replication, prefixes=prefixes)
         return source.batches(replication)
 
-    def forget(self) -> None:
-        """Let go of the batches that are held; they are made again when they are asked for."""
+
+class _Kept:
+    """Batches that were asked for last."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._made: OrderedDict[str, tuple[list[RequestBatch], bool, float]] = OrderedDict()
+        """By all that they depend on: batches, whether they have the hashes of prefixes, and their requests, about; the
+        newest last."""
+
+    def found(self, key: str, *, prefixes: bool) -> list[RequestBatch] | None:
+        """The batches of a replication; None = they are not there, or lack their prefixes."""
         with self._lock:
-            self._held.clear()
+            if key not in self._made or (prefixes and not self._made[key][1]):
+                return None
+            self._made.move_to_end(key)
+            return self._made[key][0]
+
+    def keep(self, key: str, batches: list[RequestBatch], requests: float, *, prefixes: bool) -> None:
+        """Keep batches, and let go of the oldest that are too many with them."""
+        with self._lock:
+            self._made[key] = batches, prefixes, requests
+            self._made.move_to_end(key)
+            while len(self._made) > 1 and sum(one for *_, one in self._made.values()) > KEPT_IN_ALL:
+                self._made.popitem(last=False)
 
 
-def identity_of(source: Source) -> str:
-    """All that the requests of a source depend on."""
-    return key_of(requests=source.identity(0), horizon_s=source.horizon_s)
-
-
-_OPENED: OrderedDict[str, Arrivals] = OrderedDict()
-"""Of the tasks that this process has opened last."""
-
-
-def _opened(source: Source, kept: int) -> Arrivals:
-    """The arrivals of a source, which tasks share that meet the same ones."""
-    key = key_of(requests=identity_of(source), kept=kept)
-    found = _OPENED.pop(key, None) or Arrivals(source, kept=kept)
-    _OPENED[key] = found
-    if len(_OPENED) > HELD:
-        _OPENED.popitem(last=False)
-    return found
+_SHARED: WeakValueDictionary[str, _Kept] = WeakValueDictionary()
+"""What all arrivals of this process share; it goes with the last of them."""

@@ -105,7 +105,7 @@ def pool_sides(
     served, trained = dict[Key, ServedSide](), dict[Key, TrainedSide]()
     alone = shared_by_runs(question)
     if question.source is not None:
-        arrivals = Arrivals(question.source, kept=1)
+        arrivals = Arrivals(question.source)
         for sides in workers.execute(
             serving, ServeRequests(question=alone, arrivals=arrivals, fresh=options.fresh), note=note
         ):

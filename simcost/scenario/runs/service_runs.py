@@ -81,9 +81,7 @@ def service_rows(services: ResolvedServices, options: RunOptions) -> list[RunTab
     stages, training = runs_of_services(services, options.folder)
     note = watched([*(run for stage in stages for run in stage), *training], options.progress)
     arrivals = {
-        name: Arrivals(question.source, kept=1)
-        for name, question in services.questions.items()
-        if question.source is not None
+        name: Arrivals(question.source) for name, question in services.questions.items() if question.source is not None
     }
     requests = {name: arrival.expected for name, arrival in arrivals.items()}
     task = ServeServices(services=services, arrivals=arrivals, fresh=options.fresh)

@@ -44,11 +44,10 @@ class Simulations:
         runs: Path,
         workers: Workers,
         note: Callable[[int], None],
-        arrivals: Arrivals | None = None,
         *,
         against_perfect: bool = True,
     ) -> None:
-        self.question, self.arrivals = question, arrivals or Arrivals(source, kept=question.seeds)
+        self.question, self.arrivals = question, Arrivals(source)
         self._runs, self._workers, self._note = runs, workers, note
         self._task = AssessPlan(
             question=shared_by_runs(question), arrivals=self.arrivals, against_perfect=against_perfect

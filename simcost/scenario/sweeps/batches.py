@@ -169,7 +169,7 @@ class SweepRuns:
                 question = settle(loaded, seed=None, seeds=plan.seeds)
                 if question.source is None:
                     raise InputError(f"{loaded.path}: has no requests to serve")
-                found = _Settled(question, Arrivals(question.source, kept=question.seeds))
+                found = _Settled(question, Arrivals(question.source))
                 self._settled[plan.scenario_key] = found
                 while len(self._settled) > _HELD:
                     del self._settled[next(iter(self._settled))]

@@ -83,7 +83,7 @@ def least_fleets(
         guesses: sizes to begin with.
         work: how runs are made.
     """
-    arrivals = Arrivals(requests_of(question), kept=1)
+    arrivals = Arrivals(requests_of(question))
     resolved = {plan.plan.name: plan for plan in question.plans if plan.plan.name in plans}
     searches = {(name, i): Search(guesses[name, i]) for name in plans for i in range(question.seeds)}
     tried: dict[tuple[Key, int], _Tried] = {}

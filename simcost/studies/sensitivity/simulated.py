@@ -13,7 +13,6 @@ from simcost.compare.sensitivity import NotKnownYetError, at_once
 from simcost.execution.options import EngineOptions
 from simcost.execution.workers import Workers
 from simcost.scenario.inputs.changes import Changed, with_plans
-from simcost.scenario.runs.arrivals import Arrivals, identity_of
 from simcost.scenario.runs.assessment import Assessment, assess
 from simcost.scenario.runs.execution import RunOptions
 from simcost.scenario.runs.resolve import ResolvedScenario, Source, settle
@@ -71,8 +70,6 @@ class ValueRuns:
         self._settings, self._workers, self._tell = settings, workers, tell
         self.runs: set[str] = set()
         """Distinct simulations."""
-        self._arrivals: dict[str, Arrivals] = {}
-        """Requests of the base."""
         self._base: Assessment | None = None
 
     def assess(self, changed: Changed, what: str) -> Assessment:
@@ -88,14 +85,9 @@ class ValueRuns:
         return found
 
     def assess_base(self, loaded: AnyScenario) -> Assessment:
-        """The scenario itself: its requests are kept, which plans, step times and prices do not change, and what its
-        runs used, which prices do not change.
-        """
-        found = self._base = self.assess(Changed(loaded=loaded), "base")
-        if isinstance(found.question, ResolvedScenario) and found.question.source is not None:
-            source = found.question.source
-            self._arrivals[identity_of(source)] = Arrivals(source, kept=found.question.seeds)
-        return found
+        """The scenario itself: what its runs used is kept, which prices do not change."""
+        self._base = self.assess(Changed(loaded=loaded), "base")
+        return self._base
 
     def follow(self, searches: Sequence[Callable[[], None]]) -> None:
         """Make searches, each again and again until no run is missing; runs of all are simulated side by side.
@@ -117,8 +109,6 @@ class ValueRuns:
             yield [(error.simulations, error.keys) for error in missing]
             for error in missing:
                 self.runs |= error.simulations.keys
-                if error.simulations.arrivals not in self._arrivals.values():
-                    error.simulations.arrivals.forget()
 
     def of(self, changed: Changed, what: str, *, priced: bool) -> SimulatedPlans:
         """Simulations of a scenario with values changed; `priced` = they are prices alone, on which no run depends."""
@@ -135,23 +125,12 @@ class ValueRuns:
         return _Together(self, changed, what)
 
     def _simulations(self, question: ResolvedScenario, source: Source, what: str) -> Simulations:
-        arrivals = self._base_or_new(source, question.seeds)
         found = Simulations(
-            question,
-            source,
-            self._settings.runs,
-            self._workers,
-            lambda _: self._tell(what),
-            arrivals,
-            against_perfect=False,
+            question, source, self._settings.runs, self._workers, lambda _: self._tell(what), against_perfect=False
         )
         for plan in question.loaded.scenario.plans:
             found.add(plan)
         return found
-
-    def _base_or_new(self, source: Source, seeds: int) -> Arrivals:
-        """Those of the base where they are the same, else new ones."""
-        return self._arrivals.get(identity_of(source)) or Arrivals(source, kept=seeds)
 
 
 class _Priced:
