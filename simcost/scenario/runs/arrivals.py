@@ -100,4 +100,4 @@ class _Kept:
 
 
 _SHARED: WeakValueDictionary[str, _Kept] = WeakValueDictionary()
-"""What all arrivals of this process share; it goes with the last of them."""
+"""The one that all arrivals of this process share; it goes with the last of them."""
