@@ -44,6 +44,19 @@ def test_the_size_that_keeps_a_wait(jobs: Path) -> None:
     assert found["verdict"] in call(*words, "--policy", "fifo-strict", "--policy", "fifo-skip").out.replace("\n", " ")
 
 
+def test_work_of_users_and_pools_leaves_rejected_jobs_out(tmp_path: Path) -> None:
+    """A job wider than the cluster never ran: it had counted as 1,000 GPU-hours of its user."""
+    log = tmp_path / "wide.csv"
+    log.write_text(f"{HEAD},user,pool\n1,0,3600,1,a,x\n2,0,3600,1000,b,y\n3,0,3600,2,b,y\n", encoding="utf-8")
+    words = ("train", "replay", log, "--gpus", "8")
+    found = call(*words, "--json").document()
+    for groups in (found["users"], found["pools"]):
+        assert sum(group["gpu_hours"] for group in groups.values()) == pytest.approx(found["gpu_hours"]["useful"])
+    assert found["users"]["b"]["jobs"] == 2
+    assert found["utilisation_while_submitted"] is None
+    assert "while jobs were submitted" not in call(*words).out
+
+
 def test_a_replay_has_what_others_read(jobs: Path, tmp_path: Path) -> None:
     found = call("train", "replay", jobs, "--gpus", "8", "--policy", "easy-backfill", "--json").document()
     assert found["policy"] == "easy-backfill"

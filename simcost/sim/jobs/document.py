@@ -32,7 +32,8 @@ def replay_document(jobs: Jobs, ledger: JobLedger, policy: Scheduler) -> dict[st
     Waits are those of jobs that started, completion times and slowdowns those of jobs that ended; quantiles are linear.
     `wait_s` ends with the first start; `queue_s` counts the waits after preemptions too, and `queued` the jobs that
     waited at all. Bounded slowdown is the mean of max(1, JCT / max(10 s, duration)). Values without any job are None.
-    `users` are those with the most work, empty where the log names none; `gpu_hours` of users and pools is their work.
+    `users` are those with the most work, empty where the log names none; `gpu_hours` of users and pools is their work,
+    that of rejected jobs left out.
     `recorded_wait_s` are the waits of the log, of the jobs that started there; None where it has none. `utilisation` is
     of the time up to the last end, `utilisation_while_submitted` up to the last submission.
     """
@@ -41,7 +42,7 @@ def replay_document(jobs: Jobs, ledger: JobLedger, policy: Scheduler) -> dict[st
     busy_s = capacity_s - fsum(ledger.gpu_seconds[name] for name in ("idle_blocked", "idle_free", "down"))
     idle_s = ledger.gpu_seconds["idle_blocked"] + ledger.gpu_seconds["idle_free"]
     fragmented_s = ledger.fragmented_gpu_seconds
-    pool_hours = _work_hours(jobs, jobs.pool, len(jobs.pools))
+    pool_hours = _work_hours(jobs, ledger, jobs.pool, len(jobs.pools))
     return {
         "policy": policy.kind,
         "parameters": _parameters(policy),
@@ -260,7 +261,7 @@ def _users(jobs: Jobs, ledger: JobLedger) -> dict[str, Any]:
     """The users with the most work."""
     if not jobs.users_known:
         return {}
-    hours = _work_hours(jobs, jobs.user, len(jobs.users))
+    hours = _work_hours(jobs, ledger, jobs.user, len(jobs.users))
     counts = np.bincount(jobs.user, minlength=len(jobs.users))
     most = [i for i in np.argsort(-hours, kind="stable").tolist() if counts[i]][:_MOST_USERS]
     return {
@@ -270,9 +271,10 @@ def _users(jobs: Jobs, ledger: JobLedger) -> dict[str, Any]:
     }
 
 
-def _work_hours(jobs: Jobs, code: Ints, groups: int) -> Floats:
-    """GPU-hours that the jobs of each group take without interruption."""
-    return np.bincount(code, weights=jobs.work_gpu_s / SECONDS_PER_HOUR, minlength=groups).astype(np.float64)
+def _work_hours(jobs: Jobs, ledger: JobLedger, code: Ints, groups: int) -> Floats:
+    """GPU-hours that the jobs of each group which are not rejected take without interruption."""
+    hours = np.where(ledger.outcomes.rejected, 0.0, jobs.work_gpu_s / SECONDS_PER_HOUR)
+    return np.bincount(code, weights=hours, minlength=groups).astype(np.float64)
 
 
 def _recorded(jobs: Jobs) -> dict[str, float | None] | None:

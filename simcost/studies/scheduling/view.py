@@ -119,8 +119,9 @@ def _below_times(document: Document) -> Iterator[str]:
     if document["fragmentation"] is not None:
         below += f", {share(document['fragmentation'])} of the idle GPU time fragmented"
     yield below
-    if any(said["kind"] == "after_last_submission" for said in document.get("findings", ())):
-        yield f"{share(document['utilisation_while_submitted'])} of the GPU time allocated while jobs were submitted"
+    submitting = document["utilisation_while_submitted"]
+    if submitting is not None and any(said["kind"] == "after_last_submission" for said in document.get("findings", ())):
+        yield f"{share(submitting)} of the GPU time allocated while jobs were submitted"
     found = document["topology"] or {}
     for level in ("domain", "rack"):
         if f"in_one_{level}" in found:

@@ -67,6 +67,12 @@ def test_more_expensive_than_on_demand_is_said() -> None:
         ("late", "Spot only"),
     }
     assert "costs" in text(document)
+    assert "its changeovers cost more than spot saves" in document.findings[0]["message"]
+    dear = spot_study([trace((200, 1))], **JOB, policies=[Greedy()], spot_usd_per_h=4.5, starts=20)
+    (found,) = dear.findings
+    assert found["message"] == (
+        "Greedy costs 12.5 % more than pure on-demand: a spot node costs no less than one on demand."
+    )
 
 
 def test_cut_off_runs_have_no_saving() -> None:
