@@ -11,6 +11,8 @@ from simcost.compare.results import PlanSummary, RunResult
 Document = dict[str, Any]
 WORKING = ("computing", "useful", "checkpoint")
 """States of accelerators in which they do what they are paid for."""
+USEFUL = ("computing", "useful")
+"""Those without the writing of checkpoints, as GPU-hours of jobs are counted."""
 
 
 def money(plan: PlanSummary) -> Document:
@@ -81,12 +83,12 @@ def unit_costs(plan: PlanSummary) -> Document:
     """USD per unit of work, all costs of the plan in it; None where there is no such work."""
     usd = plan.total_usd.mean
     requests, prompt, output = answered(plan)
-    working = 0.0 if plan.on_processors else plan.accelerator_hours * _share(plan, WORKING)
+    useful = 0.0 if plan.on_processors else plan.accelerator_hours * _share(plan, USEFUL)
     return {
         "usd_per_request": _per(usd, requests),
         "usd_per_million_output_tokens": _per(1e6 * usd, output),
         "usd_per_million_tokens": _per(1e6 * usd, output + prompt),
-        "usd_per_useful_accelerator_hour": _per(usd, working),
+        "usd_per_useful_accelerator_hour": _per(usd, useful),
         "usd_per_completed_job": _per(usd, _mean(run.slo.jobs["completed"] for run in plan.trained)),
     }
 

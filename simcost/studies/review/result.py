@@ -106,6 +106,8 @@ class Review:
     flips: Sequence[PriceFlip]
     flips_known: bool
     """False where no plan meets the SLO."""
+    factors: Sequence[str]
+    """Of `simcost sensitivity --vary`, that scale what this scenario has: `demand`, `engine`."""
     rejected: Sequence[str]
     risks: Sequence[str]
     assumptions: Mapping[str, Sequence[str]]

@@ -58,11 +58,21 @@ def review(
         commitments=commitments,
         flips=price_flips(document, on_demand_spending(document["plans"], rows)),
         flips_known=document["best"] is not None,
+        factors=_factors(scenario),
         rejected=list(wording.rejected(document)),
         risks=list(wording.risks(document)),
         assumptions=wording.by_subject(document["assumptions"]),
         scenario=shown_scenario(scenario),
     )
+
+
+def _factors(scenario: Mapping[str, Any]) -> list[str]:
+    """`demand` where requests come by themselves, as a closed loop sends what is answered; `engine` where any come."""
+    services = scenario.get(SERVICES) or [scenario]
+    streams = [stream for service in services for stream in service.get("workload") or ()]
+    if not streams and not any(service.get("demand") for service in services):
+        return []
+    return ["engine"] if any(stream["kind"] == "closed" for stream in streams) else ["demand", "engine"]
 
 
 def shown_scenario(scenario: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from simcost.present.format import amount, attained, count, exact, seconds, share, share_change, usd, usd_margin
 from simcost.present.parts import Part, Table, fact, fact_name
+from simcost.slo.targets import FUTURES
 from simcost.studies.review.condensed import condensed, limits_of_services, terms_by_group
 from simcost.studies.review.money_view import allocation, charges, commitments, unit_price
 from simcost.studies.review.result import Review, WrittenReview
@@ -269,7 +270,18 @@ def _checked(review: Review, *, of_services: bool) -> Part:
         for text in dict.fromkeys(_limits(slo) for _, _, slo in judged)
         if text and not of_services
     ]
+    futures = dict.fromkeys(_of_a_future(slo, of_services=of_services) for _, _, slo in judged)
+    said += [f"A future is met where it keeps: {text}." for text in futures if text]
     return Part(title="Targets", rows=rows, said=said, left=2)
+
+
+def _of_a_future(slo: Any, *, of_services: bool) -> str:
+    """Targets that each future is judged by; empty where no future is."""
+    if all(check["name"] != FUTURES for check in slo["checks"]):
+        return ""
+    asked = [{"name": name, "target": value} for name, value in slo["targets"].items()]
+    kept = [one for one in asked if not (of_services and one["name"] == "attainment")]
+    return ", ".join(f"{name_of(one)} {measure(one, 'target')}" for one in kept)
 
 
 def _judged(plan: Any) -> list[tuple[str, str, Any]]:
@@ -298,14 +310,23 @@ def _flips(review: Review) -> Part:
         for flip in review.flips
     ]
     stable = "No price of an instance on demand, up to ten times that of today, changes which plan is the cheapest."
-    file = review.command.removeprefix("simcost run ")
-    study = f"simcost sensitivity {file} --vary demand=0.8..1.25 --vary engine=0.8..1.25"
     said = [stable] if review.flips_known and not rows and len(review.document["plans"]) > 1 else []
     return Part(
         title="Prices on demand at which another plan is the cheapest",
         rows=rows,
-        said=[*said, f"Not studied here: more or less demand, slower or faster engines. To study them: {study}"],
+        said=[*said, _not_studied(review)],
     )
+
+
+def _not_studied(review: Review) -> str:
+    """What else may change the decision, and the command that studies it."""
+    if not review.factors:
+        return "Not studied here: more or fewer jobs, and other numbers of GPUs, which simcost train size tries."
+    what = {"demand": "more or less demand", "engine": "slower or faster engines"}
+    file = review.command.removeprefix("simcost run ")
+    varied = " ".join(f"--vary {factor}=0.8..1.25" for factor in review.factors)
+    unknown = ", ".join(what[factor] for factor in review.factors)
+    return f"Not studied here: {unknown}. To study them: simcost sensitivity {file} {varied}"
 
 
 def _risks(review: Review) -> list[Part]:
