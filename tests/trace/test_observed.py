@@ -35,6 +35,20 @@ def test_a_run_folder_gives_latencies_from_the_queue_on(tmp_path: Path) -> None:
     assert (found.configuration.engine, found.configuration.max_num_seqs) == ("vLLM 0.19.0", 32)
 
 
+def test_a_mark_of_utf8_is_passed_over_and_a_log_without_requests_is_said_to_be(tmp_path: Path) -> None:
+    """Both as Windows writes them: the first line was called no JSON object."""
+    folder = write_folder(tmp_path, rows(30))
+    for name in ("requests.jsonl", "meta.json"):
+        file = folder / name
+        file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes().replace(b"\n", b"\r\n"))
+    found = read_observation([folder])
+    assert found.run is not None
+    assert len(found.run) == 30
+    (folder / "requests.jsonl").write_text("\n", encoding="utf-8")
+    with pytest.raises(TraceError, match="holds no request; write one a line"):
+        read_observation([folder])
+
+
 def test_requests_without_times_are_load_alone(tmp_path: Path) -> None:
     lines = rows(30)
     for line in lines[3:9]:

@@ -17,7 +17,7 @@ def read_json(path: Path) -> Any:
         TraceError: it is not one JSON document.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, UnicodeDecodeError, RecursionError) as error:
         raise TraceError(f"{path}: is not one JSON document: {error}; write it again") from error
 

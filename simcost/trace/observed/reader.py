@@ -96,7 +96,7 @@ def _read(path: Path, load: Load) -> ObservedEngine:
     if is_trace(path):
         return read_stored(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise TraceError(f"{path}: is not an observation; known are {KNOWN}") from error
     if prometheus.is_prometheus(text):

@@ -89,6 +89,8 @@ def _rows(path: Path) -> tuple[list[tuple[int, Mapping[str, Any]]], list[Finding
             rows.append((line, row))
         else:
             without.append(line)
+    if not rows and not without:
+        raise TraceError(f"{path}: holds no request; write one a line")
     if not rows or len(without) > _LEFT_OUT * (len(rows) + len(without)):
         place = f"{path}:{without[0]}: " if without else f"{path}: "
         raise TraceError(
@@ -134,7 +136,7 @@ def _once(
 
 def _objects(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise TraceError(f"{path}: is not UTF-8 text; write the log again") from error
     for line, content in enumerate(text.splitlines(), start=1):
