@@ -46,6 +46,29 @@ def test_costs_as_a_spreadsheet_shows_money_are_read(tmp_path: Path) -> None:
     assert "unreadable" not in found(actuals)
 
 
+def test_a_category_that_focus_does_not_have_is_told(tmp_path: Path) -> None:
+    """AWS calls them Refund: they were counted without a word."""
+    actuals = read_focus([cost_file(tmp_path, [row(1), row(2, ChargeCategory="Refund"), row(3, ChargeCategory="")])])
+    assert found(actuals)["unknown_category"] == (2, "row 2 (line 3)")
+    assert "unknown_category" not in found(read_focus([cost_file(tmp_path, [row(1), row(2, ChargeCategory="usage")])]))
+
+
+def test_rows_that_can_be_read_in_two_ways_alone_are_named(tmp_path: Path) -> None:
+    """The file was said to have no rows."""
+    costs_of = dict.fromkeys(("BilledCost", "EffectiveCost", "ListCost", "ContractedCost"), "1,002")
+    doubtful = row(1, **costs_of).replace(",", ";").replace("1;002", "1,002")
+    file = cost_file(tmp_path, [doubtful], head=HEAD.replace(",", ";"))
+    with pytest.raises(TraceError, match=r"row 1 \(line 2\): cannot be read \(.*'1,002' may be 1.002 .*, and no other"):
+        read_focus([file])
+
+
+def test_where_no_row_has_a_currency_usd_is_said(tmp_path: Path) -> None:
+    (said,) = [
+        one for one in read_focus([cost_file(tmp_path, [row(1, BillingCurrency="")])]).quality if "curr" in one["rule"]
+    ]
+    assert said["done"].endswith("or in USD where no row says one")
+
+
 def test_savings_against_the_list_are_of_rows_with_both_costs(tmp_path: Path) -> None:
     """A row without a list cost was paid, but on no list, and made the saving smaller."""
     rows = [

@@ -187,7 +187,11 @@ class _Book:
                 rows_so_far, at = self.unpriced.get(name, (0, f"{path}: {first}"))
                 self.unpriced[name] = (rows_so_far + int(counts[code]), at)
         self.quality.note(
-            "no_currency", "have no BillingCurrency", "taken to be in that of the others", ~said.given, place
+            "no_currency",
+            "have no BillingCurrency",
+            "taken to be in that of the others, or in USD where no row says one",
+            ~said.given,
+            place,
         )
         worth = [self.usd_per.get(name, np.nan) for name in names]
         other = self.currencies.most_common(1)[0][0] if self.currencies else "USD"
@@ -197,7 +201,10 @@ class _Book:
     def check(self, paths: Sequence[Path]) -> None:
         """Raise TraceError for currencies without a worth, several where one is missing, or no rows."""
         if not self.quality.rows:
-            raise TraceError(f"{', '.join(map(str, paths))}: no rows; give a {WHAT} with at least one")
+            files, unread = ", ".join(map(str, paths)), self.quality.found.get("malformed")
+            if unread is not None:
+                raise TraceError(f"{files}: {unread.example}: {unread.says}, and no other row can")
+            raise TraceError(f"{files}: no rows; give a {WHAT} with at least one")
         if self.unpriced:
             said = "; ".join(
                 f"{at}: BillingCurrency is {name} ({plural(rows, 'row')})" for name, (rows, at) in self.unpriced.items()

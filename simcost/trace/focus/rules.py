@@ -7,6 +7,7 @@ import numpy as np
 
 from simcost.tables.cells import Flags
 from simcost.trace.focus.cells import FocusRows
+from simcost.trace.focus.columns import COLUMNS
 
 _RELATIVE = 1e-6
 
@@ -70,6 +71,7 @@ def _negative(rows: FocusRows) -> Flags:
 
 
 _STATUS, _ID = "CommitmentDiscountStatus", "CommitmentDiscountId"
+_CATEGORIES = COLUMNS["ChargeCategory"].allowed
 READING: tuple[RowRule, ...] = (
     RowRule(
         "no_period",
@@ -169,6 +171,12 @@ READING: tuple[RowRule, ...] = (
         done="the quantity is ignored",
         needs=("ConsumedQuantity",),
         source="ConsumedQuantity-C-004-C",
+    ),
+    RowRule(
+        "unknown_category",
+        "have a ChargeCategory that FOCUS does not have, or none",
+        lambda rows: ~rows.is_("ChargeCategory", *_CATEGORIES),
+        done="costs count, as of no category; left out of the usage",
     ),
     RowRule(
         "no_status",
