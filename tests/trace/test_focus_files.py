@@ -62,6 +62,23 @@ def test_rows_that_can_be_read_in_two_ways_alone_are_named(tmp_path: Path) -> No
         read_focus([file])
 
 
+def test_a_commitment_that_nothing_used_is_of_the_time_that_a_file_covers(tmp_path: Path) -> None:
+    """A file whose machines stopped was scaled to a month by the hours of its usage alone."""
+    times = ("2026-03-01T00:00:00Z", "2026-03-01T01:00:00Z", "2026-03-01T02:00:00Z")
+    committed = {"PricingCategory": "Committed", "CommitmentDiscountId": "sp"}
+    used, unused = (
+        row(
+            i + 1,
+            ChargePeriodStart=times[i],
+            ChargePeriodEnd=times[i + 1],
+            CommitmentDiscountStatus=status,
+            **committed,
+        )
+        for i, status in enumerate(("Used", "Unused"))
+    )
+    assert read_focus([cost_file(tmp_path, [used, unused])]).span_h == 2
+
+
 def test_where_no_row_has_a_currency_usd_is_said(tmp_path: Path) -> None:
     (said,) = [
         one for one in read_focus([cost_file(tmp_path, [row(1, BillingCurrency="")])]).quality if "curr" in one["rule"]

@@ -58,7 +58,7 @@ class Actuals:
     grain: str
     """Length of the periods of usage: hour, day or mixed."""
     span_h: float
-    """Hours from the first to the end of the last period of usage; 0 without any."""
+    """Hours from the first to the end of the last period of usage, unused commitments among it; 0 without any."""
     usd_per: Mapping[str, float]
     """The currencies of the bill, and their rates."""
 
@@ -166,14 +166,16 @@ class _Book:
         self._note_periods(rows)
 
     def _note_periods(self, rows: FocusRows) -> None:
+        """The periods of usage; commitments that nothing used are of the time that the file covers, too."""
         start, end = rows.times_s["ChargePeriodStart"], rows.times_s["ChargePeriodEnd"]
-        whole = rows.used & rows.has("ChargePeriodStart") & rows.has("ChargePeriodEnd") & (end > start)
-        if whole.any():
-            lengths, counts = np.unique((end - start)[whole], return_counts=True)
-            self.lengths.update(dict(zip(lengths.tolist(), counts.tolist(), strict=True)))
-            first = int(start[whole].min())
+        whole = rows.has("ChargePeriodStart") & rows.has("ChargePeriodEnd") & (end > start)
+        used, covered = whole & rows.used, whole & rows.is_("ChargeCategory", "Usage")
+        lengths, counts = np.unique((end - start)[used], return_counts=True)
+        self.lengths.update(dict(zip(lengths.tolist(), counts.tolist(), strict=True)))
+        if covered.any():
+            first = int(start[covered].min())
             self.first_s = first if self.first_s is None else min(first, self.first_s)
-            self.last_s = max(int(end[whole].max()), self.last_s)
+            self.last_s = max(int(end[covered].max()), self.last_s)
 
     def _rates(self, rows: FocusRows, place: Place, path: Path) -> Floats:
         """The worth of each row's currency; rows without one have that of the others."""
