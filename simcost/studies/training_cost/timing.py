@@ -67,7 +67,7 @@ def timed(catalog: Catalog, run: TrainingSetup, mfu: Mfu, interruptions_per_node
     rates = [rate + interruptions_per_node_day for rate in failure_rates(failures, published)]
     written = checkpoints(run.method.parameters(run.model).trained, gpus, failures, rates[1])
     spaced = written
-    if not isinf(mtbf_of(gpus, failures, rates[1])):  # the last interval of a run ends with it
+    if not isinf(written.interval_s):  # the last interval of a run ends with it
         spaced = replace(written, interval_s=min(written.interval_s, useful_s.mid))
     found = [_ettr(run, failures, spaced, rate, useful_s.mid) for rate in rates]
     low, mid, high = (one for one, _ in found)

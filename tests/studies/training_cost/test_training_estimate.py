@@ -690,6 +690,8 @@ def test_a_run_shorter_than_its_interval_writes_one_checkpoint_at_the_end() -> N
     assert "at the end only (the run is shorter than the interval given; the best is 103 min)" in said
     longest = replace(failures, per_node_day=1.0, checkpoint_interval_s=1000 * 3600.0)
     assert estimate(CATALOG, run(mfu=0.4, failures=longest)).time_s.high < 6 * 3600  # not 10^13 years
+    never = estimate(CATALOG, run(mfu=0.4, failures=replace(failures, per_node_day=0.0)))
+    assert never.time_s.mid == pytest.approx(work + write)  # was a share of it: work / 20 h
     rare = estimate(CATALOG, run(mfu=0.4))
     assert rare.checkpoints.young_s > rare.compute_s.mid
     assert "GiB at the end only, 112 s each" in " ".join(text(rare).split())
