@@ -79,6 +79,18 @@ def test_a_commitment_that_nothing_used_is_of_the_time_that_a_file_covers(tmp_pa
     assert read_focus([cost_file(tmp_path, [used, unused])]).span_h == 2
 
 
+def test_sums_below_a_table_and_blank_lines_are_no_charges(tmp_path: Path) -> None:
+    """The sum doubled the bill, and a blank line began it in 1970."""
+    file = cost_file(tmp_path, [row(1), row(2)])
+    names = HEAD.split(",")
+    total = ",".join("110.08" if name in ("BilledCost", "EffectiveCost") else "" for name in names)
+    file.write_text(f"{file.read_text(encoding='utf-8')}\n{total}\n{',' * (len(names) - 1)}\n", encoding="utf-8")
+    actuals = read_focus([file])
+    assert (actual_costs(actuals).billed_usd, actuals.rows) == (pytest.approx(110.08), 2)
+    assert found(actuals)["no_charge"] == (3, "row 3 (line 4)")
+    assert "1970" not in text(actual_costs(actuals))
+
+
 def test_where_no_row_has_a_currency_usd_is_said(tmp_path: Path) -> None:
     (said,) = [
         one for one in read_focus([cost_file(tmp_path, [row(1, BillingCurrency="")])]).quality if "curr" in one["rule"]

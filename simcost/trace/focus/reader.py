@@ -27,7 +27,18 @@ _NONE: Mapping[str, float] = {}
 _HOUR_S, _DAY_S = 3600, 86400
 _NEVER_NAMES = ("BillingCurrency", "ChargeCategory")
 """Columns whose cells are never the name of a column."""
-_COUNTED_OTHERWISE = ("malformed", "unreadable", "repeated", "no_effective_cost", "no_period", "backward_period")
+_ALWAYS = ("ChargeCategory", "ProviderName", "ChargePeriodStart")
+"""Columns of which each charge has at least one."""
+_NO_CHARGE = "name no ChargeCategory, ProviderName and ChargePeriodStart (sums below a table, blank lines)"
+_COUNTED_OTHERWISE = (
+    "malformed",
+    "no_charge",
+    "unreadable",
+    "repeated",
+    "no_effective_cost",
+    "no_period",
+    "backward_period",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +111,7 @@ def chunks(path: Path, header: Header, wanted: Sequence[str], quality: Quality) 
     ):
         for at, reason in chunk.malformed[:1]:
             quality.count("malformed", f"cannot be read ({reason})", "left out", len(chunk.malformed), at)
-        columns, place = _without_headers(chunk, quality)
+        columns, place = _charges(chunk, quality)
         if columns and len(next(iter(columns.values()))):
             try:
                 rows = clean(columns)
@@ -109,21 +120,37 @@ def chunks(path: Path, header: Header, wanted: Sequence[str], quality: Quality) 
             yield rows, place
 
 
-def _without_headers(chunk: Chunk, quality: Quality) -> tuple[Mapping[str, pa.Array], Place]:
-    """The rows of a chunk without lines that repeat the header, as files that were put together have them."""
-    repeated = [
+def _charges(chunk: Chunk, quality: Quality) -> tuple[Mapping[str, pa.Array], Place]:
+    """The rows of a chunk without lines that repeat the header, as files that were put together have them, without
+    blank lines and without sums below the table.
+    """
+    headers = [
         pc.equal(column, chunk.theirs[ours])
         for ours, column in chunk.columns.items()
         if ours in _NEVER_NAMES and pa.types.is_string(column.type)
     ]
-    flags = reduce(pc.or_kleene, repeated).fill_null(fill_value=False) if repeated else pa.array([], pa.bool_())
-    if not pc.any(flags).as_py():
+    sums = [_without_value(chunk.columns[ours]) for ours in _ALWAYS if ours in chunk.columns]
+    repeat = reduce(pc.or_kleene, headers).fill_null(fill_value=False) if headers else None
+    blank = reduce(pc.and_, sums) if len(sums) == len(_ALWAYS) else None
+    dropped = None
+    for flags, rule, says in ((repeat, "repeated_header", "repeat the header"), (blank, "no_charge", _NO_CHARGE)):
+        if flags is None or not pc.any(flags).as_py():
+            continue
+        first = chunk.place(pc.index(flags, value=True).as_py())
+        quality.count(rule, says, "left out", pc.sum(flags).as_py(), first)
+        dropped = flags if dropped is None else pc.or_(dropped, flags)
+    if dropped is None:
         return chunk.columns, chunk.place
-    says, number = "repeat the header", np.flatnonzero(~flags.to_numpy(zero_copy_only=False))
-    first = chunk.place(pc.index(flags, value=True).as_py())
-    quality.count("repeated_header", says, "left out", len(flags) - len(number), first)
+    number = np.flatnonzero(~dropped.to_numpy(zero_copy_only=False))
     kept = {ours: column.take(pa.array(number)) for ours, column in chunk.columns.items()}
     return kept, partial(row_of, chunk.place, number)
+
+
+def _without_value(column: pa.Array) -> pa.Array:
+    """Flags of the cells that are empty."""
+    if not pa.types.is_string(column.type):
+        return column.is_null()
+    return pc.equal(pc.utf8_trim_whitespace(column.fill_null("")), "")
 
 
 def _is_decimal(ours: str) -> bool:
