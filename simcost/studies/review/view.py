@@ -319,7 +319,7 @@ def _flips(review: Review) -> Part:
 
 
 def _not_studied(review: Review) -> str:
-    """What else may change the decision, and the command that studies it."""
+    """Influences that were not studied, and the command that studies them."""
     if not review.factors:
         return "Not studied here: more or fewer jobs, and other numbers of GPUs, which simcost train size tries."
     what = {"demand": "more or less demand", "engine": "slower or faster engines"}
