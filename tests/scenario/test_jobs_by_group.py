@@ -83,9 +83,14 @@ def test_many_users_are_told_as_the_largest_and_one_of_the_rest(tmp_path: Path) 
 
 
 def test_beside_the_requests_of_one_model_groups_have_shares_and_no_costs(tmp_path: Path) -> None:
-    for plan in result(tmp_path, text=NIGHT)["plans"]:
+    document = result(tmp_path, text=NIGHT)
+    for plan in document["plans"]:
         assert fsum(one["cost_share"] for one in plan["jobs_by_pool"]) == pytest.approx(1)
         assert {one["cost_usd"]["per_month"] for one in plan["jobs_by_pool"]} == {None}
+    shown = " ".join(on_terminal(parts)(document).split())
+    assert "Mean wait P95 wait Share" in shown
+    assert "shares are of the GPU time that jobs held" in shown
+    assert "in the same proportion" not in shown
 
 
 def test_beside_services_groups_share_what_the_jobs_cost(tmp_path: Path) -> None:

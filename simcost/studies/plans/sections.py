@@ -233,7 +233,7 @@ def _group(document: Document, kind: str) -> Part:
     return Part(
         title=f"Jobs by {kind}",
         rows=rows,
-        said=[group_view.NOTE] if rows else [],
+        said=[group_view.note(document, kind)] if rows else [],
         left=2,
         detail=len(rows) > group_view.MOST_ROWS,
     )
