@@ -23,7 +23,7 @@ def table(document: Document, kind: str) -> Table:
 
 
 def note(document: Document, kind: str) -> str:
-    """How the costs of the table are shared; without costs, what its shares are of."""
+    """Explanation of the costs in the table, or of its shares where jobs have no costs."""
     return NOTE if _priced(document, kind) else UNPRICED
 
 
