@@ -4,6 +4,7 @@ A percentile is the smallest value with at least that share of the values at or 
 `inverted_cdf`), so that both ways read the same request and differ by the width of its bucket only.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from simcost.errors import RunError
 from simcost.ledger.requests import METRICS, Buckets, RequestOutcomes
+from simcost.ledger.tenants import TenantOutcomes
 
 PERCENTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
 Floats = npt.NDArray[np.float64]
@@ -50,6 +52,26 @@ def of_histogram(counts: npt.NDArray[np.int64], buckets: Buckets) -> tuple[Float
     with np.errstate(invalid="ignore"):
         mean: Floats = counts @ middles / counts.sum(axis=-1)
     return mean, _read(counts, middles)
+
+
+def of_tenants(tenants: Sequence[TenantOutcomes], buckets: Buckets) -> tuple[Floats, Floats]:
+    """Means [tenant, metric] and percentiles [tenant, metric, percentile], as `of_histogram` finds them of all buckets;
+    NaN where there are none.
+    """
+    rows = np.repeat(np.arange(len(tenants)), [len(tenant.latency_places) for tenant in tenants])
+    metric, bucket = np.divmod(np.concatenate([tenant.latency_places for tenant in tenants]), buckets.count)
+    counts = np.concatenate([tenant.latency_counts for tenant in tenants])
+    values, row = buckets.middles()[bucket], rows * len(METRICS) + metric
+    shape = len(tenants), len(METRICS)
+    ends = np.searchsorted(row, np.arange(len(tenants) * len(METRICS)), "right")
+    reached = np.concatenate([[0], np.cumsum(counts)])
+    below = np.concatenate([[0], reached[ends[:-1]]])
+    number = reached[ends] - below
+    place = np.searchsorted(reached[1:], below[:, None] + ranks(number))
+    with np.errstate(invalid="ignore"):
+        mean = np.bincount(row, counts * values, len(number)) / number
+    levels = np.where(number[:, None] > 0, np.append(values, np.nan)[np.minimum(place, len(values))], np.nan)
+    return mean.reshape(shape), levels.reshape(*shape, len(PERCENTILES))
 
 
 def ranks(counts: npt.ArrayLike) -> npt.NDArray[np.int64]:

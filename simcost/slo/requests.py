@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from simcost.slo.levels import metrics_of, ratio, values_to_check
 from simcost.slo.targets import Check, Slo
-from simcost.slo.tenants import TenantReport, assess_tenant
+from simcost.slo.tenants import TenantReport, assess_tenants
 from simcost.units import SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
@@ -83,9 +83,7 @@ def assess(ledger: "Ledger", slo: Slo, of_tenants: Mapping[str, Slo] = MappingPr
     good, late = (int(outcomes.windows[name].to_numpy().sum()) for name in ("good", "late"))
     judged = outcomes.completed + errors + late
     attainment, error_share = ratio(good, judged), ratio(errors, outcomes.completed + errors)
-    tenants = tuple(
-        assess_tenant(one, of_tenants[one.tenant], ledger.horizon_s, outcomes.buckets) for one in outcomes.by_tenant
-    )
+    tenants = assess_tenants(outcomes.by_tenant, of_tenants, ledger.horizon_s, outcomes.buckets)
     checks = tuple(check for tenant in tenants for check in tenant.checks)
     if not tenants:
         checks = slo.checks(values_to_check(attainment, error_share, latencies.overall))

@@ -1,5 +1,6 @@
 """Outcomes of a tenant -> its service level against its own targets."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,7 @@ from simcost.slo.levels import metrics_of, ratio, values_to_check
 from simcost.slo.targets import Check, Slo
 
 if TYPE_CHECKING:
+    from simcost.ledger.percentiles import Floats
     from simcost.ledger.requests import Buckets
     from simcost.ledger.tenants import TenantOutcomes
 
@@ -39,14 +41,28 @@ class TenantReport:
     """Its targets; names begin with that of the tenant."""
 
 
-def assess_tenant(outcomes: "TenantOutcomes", slo: Slo, horizon_s: float, buckets: "Buckets") -> TenantReport:
-    """Service level of a tenant against its targets."""
-    from simcost.ledger.percentiles import of_histogram
+def assess_tenants(
+    outcomes: "Sequence[TenantOutcomes]", slos: Mapping[str, Slo], horizon_s: float, buckets: "Buckets"
+) -> tuple[TenantReport, ...]:
+    """Service level of each tenant against its targets, by its name."""
+    if not outcomes:
+        return ()
+    from simcost.ledger.percentiles import of_tenants
 
+    means, percentiles = of_tenants(outcomes, buckets)
+    return tuple(
+        _assess(one, slos[one.tenant], horizon_s, mean, levels)
+        for one, mean, levels in zip(outcomes, means, percentiles, strict=True)
+    )
+
+
+def _assess(
+    outcomes: "TenantOutcomes", slo: Slo, horizon_s: float, mean: "Floats", percentiles: "Floats"
+) -> TenantReport:
+    """Service level of one, with the latencies [metric] and [metric, percentile]."""
     errors = outcomes.rejected + outcomes.timed_out + outcomes.lost
     judged = outcomes.completed + errors + outcomes.late
     attainment, error_share = ratio(outcomes.good, judged), ratio(errors, outcomes.completed + errors)
-    mean, percentiles = of_histogram(outcomes.histograms, buckets)
     checks = slo.checks(values_to_check(attainment, error_share, percentiles))
     return TenantReport(
         name=outcomes.tenant,

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from support.pools import CHAT, poisson
 
-from simcost.ledger.requests import LatencyLimits, RequestOutcomes
+from simcost.ledger.percentiles import of_histogram, of_tenants
+from simcost.ledger.requests import METRICS, Buckets, LatencyLimits, RequestOutcomes
+from simcost.ledger.tenants import TenantOutcomes
 from simcost.plan import Admission
 from simcost.plan.rate_limits import RateLimits
 from simcost.plan.serving import Retries
@@ -25,6 +28,13 @@ POOLS = {
     "held to rates": replace(CHAT, rates=(RateLimits(requests_per_min=60), None, RateLimits(concurrent=2))),
     "retried": replace(CHAT, admission=Admission(max_ongoing=6, max_queued=2, timeout=5.0), retries=Retries()),
 }
+
+
+def histograms(tenant: TenantOutcomes) -> Any:
+    """[metric, bucket] counts."""
+    dense = np.zeros((len(METRICS), Buckets().count), np.int64)
+    dense.flat[tenant.latency_places] = tenant.latency_counts
+    return dense
 
 
 def owned(batches: Iterator[RequestBatch], tenants: int, ranks: int = 1) -> Iterator[RequestBatch]:
@@ -49,7 +59,7 @@ def test_sums_over_tenants_are_those_of_the_engine(name: str, ranks: int) -> Non
     got = play(POOLS[name], dict.fromkeys("abc", LIMITS), ranks=ranks)
     for what in SUMS:
         assert sum(getattr(one, what) for one in got.by_tenant) == getattr(got, what)
-    assert (sum(one.histograms for one in got.by_tenant) == got.histograms.sum(axis=0)).all()
+    assert (sum(map(histograms, got.by_tenant)) == got.histograms.sum(axis=0)).all()
     assert all(one.arrived > 0 for one in got.by_tenant)
     assert POOLS[name].rates or play(POOLS[name], {}, ranks=ranks).windows.equals(got.windows)
     for column in ("good", "late"):
@@ -104,3 +114,15 @@ def test_tokens_of_a_tenant_are_those_of_its_steps() -> None:
     assert (one.context_tokens, one.squared_prompts) == (0, 25)
     assert other.context_tokens == (7 + 1) + (7 + 2) + (7 + 3) + (2 + 1) + (2 + 2)
     assert other.squared_prompts == 49 + 4
+
+
+def test_latencies_of_thousands_of_tenants_are_those_of_their_histograms() -> None:
+    """To the last bit, of tenants without a request too; only cells that are not empty are held."""
+    names = dict.fromkeys(map(str, range(3000)), LIMITS)
+    got = play(POOLS["limited"], names)
+    assert sum(one.completed == 0 for one in got.by_tenant) > 100
+    assert sum(len(one.latency_places) for one in got.by_tenant) <= len(METRICS) * got.completed
+    found = of_tenants(got.by_tenant, got.buckets)
+    wanted = [of_histogram(histograms(one), got.buckets) for one in got.by_tenant]
+    for values, of_dense in zip(found, zip(*wanted, strict=True), strict=True):
+        assert values.tobytes() == np.array(of_dense).tobytes()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -292,8 +293,11 @@ def test_synthesize(tmp_path: Path) -> None:
     assert open_trace(tmp_path / "a.parquet").span_s == 4000.0
 
 
-@given(st.lists(st.lists(st.lists(st.integers(0, 3), max_size=4), max_size=5), min_size=1, max_size=4))
-def test_merge_is_sorted_and_stable(steps: list[list[list[int]]]) -> None:
+@given(
+    st.lists(st.lists(st.lists(st.integers(0, 3), max_size=4), max_size=5), min_size=1, max_size=4),
+    st.sampled_from([1, 3, 1024]),
+)
+def test_merge_is_sorted_and_stable(steps: list[list[list[int]]], few: int) -> None:
     def stream(order: int, parts: list[list[int]]) -> Iterator[RequestBatch]:
         now = serial = 0
         for part in parts:
@@ -303,14 +307,17 @@ def test_merge_is_sorted_and_stable(steps: list[list[list[int]]]) -> None:
             serial += len(part)
             yield RequestBatch(arrival, np.full(len(part), order, np.int32), numbers)
 
-    got = concat(list(merge([stream(order, parts) for order, parts in enumerate(steps)])))
+    with patch("simcost.trace.requests.batch._FEW", few):
+        got = concat(list(merge([stream(order, parts) for order, parts in enumerate(steps)])))
     rows = list(zip(got.arrival_ns.tolist(), got.prompt_tokens.tolist(), got.output_tokens.tolist(), strict=True))
     want = [concat(list(stream(order, parts))) for order, parts in enumerate(steps)]
     assert len(rows) == sum(map(len, want))
     assert rows == sorted(rows)
 
 
-def test_merge_of_more_streams_than_one_pass_takes() -> None:
+@pytest.mark.parametrize("few", [1, 6, 1024])
+def test_merge_of_more_streams_than_one_pass_takes(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simcost.trace.requests.batch._FEW", few)
     rng = np.random.default_rng(3)
     streams, rows = [], []
     for order in range(300):
@@ -321,6 +328,12 @@ def test_merge_of_more_streams_than_one_pass_takes() -> None:
         rows += [(time, order) for time in times.tolist()]
     got = concat(list(merge([iter(stream) for stream in streams])))
     assert list(zip(got.arrival_ns.tolist(), got.output_tokens.tolist(), strict=True)) == sorted(rows)
+
+
+def test_streams_of_few_requests_each_are_merged_at_once() -> None:
+    """A batch for each of them cost most of the time of a run of thousands of tenants."""
+    streams = [iter([RequestBatch(np.full(3, k), *np.ones((2, 3), np.int32))]) for k in range(300)]
+    assert [len(batch) for batch in merge(streams)] == [900]
 
 
 def test_merged_workloads(folder: Path) -> None:

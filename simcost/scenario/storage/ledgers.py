@@ -54,7 +54,7 @@ def save_ledger(ledger: Ledger, folder: Path) -> None:
     outcomes = ledger.outcomes
     tables = {name: getattr(ledger, name) for name in _TABLES}
     tables |= {"windows": outcomes.windows, "histograms": _cells(outcomes.histograms)}
-    tables |= tenant_tables(outcomes.by_tenant)
+    tables |= tenant_tables(outcomes.by_tenant, outcomes.buckets)
     for name, columns in _COUNTED.items():
         if (counted := getattr(outcomes, name)) is not None:
             tables[name] = pa.table({column: getattr(counted, column) for column in columns})

@@ -9,27 +9,27 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from simcost.ledger.requests import METRICS, Buckets
+from simcost.ledger.requests import Buckets
 from simcost.ledger.tenants import TenantOutcomes
 from simcost.scenario.storage.folders import read_table
 
 _ROWS, _CELLS = "tenants", "tenant_histograms"
-_COUNTS = tuple(field.name for field in fields(TenantOutcomes) if field.name not in ("tenant", "histograms"))
+_IN_CELLS = ("latency_places", "latency_counts")
+_COUNTS = tuple(field.name for field in fields(TenantOutcomes) if field.name not in ("tenant", *_IN_CELLS))
 
 
-def tenant_tables(tenants: Sequence[TenantOutcomes]) -> dict[str, pa.Table]:
+def tenant_tables(tenants: Sequence[TenantOutcomes], buckets: Buckets) -> dict[str, pa.Table]:
     """The tables of tenants by name; none where there are none."""
     if not tenants:
         return {}
     rows = {name: [getattr(tenant, name) for tenant in tenants] for name in ("tenant", *_COUNTS)}
-    places = [np.nonzero(tenant.histograms) for tenant in tenants]  # one after another: all may be a gigabyte
-    counts = [tenant.histograms[place] for tenant, place in zip(tenants, places, strict=True)]
-    metrics, buckets = (np.concatenate(column) for column in zip(*places, strict=True))
+    places, counts = (np.concatenate([getattr(tenant, name) for tenant in tenants]) for name in _IN_CELLS)
+    metrics, numbers = np.divmod(places, buckets.count)
     cells = {
-        "tenant": np.repeat(np.arange(len(tenants)), [len(one) for one in counts]),
+        "tenant": np.repeat(np.arange(len(tenants)), [len(tenant.latency_places) for tenant in tenants]),
         "metric": metrics,
-        "bucket": buckets,
-        "count": np.concatenate(counts),
+        "bucket": numbers,
+        "count": counts,
     }
     return {_ROWS: pa.table(rows), _CELLS: pa.table(cells)}
 
@@ -39,13 +39,16 @@ def read_tenants(folder: Path, buckets: Buckets) -> tuple[TenantOutcomes, ...]:
     if not (folder / f"{_ROWS}.parquet").exists():
         return ()
     rows, cells = read_table(folder, _ROWS).to_pylist(), read_table(folder, _CELLS)
-    histograms = np.zeros((len(rows), len(METRICS), buckets.count), np.int64)
-    histograms[tuple(cells[name].to_numpy() for name in ("tenant", "metric", "bucket"))] = cells["count"].to_numpy()
+    tenant, metric, bucket, count = (cells[name].to_numpy() for name in ("tenant", "metric", "bucket", "count"))
+    ends = np.searchsorted(tenant, np.arange(1, len(rows)))
     return tuple(
         TenantOutcomes(
             tenant=row["tenant"],
-            histograms=own,
+            latency_places=places,
+            latency_counts=counts,
             **{name: row[name] for name in _COUNTS},
         )
-        for row, own in zip(rows, histograms, strict=True)
+        for row, places, counts in zip(
+            rows, np.split(metric * buckets.count + bucket, ends), np.split(count, ends), strict=True
+        )
     )

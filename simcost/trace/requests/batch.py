@@ -11,6 +11,7 @@ BATCH_ROWS = 262_144
 """Rows of a batch, unless asked otherwise; also of a row group of the store."""
 NO_SESSION = -1
 """The session of a request that belongs to none."""
+_NEVER = 2**63 - 1
 NO_ADAPTER = -1
 """The adapter of a request that asks for none."""
 Floats = npt.NDArray[np.float64]
@@ -136,10 +137,14 @@ def _joined(parts: Sequence[RequestBatch]) -> Any:
 
 _AT_ONCE = 16
 """Streams that are merged in one pass: each batch is looked for in all of them."""
+_FEW = 1024
+"""Rows below which the batches of a stream are joined before they are merged."""
 
 
 def merge(streams: Sequence[Iterator[RequestBatch]]) -> Iterator[RequestBatch]:
-    """Merge by arrival, holding one batch of each stream; equal arrivals come in the order of the streams."""
+    """Merge by arrival, holding one batch of each stream, of few rows several; equal arrivals come in the order of the
+    streams.
+    """
     while len(streams) > _AT_ONCE:
         streams = [_merge(streams[first : first + _AT_ONCE]) for first in range(0, len(streams), _AT_ONCE)]
     return _merge(streams)
@@ -149,22 +154,42 @@ def _merge(streams: Sequence[Iterator[RequestBatch]]) -> Iterator[RequestBatch]:
     if len(streams) == 1:
         yield from streams[0]
         return
-    heads = {order: head for order, stream in enumerate(streams) if (head := _next(stream)) is not None}
+    heads, over = dict[int, RequestBatch](), set[int]()
+    for order, stream in enumerate(streams):
+        _take_head(heads, over, order, stream)
     while heads:
-        first = min(heads, key=lambda order: (heads[order].arrival_ns[-1], order))
-        until = heads[first].arrival_ns[-1]
+        # up to the end of the head that ends first, of those that others may follow
+        open_ends = [(int(head.arrival_ns[-1]), order) for order, head in heads.items() if order not in over]
+        until, first = min(open_ends, default=(_NEVER, len(streams)))
         parts = []
         for order, head in list(heads.items()):
             # the first stream may go on with the same arrival: those after it must wait with theirs
             end = int(np.searchsorted(head.arrival_ns, until, "right" if order <= first else "left"))
             parts.append(head[:end])
-            rest = head[end:] if end < len(head) else _next(streams[order])
-            if rest is None:
-                del heads[order]
+            if end < len(head):
+                heads[order] = head[end:]
             else:
-                heads[order] = rest
+                _take_head(heads, over, order, streams[order])
         batch = concat(parts)
         yield batch[np.argsort(batch.arrival_ns, kind="stable")]
+
+
+def _take_head(heads: dict[int, RequestBatch], over: set[int], order: int, stream: Iterator[RequestBatch]) -> None:
+    """Let the head of a stream be its next rows, `_FEW` or more unless it is `over` after them; none where it is over
+    already.
+    """
+    parts, rows = list[RequestBatch](), 0
+    while rows < _FEW:
+        batch = _next(stream)
+        if batch is None:
+            over.add(order)
+            break
+        parts.append(batch)
+        rows += len(batch)
+    if parts:
+        heads[order] = concat(parts)
+    else:
+        heads.pop(order, None)
 
 
 def apart(stream: Iterator[RequestBatch], part: int, parts: int) -> Iterator[RequestBatch]:

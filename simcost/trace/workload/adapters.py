@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -39,8 +40,8 @@ def adapter_numbers(workloads: Sequence[Workload], folder: Path) -> AdapterNumbe
     found = [name for workload in workloads for name in _names(workload, folder)]
     named = {name: number for number, name in enumerate(dict.fromkeys(found))}
     counts = [workload.adapters.count if isinstance(workload.adapters, AdapterMix) else 0 for workload in workloads]
-    drawn = tuple(len(named) + sum(counts[:part]) for part in range(len(counts)))
-    return AdapterNumbers(named=named, drawn=drawn, count=len(named) + sum(counts))
+    *drawn, count = accumulate(counts, initial=len(named))
+    return AdapterNumbers(named=named, drawn=tuple(drawn), count=count)
 
 
 def _names(workload: Workload, folder: Path) -> Sequence[str]:

@@ -97,8 +97,8 @@ def labelled(
     numbers = adapter_numbers(workloads, folder)
     if any(has_priorities(workload, folder) for workload in workloads):
         streams = [_ranked(stream, workload.priority) for stream, workload in zip(streams, workloads, strict=True)]
-    if names := tenants(workloads):
-        streams = [_owned(stream, workload, names) for stream, workload in zip(streams, workloads, strict=True)]
+    if places := {name: place for place, name in enumerate(tenants(workloads))}:
+        streams = [_owned(stream, workload, places) for stream, workload in zip(streams, workloads, strict=True)]
     if numbers.count:
         streams = [
             with_adapters(stream, one.adapters, first, seed=seed, index=index, part=part)
@@ -123,9 +123,8 @@ def _ranked(stream: Iterator[RequestBatch], priority: int | None) -> Iterator[Re
         yield replace(batch, priority=ranks)
 
 
-def _owned(stream: Iterator[RequestBatch], workload: Workload, names: tuple[str, ...]) -> Iterator[RequestBatch]:
-    """Each request with the number of its tenant among those of all workloads."""
-    places = {name: place for place, name in enumerate(names)}
+def _owned(stream: Iterator[RequestBatch], workload: Workload, places: Mapping[str, int]) -> Iterator[RequestBatch]:
+    """Each request with the number of its tenant among those of all workloads, their `places`."""
     numbers = np.array([places[name] for name in workload_tenants(workload)] or [0], np.int16)
     for batch in stream:
         own = np.zeros(len(batch), np.int16) if workload.tenant is not None else batch.tenants()
