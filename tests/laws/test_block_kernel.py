@@ -234,7 +234,7 @@ def random_case(seed: int) -> Case:
         chunk = id_tokens // size or int(g.integers(1, 4))
         settings = replace(settings, tiers=tuple(told), chunk_blocks=chunk)
     if g.random() < 0.3:
-        weights = tuple(g.choice([0.5, 1, 3], int(g.integers(1, 4))).tolist())
+        weights = tuple(g.choice([0.5, 1, 3], int(g.choice([1, 2, 3, 30]))).tolist())
         settings = replace(settings, policy="fair", weights=weights)
         requests = [replace(request, tenant=int(g.integers(len(weights)))) for request in requests]
     elif not settings.prefix_caching:

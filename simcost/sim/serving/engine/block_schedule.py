@@ -17,8 +17,9 @@ from simcost.sim.serving.engine.cache_tiers import enter_tiers, load_from_tiers
 from simcost.sim.serving.engine.decode_heap import start_decoding, stop_decoding
 from simcost.sim.serving.engine.fair_queue import (
     change_decoding,
-    change_waiting,
     charge_prompt,
+    join_tenant,
+    leave_tenant,
     move_to_running,
     next_in_turn,
 )
@@ -141,7 +142,7 @@ def _preempt(s: BlockState, r: int, x: int) -> None:
     else:
         rep[col.WAIT_HEAD] = x
     rep[col.WAITING] += 1
-    change_waiting(s, r, x, 1)
+    join_tenant(s, r, x)
     join_waiting(s, r, x)
     s.nodes[x, col.EVICTED] += 1
     s.totals[col.PREEMPTIONS] += 1
@@ -300,7 +301,7 @@ def _admit(s: BlockState, r: int, budget: int, threshold: int) -> None:
         budget -= new
         leave_waiting(s, r, x)
         if fair:
-            change_waiting(s, r, x, -1)
+            leave_tenant(s, r, x)
             move_to_running(s, r, x)
             x = next_in_turn(s, r)
         else:

@@ -49,12 +49,15 @@ TOTALS = 9
 # do not decode. CHARGED: steps of the run that tenants have paid; LAST_ADMITTED: the tenant that last left the queue.
 FRESH, FREE, PIECES_USED, PIECE_SPARE, ENTRIES_USED, ENTRY_SPARE, ADMITTED, PREFILLS = range(8)
 # LORAS: adapters of running requests; *_TAKEN: adapters that are resident; TOUCHES: uses of adapters so far.
+# PAID: steps that decoding tenants have paid, in all; WAITING_TENANTS: tenants of which requests wait; TURNS: those in
+# the heap of turns.
 # SEEN_LORAS: adapters of running and waiting requests, as the router knows. LOADING: ticks of loads from tiers before
 # the next step.
 # PASSED: of the waiting requests in order, the first of which it is not known that its adapter finds no slot; NIL = the
 # first of all, END = the next that comes.
 CHARGED, LAST_ADMITTED, LORAS, MEMORY_TAKEN, SLOTS_TAKEN, TOUCHES, SEEN_LORAS, LOADING, PASSED = range(8, 17)
-SLOT = 17
+PAID, WAITING_TENANTS, TURNS = range(17, 20)
+SLOT = 20
 END = -2
 
 # Columns of a tier: chunks that it holds at each replica; ticks to begin to load, and for each block; blocks that the
@@ -62,10 +65,11 @@ END = -2
 MOST_CHUNKS, LATENCY, TICKS_PER_BLOCK, LOADED, TIER_HIT = range(5)
 TIER = 5
 
-# Columns of a tenant at a slot: what it got, over its weight; its requests that wait, and that decode; the first that
-# waits.
-COUNTER, WAITING_OF, DECODING_OF, FIRST_OF = range(4)
-SHARE_OF = 4
+# Columns of a tenant at a slot: what it got, over its weight, SINCE: until the slot had PAID so many steps; of its
+# requests, how many wait and how many decode; the first and the last that waits; whether it is in the heap of turns.
+# TURN_OF, TURN_KEY: of a place of that heap, the tenant there, and its counter or a lower one that it had.
+COUNTER, SINCE, WAITING_OF, DECODING_OF, FIRST_OF, LAST_OF, HAS_TURN, TURN_OF, TURN_KEY = range(9)
+SHARE_OF = 9
 
 # Columns of an adapter at a slot: running requests; its last use in host memory and in a slot, 0 = it is not there;
 # SEEN_WITH: whether requests with it wait or run, as the router knows; requests that wait.
@@ -89,9 +93,10 @@ ENTRY = 4
 # Columns of `nodes` beside those of `layout`. MARK counts computed tokens, those of this step included, while in
 # prefill. STAGE; SERIAL: its admission at the replica; TABLE: its last entry; STORED: blocks with an entry; CHUNK:
 # tokens of this step; CACHED: its first hit, NIL = never admitted; GROWN: this step's block of a decode is taken;
-# ENTERED: chunks in tiers.
+# ENTERED: chunks in tiers; *_OF_TENANT: its neighbours among the requests of its tenant that wait.
 STAGE, SERIAL, TABLE, STORED, CHUNK, CACHED, GROWN, TENANT, ADAPTER, ENTERED = range(col.NODE, col.NODE + 10)
-NODE = col.NODE + 10
+PREV_OF_TENANT, NEXT_OF_TENANT = range(col.NODE + 10, col.NODE + 12)
+NODE = col.NODE + 12
 WAITS, PREFILLS_NOW, DECODES = range(3)
 # What becomes of a request that gives up its blocks.
 LEAVES, RETURNS = range(2)

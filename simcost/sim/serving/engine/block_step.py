@@ -18,9 +18,10 @@ from simcost.sim.serving.engine.block_schedule import (
 from simcost.sim.serving.engine.block_state import BlockState
 from simcost.sim.serving.engine.decode_run import base_row, run_time, steps_until
 from simcost.sim.serving.engine.fair_queue import (
-    change_waiting,
     charge_steps,
     charge_token,
+    join_tenant,
+    leave_tenant,
     lift,
     several_wait,
 )
@@ -141,7 +142,7 @@ def _drop_late(s: BlockState, r: int, t: int) -> None:
         if t - nodes[x, col.ARRIVAL] >= s.parameters[col.TIMEOUT]:
             if waiting:
                 rep[col.WAITING] -= 1
-                change_waiting(s, r, x, -1)
+                leave_tenant(s, r, x)
                 leave_waiting(s, r, x)
                 if x == rep[col.WAIT_HEAD]:
                     rep[col.WAIT_HEAD] = after
@@ -294,7 +295,7 @@ def enqueue(s: BlockState, r: int, x: int, t: int) -> None:
             cut_run(s, r, t)
         charge_steps(s, r, rep[col.RUN_STEPS] - 1)
         lift(s, r, x)
-        change_waiting(s, r, x, 1)
+        join_tenant(s, r, x)
     _join_queue(s, r, x)
     join_waiting(s, r, x)
     rep[col.WAITING] += 1
