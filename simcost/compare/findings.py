@@ -12,6 +12,9 @@ Document = dict[str, Any]
 UNFINISHED = 0.05
 """Share of the requests in the system at the end from which on it is told: latencies are of the others alone."""
 
+MOST_TENANTS = 6
+"""Tenants that are each told of; of more the first `FIRST_TENANTS` are."""
+FIRST_TENANTS = 3
 QUIET = 0.25
 """Share of a run from which on an end without requests is told: costs a month are of all of it."""
 
@@ -103,8 +106,28 @@ def _unfinished_requests(plan: PlanSummary) -> Iterator[Document]:
 
 def _undecided_tenants(plan: PlanSummary) -> Iterator[Document]:
     """Tenants that keep their target so far, and may miss it with the requests that the run did not decide: those that
-    wait, and are not late yet.
+    wait, and are not late yet. Of many the first are told, and how many others there are.
     """
+    found = [*_each_undecided(plan)]
+    if len(found) <= MOST_TENANTS:
+        yield from found
+        return
+    yield from found[:FIRST_TENANTS]
+    tenants = [one["tenant"] for one in found[FIRST_TENANTS:]]
+    message = (
+        f"{plan.name}: {len(tenants):,} further tenants have more than {format_share(UNFINISHED)} of their requests "
+        "left, likewise"
+    )
+    yield {
+        "kind": "undecided-tenants",
+        "plan": plan.name,
+        "tenants": tenants,
+        "count": len(tenants),
+        "message": message,
+    }
+
+
+def _each_undecided(plan: PlanSummary) -> Iterator[Document]:
     arrived, judged = Counter[str](), Counter[str]()
     for run in plan.served:
         for tenant in run.slo.tenants:

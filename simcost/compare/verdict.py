@@ -10,7 +10,7 @@ from simcost.compare.significance import negligible_usd
 from simcost.compare.slo_risk import keeps_spot
 from simcost.compare.unit_costs import answered, unit_costs
 from simcost.slo import Check
-from simcost.units import LARGEST_SHARE, format_seconds, format_share, format_usd, format_usd_range, how_many
+from simcost.units import LARGEST_SHARE, format_seconds, format_share, format_usd, format_usd_range, how_many, plural
 
 GPU_TIME = {
     "requests": "requests",
@@ -100,13 +100,17 @@ def on_futures(count: int, met: int, least: float, level: float) -> str:
     return f"on {count} fresh futures, " + (f"which {sure}" if met == count else f"of which {met} meet it; they {sure}")
 
 
-def missed(checks: Sequence[Check]) -> str:
-    """`attainment 98.96 % (target 99 %) and TTFT p95 4.2 s (target 2 s)`."""
-    return " and ".join(map(_miss, checks))
-
-
+_MOST_NAMED = 6
+"""Missed targets that are all named in a sentence; of more, as of many tenants, the first `_SHOWN` are."""
 _SHOWN = 3
 """Services that miss their targets, named in a sentence."""
+
+
+def missed(checks: Sequence[Check]) -> str:
+    """`attainment 98.96 % (target 99 %) and TTFT p95 4.2 s (target 2 s)`; of many the first, and their number."""
+    if len(checks) <= _MOST_NAMED:
+        return " and ".join(map(_miss, checks))
+    return f"{', '.join(map(_miss, checks[:_SHOWN]))} and {plural(len(checks) - _SHOWN, 'more target')}"
 
 
 def missed_targets(plan: PlanSummary) -> str:

@@ -184,6 +184,8 @@ def _requests(document: Document) -> list[Part]:
             title="By tenant",
             rows=tenants,
             said=[tenant_view.notes(document), *counted(document)] if tenants else [],
+            most=tenant_view.MOST_ROWS,
+            closed=len(tenants) > tenant_view.MOST_ROWS,
         ),
         Part(title=f"Prefixes{first}", said=retry_tables.prefixes(document)),
         Part(

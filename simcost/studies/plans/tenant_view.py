@@ -14,12 +14,21 @@ _OF_JOBS = (
     "result.json); a scenario of the requests alone has them."
 )
 _CACHED = " Tokens of prompts that a prefix cache served count as if they were computed."
+MOST_ROWS = 40
+"""Rows that the terminal shows, and from which on the page shows them on demand."""
+_WORST_FIRST = (
+    " Of so many, those that miss their SLO come first, the lowest attainment before others, then the dearest."
+)
 _MET = {True: "met", False: "missed", None: NONE}
 
 
 def table(document: Document) -> Table:
-    """One row per plan and tenant; empty where requests have no tenants."""
+    """One row per plan and tenant; more than the terminal shows, those first that one looks for. Empty where requests
+    have no tenants.
+    """
     rows = [(plan, one) for plan in document["plans"] for one in plan.get("by_tenant", ())]
+    if len(rows) > MOST_ROWS:
+        rows.sort(key=lambda row: _concern(row[1]))
     limited = any(one["rate_limited"] for _, one in rows)
     return [_row(plan, one, limited=limited) for plan, one in rows]
 
@@ -29,7 +38,18 @@ def notes(document: Document) -> str:
     plans = [plan for plan in document["plans"] if plan.get("by_tenant")]
     of_api = _OF_API if any("overflow" in plan for plan in plans) else ""
     of_jobs = _OF_JOBS if any("jobs" in plan for plan in plans) else ""
-    return NOTE + of_api + of_jobs + (_CACHED if any("prefix_cache" in plan for plan in plans) else "")
+    cached = _CACHED if any("prefix_cache" in plan for plan in plans) else ""
+    many = sum(len(plan["by_tenant"]) for plan in plans) > MOST_ROWS
+    return NOTE + of_api + of_jobs + cached + (_WORST_FIRST if many else "")
+
+
+def _concern(one: Document) -> tuple[bool, float, float]:
+    """Order of tenants: those that miss their SLO by attainment, those without a request to measure after them; then by
+    cost.
+    """
+    missed, cost_usd = one["met"] is False, one["cost_usd"]["per_month"]
+    attainment = one["attainment"] if missed and one["attainment"] is not None else 1.0
+    return not missed, attainment, -(cost_usd or 0.0)
 
 
 def _row(plan: Document, one: Document, *, limited: bool) -> dict[str, str]:
