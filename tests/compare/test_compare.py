@@ -186,6 +186,20 @@ def test_a_tenant_that_may_still_miss_is_a_finding(judged: int, kinds: list[str]
     assert all("6 of 100 requests of batch had not ended" in finding["message"] for finding in found)
 
 
+def test_of_many_tenants_that_may_still_miss_the_first_are_told() -> None:
+    """There was a finding for each of thousands."""
+    [run] = runs("night", [10.0])
+    same = {"rate_limited": 0, "prompt_tokens": 0, "output_tokens": 0, "attainment": 1.0, "error_share": 0.0}
+    same |= {"goodput_per_s": 1.0, "metrics": {}, "target": 0.99, "limits": {}, "checks": (), "judged": 3}
+    counts = {"arrived": 4, "completed": 3, "in_system": 1}
+    tenants = tuple(TenantReport(name=f"t{k}", requests=counts, **same) for k in range(40))
+    slo = replace(run.served.slo, tenants=tenants)
+    found = document(of([replace(run, served=replace(run.served, slo=slo))]), PROVENANCE, [])["findings"]
+    assert [finding["kind"] for finding in found] == ["undecided-tenant"] * 3 + ["undecided-tenants"]
+    assert found[-1]["tenants"] == [f"t{k}" for k in range(3, 40)]
+    assert "37 further tenants" in found[-1]["message"]
+
+
 def test_pairs_need_the_same_replications() -> None:
     with pytest.raises(RunError, match=r"'cheap' has the replications \[0, 1, 2\]"):
         of(DEAR, CHEAP[:3])

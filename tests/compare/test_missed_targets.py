@@ -45,6 +45,13 @@ def test_a_tenant_keeps_its_name() -> None:
     assert missed([check]) == "Gold-users: TTFT p95 2 s (target 1 s)"
 
 
+def test_targets_of_many_tenants_are_the_first_and_a_number() -> None:
+    """The verdict of 10,000 tenants named each that missed its target."""
+    checks = [Check(name=f"t{k}: attainment", measured=0.5, target=0.9, met=False) for k in range(40)]
+    assert missed(checks[:6]).count(" and ") == 5
+    assert missed(checks) == ", ".join(map(missed, zip(checks[:3], strict=True))) + " and 37 more targets"
+
+
 @pytest.mark.parametrize(("futures", "names"), [(0.95, ["wait_s p95"]), (0.5, [])])
 def test_of_futures_the_targets_of_each_may_still_be_missed(futures: float, names: list[str]) -> None:
     """The target of the plan is of futures, so that nothing was said of the jobs in them."""

@@ -1,13 +1,18 @@
 """Tenants of a scenario: what contradicts itself, and parts that are the whole."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from support.scenarios import SERVICES, SMALL, write
 
+from simcost.scenario.checks import tenant_checks
 from simcost.scenario.checks.load import find_faults, load, load_with_services
+from simcost.scenario.files import yaml
+from simcost.scenario.runs.provenance import dump
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.run import run
+from simcost.trace.workload.spec import MOST_TENANTS, Synthetic
 
 LENGTHS = "  lengths: {prompt_median: 100, output_median: 20}\n"
 CLIENTS = """\
@@ -66,6 +71,25 @@ def test_what_contradicts_itself_is_said_at_its_place(tmp_path: Path, old: str, 
     file = write(tmp_path, (old, new), text=TEXT)
     found = "\n".join(f"{fault.line}:{fault.column}: {fault.path}: {fault.message}" for fault in find_faults(file))
     assert fault in found
+
+
+def test_more_tenants_than_can_be_counted_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run of 40,000 ended in an OverflowError."""
+    monkeypatch.setattr(tenant_checks, "MOST_TENANTS", 1)
+    [fault] = find_faults(write(tmp_path, text=TEXT))
+    assert fault.message == "2 tenants are named, and at most 1 are counted apart; join the smallest"
+
+
+def test_as_many_tenants_as_can_be_counted_are_read_as_they_were_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 2,600 no verb could read the `scenario.yaml` of their own result; here a part of all is read."""
+    part = 64
+    for limit in ("MAX_BYTES", "MAX_NODES"):
+        monkeypatch.setattr(yaml, limit, getattr(yaml, limit) // part)
+    each = dump([asdict(Synthetic(rate=1.0, tenant="one of many"))])
+    text = each * (MOST_TENANTS // part)
+    assert len(text) < yaml.MAX_BYTES
+    root, faults = yaml.parse(text, "scenario.yaml")
+    assert (root is not None, faults) == (True, [])
 
 
 def test_turns_are_of_tenants(tmp_path: Path) -> None:

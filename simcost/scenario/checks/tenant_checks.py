@@ -10,6 +10,7 @@ from simcost.scenario.files.faults import fault_at, repeated_names, validate
 from simcost.scenario.files.nodes import YamlNode, is_given, items
 from simcost.scenario.schema.scenario import Plan
 from simcost.scenario.schema.tenants import TenantTerms
+from simcost.trace.workload.spec import MOST_TENANTS
 from simcost.units import format_seconds
 
 _NAME_IT = "; write `tenant: NAME` on a workload or one of its clients, or name it in `tenants` of a recorded workload"
@@ -20,6 +21,10 @@ def tenant_faults(root: YamlNode, file: str) -> Iterator[Fault]:
     """Contradictions of tenants, at their places."""
     streams = list(_streams(root))
     names = dict.fromkeys(name for node in streams if names_tenants(node) for name in _names(node))
+    if len(names) > MOST_TENANTS:
+        first = next(iter(streams))
+        message = f"{len(names):,} tenants are named, and at most {MOST_TENANTS:,} are counted apart; join the smallest"
+        yield fault_at(first, message, file)
     if names:
         some = next(iter(names))
         yield from (

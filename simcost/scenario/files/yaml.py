@@ -17,8 +17,8 @@ import yaml
 from simcost.errors import Fault
 from simcost.scenario.files.nodes import Keys, Scalar, YamlNode, dotted
 
-MAX_BYTES = 2**20
-MAX_NODES = 100_000
+MAX_BYTES = 2**24
+MAX_NODES = 2_000_000
 MAX_DEPTH = 50
 MAX_INTEGER = 2**53
 
@@ -62,7 +62,7 @@ def read(file: Path) -> tuple[str, list[Fault]]:
     except OSError as error:
         return "", [Fault(file=str(file), message=f"cannot be read: {error.strerror}")]
     if raw is None:
-        return "", [Fault(file=str(file), message=f"is larger than {MAX_BYTES} bytes: too large for a scenario")]
+        return "", [Fault(file=str(file), message=f"is larger than {MAX_BYTES:,} bytes: too large for a scenario")]
     try:
         return raw.decode("utf-8-sig"), []
     except UnicodeDecodeError as error:
@@ -232,7 +232,7 @@ class _Builder:
         around = self.open[-1]
         around.size, around.height = around.size + size, max(around.height, height + 1)
         if sum(one.size for one in self.open) > MAX_NODES:
-            self._too_large(node.line, node.column, f"holds more than {MAX_NODES} values, aliases expanded")
+            self._too_large(node.line, node.column, f"holds more than {MAX_NODES:,} values, aliases expanded")
         if isinstance(around.node.value, list):
             around.node.value.append(node)
         elif isinstance(around.node.value, dict):

@@ -22,8 +22,9 @@ LEFT_OUT = (
 
 def condensed(run: Sequence[Part], document: Mapping[str, Any]) -> list[Part]:
     """The parts: with services, alike rows of a table are joined, and charts of each leave where one shows all."""
+    run = [shortened(part) for part in run]
     if "services" not in document["plans"][0]:
-        return list(run)
+        return run
     plans = [plan["name"] for plan in document["plans"]]
     services = [service["name"] for service in document["plans"][0]["services"]]
     if any(_OF_ALL in part.title for part in run):
@@ -34,6 +35,15 @@ def condensed(run: Sequence[Part], document: Mapping[str, Any]) -> list[Part]:
             for part in run
         ]
     return [_joined(part, plans, services) for part in run]
+
+
+def shortened(part: Part) -> Part:
+    """The part with as many rows as a terminal shows of it, and how many more there are."""
+    rows = part.rows or []
+    if part.most is None or len(rows) <= part.most:
+        return part
+    more = f"The first {part.most} of {len(rows):,} rows; `simcost run --json` and `result.json` have all."
+    return replace(part, rows=rows[: part.most], said=[more, *part.said], closed=False)
 
 
 def _single_charts(service: str) -> tuple[str, str, str]:

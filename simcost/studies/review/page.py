@@ -11,7 +11,10 @@ from simcost.present.parts import Part, figure
 from simcost.studies.review.condensed import is_of_all_services
 from simcost.studies.review.result import Review
 from simcost.studies.review.view import KEY_FIGURES, Section
+from simcost.units import plural
 
+_MOST_LINES = 2000
+"""Lines of the scenario that are shown: thirty pages of paper."""
 _STYLE = """
 h3 { font-size: 1rem; margin: 1.2rem 0 .4rem; }
 .facts { color: var(--soft); font-size: .9rem; margin: .6rem 0 0; }
@@ -83,9 +86,17 @@ def _section(review: Review, section: Section, numbered: Iterator[int]) -> str:
             review, section, numbered
         )
     if section.title == "Reproduce":
-        body += f"<details><summary>Scenario as it was run</summary><pre>{_lines(review.scenario)}</pre></details>\n"
+        scenario = _lines(_first_lines(review.scenario))
+        body += f"<details><summary>Scenario as it was run</summary><pre>{scenario}</pre></details>\n"
     kind = "" if any(part.rows or part.said for part in section.parts) else ' class="short"'
     return f"<section{kind}><h2>{escape(section.title)}</h2>\n{body}</section>\n"
+
+
+def _first_lines(scenario: str) -> str:
+    """The scenario, as far as a reader of paper turns its pages."""
+    lines = scenario.splitlines(keepends=True)
+    more = len(lines) - _MOST_LINES
+    return scenario if more <= 0 else f"{''.join(lines[:_MOST_LINES])}# {plural(more, 'more line')}: scenario.yaml\n"
 
 
 def _decision(review: Review) -> str:

@@ -9,13 +9,15 @@ from typing import Any
 from simcost.present.format import amount, attained, count, exact, seconds, share, share_change, usd, usd_margin
 from simcost.present.parts import Part, Table, fact, fact_name
 from simcost.slo.targets import FUTURES
-from simcost.studies.review.condensed import condensed, limits_of_services, terms_by_group
+from simcost.studies.review.condensed import condensed, limits_of_services, shortened, terms_by_group
 from simcost.studies.review.money_view import allocation, charges, commitments, unit_price
 from simcost.studies.review.result import Review, WrittenReview
 from simcost.studies.review.wording import NOT_SIMULATED, chosen_plan, measure, name_of, target
 
 _REASONS = 3
 """Drivers that the decision shows."""
+_TARGETS = 40
+"""Targets that are shown; of more, as of many tenants, those that are missed come first."""
 _DROPPED = ""
 KEY_FIGURES, OTHERS = "Key figures", "Further results"
 PLACES = {
@@ -265,6 +267,8 @@ def _checked(review: Review, *, of_services: bool) -> Part:
         for check in slo["checks"]
         if not (of_services and check["name"] == "attainment")
     ]
+    if len(rows) > _TARGETS:
+        rows.sort(key=lambda row: row["SLO"] == "met")
     said = [
         f"A request is within the SLO where it keeps all of: {text}."
         for text in dict.fromkeys(_limits(slo) for _, _, slo in judged)
@@ -272,7 +276,7 @@ def _checked(review: Review, *, of_services: bool) -> Part:
     ]
     futures = dict.fromkeys(_of_a_future(slo, of_services=of_services) for _, _, slo in judged)
     said += [f"A future is met where it keeps: {text}." for text in futures if text]
-    return Part(title="Targets", rows=rows, said=said, left=2)
+    return shortened(Part(title="Targets", rows=rows, said=said, left=2, most=_TARGETS))
 
 
 def _of_a_future(slo: Any, *, of_services: bool) -> str:

@@ -110,6 +110,10 @@ class RecordedWorkload:
             raise ValueError("tenant is one for all requests, and tenants are those that the trace names; remove one")
 
 
+MOST_TENANTS = 2**15
+"""Most tenants of a run: requests carry their numbers in two bytes."""
+
+
 @record
 class Sessions:
     """Conversations: each turn repeats all that was said before and adds to it, which a prefix cache can reuse."""

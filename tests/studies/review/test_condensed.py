@@ -25,6 +25,18 @@ def table(title: str, cells: dict[tuple[str, str], str], *, apart: bool) -> Part
     return Part(title=title, rows=rows)
 
 
+def test_tables_of_thousands_of_tenants_are_cut_where_a_terminal_cuts_them() -> None:
+    """Their review had a row for each; printing it as PDF did not end."""
+    part = Part(
+        title="By tenant", rows=[{"Tenant": f"t{k}"} for k in range(10_000)], said=["why"], most=40, closed=True
+    )
+    [found] = condensed([part], {"plans": [{"name": "a"}]})
+    assert (found.rows, found.closed) == (part.rows[:40], False)
+    assert found.said == ["The first 40 of 10,000 rows; `simcost run --json` and `result.json` have all.", "why"]
+    short = Part(title="By tenant", rows=part.rows[:40], most=40)
+    assert condensed([short], {"plans": [{"name": "a"}]}) == [short]
+
+
 CELLS = {(service, plan): "1 s" if service == "chat" else f"{plan} s" for service in SERVICES for plan in PLANS}
 
 
