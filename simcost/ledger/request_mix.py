@@ -182,8 +182,9 @@ class CountedRequests:
         cells = self._cells.cells_of((prompt, output))
         gaps = ArrivalGaps.of(np.diff(arrival_ns) / NS_PER_S)
         first, *others = columns
-        there: tuple[ref[Any], ...] = (ref(first, lambda _: self._known.pop(key, None)), *map(ref, others))
-        self._known[key] = there, within, cells, gaps
+        counted = self._known  # not the object, which would keep the last arrivals of its run in memory
+        there: tuple[ref[Any], ...] = (ref(first, lambda _: counted.pop(key, None)), *map(ref, others))
+        counted[key] = there, within, cells, gaps
         return cells, gaps
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from math import inf
 from typing import Any
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from support.vectors import document
 
 from simcost.compare.bounds import least_step_s, length_bounds, mix_bounds
 from simcost.compare.front import front
-from simcost.ledger.request_mix import RequestMix
+from simcost.ledger.request_mix import CountedRequests, RequestMix
 from simcost.perf.drafting import Drafting
 from simcost.perf.step_time import StepTime
 
@@ -94,3 +95,15 @@ def test_with_speculation_a_step_may_give_several_tokens() -> None:
     pace = {"tpot_s": 0.9 * least_step_s(plain)}
     assert mix_bounds(plain, RequestMix.of(*tokens), **pace, **limits).hopeless == 1.0
     assert mix_bounds(replace(plain, draft=drafting), RequestMix.of(*tokens), **pace, **limits).hopeless == 0.0
+
+
+def test_counts_of_requests_keep_none_of_them_in_memory() -> None:
+    """A search of hundreds of runs holds the requests of those at work alone."""
+    arrival_ns, tokens = np.arange(1000) * 1_000_000, np.full(1000, 100, np.int32)
+    counted = CountedRequests(10**12)
+    counted.add(arrival_ns, tokens, tokens)
+    there = ref(arrival_ns)
+    assert there() is not None
+    assert counted.mix.counts.sum() == 1000
+    del arrival_ns, counted
+    assert there() is None
