@@ -17,8 +17,10 @@ from dataclasses import dataclass, field
 from math import exp, fsum, log, sqrt
 from statistics import fmean
 
-from simcost.compare.scores import RunScore, Simulate, at_once, bound_lost, holds, hopeless
+from simcost.compare.scores import RunScore, Simulate, at_once, bound_lost, holds, hopeless, misses_allowed
 from simcost.compare.significance import negligible_usd
+from simcost.slo import FUTURES
+from simcost.units import plural
 
 PRIOR_WEIGHT = 2
 """Degrees of freedom that the spread which is assumed of a cost counts as."""
@@ -68,6 +70,8 @@ class _Runner:
     scores: dict[int, RunScore] = field(default_factory=dict)
     out: str = ""
     """Reason why it left; empty = it is in the race."""
+    missed: bool = False
+    """True if it left since it, or a stronger one, misses the SLO."""
 
     @property
     def complete(self) -> bool:
@@ -183,7 +187,7 @@ class Race:
 
     def missed(self) -> list[str]:
         """Plans that missed the SLO, in simulation or since a stronger one did."""
-        return [name for name, runner in self._runners.items() if runner.out in (MISSES, NOT_SURE, SMALLER)]
+        return [name for name, runner in self._runners.items() if runner.missed]
 
     def next_best(self) -> str | None:
         """Of the plans that may hold and have not all their results, the one with the least cost expected."""
@@ -216,16 +220,16 @@ class Race:
     def _judge(self, runner: _Runner) -> None:
         scores, count = list(runner.scores.values()), len(runner.entrant.order)
         if hopeless(scores, count):
-            self._out(runner, MISSES)
+            self._out(runner, misses_of(scores, count))
         elif bound_lost(scores, count, self.level) or (runner.complete and not holds(scores, self.level)):
             self._out(runner, NOT_SURE)
 
     def _out(self, failed: _Runner, reason: str) -> None:
-        failed.out = reason
+        failed.out, failed.missed = reason, True
         self._misses[failed.entrant.chain] += 1
         for runner in self._runners.values():
             if not runner.out and not runner.complete and is_no_stronger(runner.entrant, failed.entrant):
-                runner.out = SMALLER
+                runner.out, runner.missed = SMALLER, True
 
     def _chosen(self) -> _Runner | None:
         """The plan with the least cost expected while that is below the leader's; then the one most likely cheaper."""
@@ -299,6 +303,19 @@ def _costs(least_usd: float, best_usd: float) -> str:
     if least_usd > best_usd and not _as_much(least_usd, best_usd):
         return COSTS_MORE
     return AS_MUCH if least_usd >= best_usd else PROBABLY_MORE
+
+
+def misses_of(scores: Sequence[RunScore], replications: int) -> str:
+    """Reason of a plan that misses the SLO even if its other replications were perfect; of futures, how many tell it.
+
+    >>> misses_of([RunScore(usd=1.0, checks=(Check.of(FUTURES, 0.0, 0.9),))] * 3, 10)
+    'misses the SLO in 2 of 10 futures or more, the busiest first'
+    """
+    check = scores[0].checks[0]
+    if check.name != FUTURES:
+        return MISSES
+    enough = misses_allowed(replications, 1 - check.target) + 1
+    return f"misses the SLO in {enough} of {plural(replications, 'future')} or more, the busiest first"
 
 
 def is_no_stronger(entrant: Entrant, other: Entrant) -> bool:
