@@ -308,7 +308,8 @@ def _costs(least_usd: float, best_usd: float) -> str:
 def misses_of(scores: Sequence[RunScore], replications: int) -> str:
     """Reason of a plan that misses the SLO even if its other replications were perfect; of futures, how many tell it.
 
-    >>> misses_of([RunScore(usd=1.0, checks=(Check.of(FUTURES, 0.0, 0.9),))] * 3, 10)
+    >>> from simcost.compare.scores import futures_score
+    >>> misses_of([futures_score(1.0, 0.1, met=False)] * 2, 10)
     'misses the SLO in 2 of 10 futures or more, the busiest first'
     """
     check = scores[0].checks[0]
