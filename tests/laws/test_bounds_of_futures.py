@@ -1,0 +1,65 @@
+"""Plans that bounds leave out where demand is forecast: none of them could have met the SLO in enough futures."""
+
+from math import sin
+from pathlib import Path
+
+import pytest
+
+from simcost.scenario.checks.load import load_with_services
+from simcost.scenario.inputs.variations import variations
+from simcost.scenario.runs.arrivals import Arrivals
+from simcost.scenario.runs.candidates import Candidates
+from simcost.scenario.runs.execution import workers_of
+from simcost.scenario.runs.resolve import settle
+from simcost.scenario.runs.simulations import Simulations
+from simcost.scenario.schema.loaded_scenario import LoadedScenario
+
+SCENARIO = """\
+scenario: forecast
+model: llama-3.2-1b
+demand:
+  history: history.csv
+  scale: 25
+  forecast: {horizon: 3h}
+  risk: 25%
+  requests: {lengths: {prompt_median: 300, output_median: 400}}
+slo: {ttft: 1s, tpot: 40ms, attainment: 95%}
+seeds: 4
+plans:
+  - name: fleet
+    replica: {accelerator: l4}
+    buy: {offer: gcp/g2-standard-4, region: us-central1}
+    scaling: {kind: fixed, replicas: 1}
+vary:
+  - - {scaling: {kind: fixed, replicas: 1}}
+    - {scaling: {kind: fixed, replicas: 2}}
+    - {scaling: {kind: fixed, replicas: 4}}
+    - {scaling: {kind: target-concurrency, target: 32, min: 1, max: 2}}
+    - {scaling: {kind: target-concurrency, target: 32, min: 1, max: 12}}
+    - {scaling: {kind: fixed, replicas: 12}}
+"""
+
+
+@pytest.mark.slow
+def test_no_plan_is_left_out_that_meets_the_slo_and_none_costs_less_than_its_bound(tmp_path: Path) -> None:
+    rows = [f"2026-01-{1 + h // 24:02d}T{h % 24:02d}:00:00Z,{round(3600 * (2 + sin(h / 4)))}" for h in range(336)]
+    (tmp_path / "history.csv").write_text("timestamp,requests\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    file = tmp_path / "forecast.yaml"
+    file.write_text(SCENARIO, encoding="utf-8")
+    loaded = load_with_services(file, None)
+    assert isinstance(loaded, LoadedScenario)
+    question = settle(loaded, seed=1, seeds=4)
+    assert question.source is not None
+    arrivals = Arrivals(question.source, kept=question.seeds)
+    candidates = Candidates(question, variations(loaded, []), arrivals)
+    assert candidates.too_small and candidates.found, "some are left out, others not"  # noqa: PT018
+    with workers_of(tmp_path / "runs", jobs=1) as workers:
+        runs = Simulations(question, question.source, tmp_path / "runs", workers, lambda _: None, arrivals)
+        for candidate in (*candidates.too_small, *candidates.found):
+            runs.add(candidate.variation.plan)
+        for candidate in candidates.too_small:
+            missed = [not score.checks[0].met for score in runs.all_of(candidate.name)]
+            assert sum(missed) > 1, f"{candidate.name}: more than the one of four that may"
+        for candidate in candidates.found:
+            if runs.hold(candidate.name):
+                assert candidate.entrant.bound_usd <= runs.summary(candidate.name).per_month_usd.mean
