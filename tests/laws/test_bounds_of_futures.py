@@ -50,11 +50,11 @@ def test_no_plan_is_left_out_that_meets_the_slo_and_none_costs_less_than_its_bou
     assert isinstance(loaded, LoadedScenario)
     question = settle(loaded, seed=1, seeds=4)
     assert question.source is not None
-    arrivals = Arrivals(question.source, kept=question.seeds)
+    arrivals = Arrivals(question.source)
     candidates = Candidates(question, variations(loaded, []), arrivals)
     assert candidates.too_small and candidates.found, "some are left out, others not"  # noqa: PT018
     with workers_of(tmp_path / "runs", jobs=1) as workers:
-        runs = Simulations(question, question.source, tmp_path / "runs", workers, lambda _: None, arrivals)
+        runs = Simulations(question, question.source, tmp_path / "runs", workers, lambda _: None)
         for candidate in (*candidates.too_small, *candidates.found):
             runs.add(candidate.variation.plan)
         for candidate in candidates.too_small:
