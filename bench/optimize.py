@@ -2,12 +2,12 @@
 100 each plan may be bought with reservations and a savings plan, and enumeration tries all amounts of them. With
 --services, small spaces of two or three services, on nodes that they share or with a cascade between them.
 
-python bench/optimize.py [--json] [--services] [--spaces 20] [--first 60] [--kept rows.jsonl]
+python bench/optimize.py [--json] [--services] [--spaces 20] [--first 60] [--kept rows.jsonl] [--search]
 
 With --kept, each space is added to the file as it is done, and a later call goes on after those of the file. Plans that
 differ in money alone share their simulations, in the search and in the enumeration. Enumeration looks at every plan; of
 a plan that misses its target even if all further replications were perfect it leaves these out, and what the search has
-simulated it reads again. Both count in full as what enumeration simulates.
+simulated it reads again. Both count in full as what enumeration simulates. With --search, this is counted and not done.
 """
 
 import argparse
@@ -32,6 +32,7 @@ from simcost.scenario.inputs.variations import variations
 from simcost.scenario.inputs.whole_variations import whole_variations
 from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.resolve import settle
+from simcost.scenario.runs.service_runs import runs_of_services
 from simcost.scenario.runs.simulations import Simulations
 from simcost.scenario.runs.whole_plans import WholePlans
 from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
@@ -60,18 +61,19 @@ def main() -> None:
     parser.add_argument("--services", action="store_true", help="spaces of services that depend on each other")
     parser.add_argument("--first", type=int, default=0, help="number of the first space")
     parser.add_argument("--kept", type=Path, help="file of finished spaces, one JSON object a line")
+    parser.add_argument("--search", action="store_true", help="count what enumeration simulates, and leave it out")
     options = parser.parse_args()
     rows = measure.kept(options.kept)[: options.spaces]
     for seed in range(options.first + len(rows), options.first + options.spaces):
         with tempfile.TemporaryDirectory() as folder:
-            rows.append((searched_services if options.services else searched)(Path(folder), seed))
+            done = (searched_services if options.services else searched)(Path(folder), seed, count=options.search)
+            rows.append(done)
         measure.keep(options.kept, rows[-1])
     spent = {name: sum(row[name] for row in rows) for name in ("cpu_s", "wall_s")}
     work = {
         "name": "optimize",
         "work": f"{options.spaces} spaces, {sum(row['plans'] for row in rows)} plans, 5 replications",
-        "found_share": sum(row["found"] for row in rows) / len(rows),
-        "found_or_within_gap_share": sum(row["found"] or row["within_gap"] for row in rows) / len(rows),
+        **({} if options.search else found_shares(rows)),
         "simulated_share": sum(row["simulated"] for row in rows) / sum(row["enumerated"] for row in rows),
         "enumeration_cpu_s": sum(row["enumeration_cpu_s"] for row in rows),
         "feasible": sum(row["feasible"] for row in rows),
@@ -81,7 +83,15 @@ def main() -> None:
     measure.show({**work, **spent}, options)
 
 
-def searched(folder: Path, seed: int) -> dict[str, Any]:
+def found_shares(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """Spaces of all in which the search found the optimum, or a plan within the gap that it states."""
+    return {
+        "found_share": sum(row["found"] for row in rows) / len(rows),
+        "found_or_within_gap_share": sum(row["found"] or row["within_gap"] for row in rows) / len(rows),
+    }
+
+
+def searched(folder: Path, seed: int, *, count: bool = False) -> dict[str, Any]:
     """One space: what the search finds, and what enumeration does on the same seeds."""
     runs, bought = folder / "runs", seed >= COMMITTED
     small = space(seed) | {"horizon": "15min"}
@@ -92,7 +102,8 @@ def searched(folder: Path, seed: int) -> dict[str, Any]:
     spent = measure.account(since, 1)
     began = measure.cpu_s()
     every = written(folder, all_amounts(small, offers(seed))) if bought else loaded
-    best, best_usd, plans, simulations = enumerated(every, runs, document["provenance"]["confirmation_seed"])
+    fresh = document["provenance"]["confirmation_seed"]
+    best, best_usd, plans, simulations = enumerated(every, runs, fresh, count=count)
     figures = {"optimum": best, "plans": plans, "enumerated": simulations}
     return row(seed, document, best_usd, figures | {"enumeration_cpu_s": measure.cpu_s() - began}, spent)
 
@@ -123,7 +134,7 @@ def row(
     }
 
 
-def searched_services(folder: Path, seed: int) -> dict[str, Any]:
+def searched_services(folder: Path, seed: int, *, count: bool = False) -> dict[str, Any]:
     """One space of services: what the search finds, and what enumeration of whole plans does on the same seeds."""
     runs = folder / "runs"
     file = folder / "space.yaml"
@@ -133,13 +144,14 @@ def searched_services(folder: Path, seed: int) -> dict[str, Any]:
     document = optimize(loaded, runs, SearchSettings(jobs=1), lambda _share, _what: None)
     spent = measure.account(since, 1)
     began = measure.cpu_s()
-    best, best_usd, plans, simulations = enumerated_services(loaded, runs, document["provenance"]["confirmation_seed"])
+    fresh = document["provenance"]["confirmation_seed"]
+    best, best_usd, plans, simulations = enumerated_services(loaded, runs, fresh, count=count)
     figures = {"optimum": best, "plans": plans, "enumerated": simulations}
     return row(seed, document, best_usd, figures | {"enumeration_cpu_s": measure.cpu_s() - began}, spent)
 
 
 def enumerated_services(
-    loaded: LoadedScenario | LoadedServices, runs: Path, fresh: int
+    loaded: LoadedScenario | LoadedServices, runs: Path, fresh: int, *, count: bool = False
 ) -> tuple[str | None, float | None, int, int]:
     """As `enumerated`, of whole plans; all of them are simulated on the seeds of the search."""
     plans = whole_variations(loaded).plans
@@ -150,6 +162,9 @@ def enumerated_services(
         ]
         for simulations, plan in product(made, plans):
             simulations.add(plan.name, plan.loaded)
+        if count:
+            stages = [runs_of_services(made[0].question(plan.name), runs)[0] for plan in plans]
+            return None, None, len(plans), len({run.folder.name for one in stages for stage in one for run in stage})
         names = [one.name for one in plans if holds(made[0].all_of(one.name), made[0].level)]
         simulated = len(made[0].keys)
         costs = {name: made[0].summary(name).per_month_usd.mean for name in names}
@@ -214,9 +229,11 @@ def within_gap(document: dict[str, Any], usd: float) -> bool:
     return bool(found * (1 - document["gap"]) <= usd * (1 + 1e-9))
 
 
-def enumerated(loaded: LoadedScenario, runs: Path, fresh: int) -> tuple[str | None, float | None, int, int]:
+def enumerated(
+    loaded: LoadedScenario, runs: Path, fresh: int, *, count: bool = False
+) -> tuple[str | None, float | None, int, int]:
     """The cheapest plan that holds on the seeds of the search and on fresh ones with its cost on these, the number of
-    plans, and that of distinct simulations of the search seeds.
+    plans, and that of distinct simulations of the search seeds; the numbers alone where they are only counted.
     """
     plans = {variation.plan.name: variation.plan for variation in variations(loaded).variations}
     with workers_of(runs, jobs=1) as workers:
@@ -227,6 +244,8 @@ def enumerated(loaded: LoadedScenario, runs: Path, fresh: int) -> tuple[str | No
         ]
         for simulations, plan in product(made, plans.values()):
             simulations.add(plan)
+        if count:
+            return None, None, len(plans), made[0].distinct(plans)
         costs = {name: made[0].summary(name).per_month_usd.mean for name in plans if _holds(made[0], name)}
         for name in sorted(costs, key=lambda name: costs[name]):
             if _holds(made[1], name):

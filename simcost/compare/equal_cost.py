@@ -8,7 +8,8 @@ than is negligible: the same nodes under another precision, or more replicas on 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from simcost.compare.racing import Entrant, Race, is_no_stronger
+from simcost.compare.entrants import Entrant, costs_no_less, is_no_stronger
+from simcost.compare.racing import Race
 from simcost.compare.scores import RunScore, lower_bounds
 from simcost.compare.significance import negligible_usd
 from simcost.slo import Check, is_to_reach
@@ -65,7 +66,8 @@ class EqualCost:
 
     def untried(self) -> list[str]:
         """Plans not simulated to the end that may cost the same and serve better than the first, those first that are
-        known to be at least as strong. None where that one misses nothing.
+        known to be at least as strong. None where that one misses nothing, and none that is the first or costs more,
+        since it has the same nodes at all times and each further replica takes a node of its own.
         """
         plans = self.plans()
         if not plans or not any(budgets_used(self._scores(plans[0]), self._race.level)):
@@ -75,7 +77,9 @@ class EqualCost:
         found = [
             entrant
             for entrant in self._race.unfinished()
-            if self._race.usd(entrant.name) <= most and not is_no_stronger(entrant, first)
+            if self._race.usd(entrant.name) <= most
+            and not is_no_stronger(entrant, first)
+            and (entrant.shares_nodes or not costs_no_less(entrant, first))
         ]
         strongest = [one for one in found if not any(_is_weaker(one, other) for other in found)]
         return [one.name for one in sorted(strongest, key=lambda one: not is_no_stronger(first, one))]

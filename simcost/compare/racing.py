@@ -11,57 +11,29 @@ The rest stay until the probability that one of them is cheaper than the leader 
 logarithms of paired cost ratios, their variance pooled over plans of one class.
 """
 
-from collections import Counter
+from __future__ import annotations
+
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import exp, fsum, log, sqrt
+from math import ceil, exp, fsum, inf, log, sqrt
 from statistics import fmean
 
-from simcost.compare.scores import RunScore, Simulate, at_once, bound_lost, holds, hopeless, misses_allowed
+from simcost.compare.entrants import Entrant, costs_no_less, no_larger_services, not_better_in
+from simcost.compare.scores import RunScore, Simulate, at_once, bound_lost, holds, hopeless, misses_of, worst
 from simcost.compare.significance import negligible_usd
-from simcost.slo import FUTURES
-from simcost.units import plural
+from simcost.slo import Check, is_to_reach
 
 PRIOR_WEIGHT = 2
 """Degrees of freedom that the spread which is assumed of a cost counts as."""
+FAR = 0.2
+"""Part of the share asked for below which a plan with many replicas lets no fleet of its hardware seem to hold."""
 SMALLER = "no larger and no faster than a plan that misses the SLO"
-MISSES = "misses the SLO in simulation"
 NOT_SURE = "cannot meet the SLO at its lower confidence bound"
 COSTS_MORE = "costs more than the best plan, in simulation or at its lower bound"
 PROBABLY_MORE = "costs more than the best plan with the stated confidence"
 OF_EQUAL_COST = "costs as much as the best plan, which was preferred"
 AS_MUCH = "may cost as much as the best plan, and was not simulated to the end"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entrant:
-    """A plan before the race."""
-
-    name: str
-    bound_usd: float
-    """Least cost a month."""
-    chain: str = ""
-    """Plans that differ in their sizes alone have one chain: more never serve worse."""
-    sizes: tuple[float, ...] = ()
-    family: str = ""
-    """Plans that can be compared in strength have one family; empty = with no other."""
-    policy: str = ""
-    """Of scaling, sizes left out; empty = all replicas are there throughout, with which no policy serves better."""
-    counts: tuple[float, ...] = ()
-    """Most, fewest and first replicas."""
-    hardware: str = ""
-    """Replicas alike."""
-    outruns: frozenset[str] = frozenset()
-    """Hardware of the family that is not faster, its own included."""
-    kind: str = ""
-    """Class of plans whose costs vary alike."""
-    spread: float = 0.1
-    """Relative standard deviation of its cost over replications that is assumed before any is known."""
-    order: tuple[int, ...] = ()
-    """Replications, the most telling first."""
-    weights_bytes: float = 0.0
-    """Of plans that cost the same and serve as well the one with more wins: fewer bits, or a smaller model, may cost
-    quality."""
 
 
 @dataclass(slots=True)
@@ -72,6 +44,8 @@ class _Runner:
     """Reason why it left; empty = it is in the race."""
     missed: bool = False
     """True if it left since it, or a stronger one, misses the SLO."""
+    floor_usd: float = 0.0
+    """Cost a month of a fixed fleet that it has at all times, or more."""
 
     @property
     def complete(self) -> bool:
@@ -89,15 +63,25 @@ class _Runner:
 
     def usd(self) -> float:
         """Mean cost so far; the bound before."""
-        return fmean(score.usd for score in self.scores.values()) if self.scores else self.entrant.bound_usd
+        if self.scores:
+            return fmean(score.usd for score in self.scores.values())
+        return max(self.entrant.bound_usd, self.floor_usd)
 
     def least_usd(self) -> float:
         """Mean cost if the other replications cost their least."""
+        if self.complete:
+            return self.usd()
         total, rest = len(self.entrant.order), len(self.entrant.order) - len(self.scores)
-        return (fsum(score.usd for score in self.scores.values()) + rest * self.entrant.bound_usd) / total
+        usd = (fsum(score.usd for score in self.scores.values()) + rest * self.entrant.bound_usd) / total
+        return max(usd, self.floor_usd)
 
-    def next(self) -> list[int]:
-        return [replication for replication in self.entrant.order if replication not in self.scores]
+    def next(self, alike: _Runner | None) -> list[int]:
+        """Replications that are missing, those first that came closest to a miss on a plan alike, or that it missed."""
+        missing = [replication for replication in self.entrant.order if replication not in self.scores]
+        known = {} if alike is None else {replication: _margin(score) for replication, score in alike.scores.items()}
+        if len(known) < len(self.entrant.order):
+            known = {replication: min(margin, 0.0) for replication, margin in known.items()}
+        return sorted(missing, key=lambda replication: known.get(replication, 0.0))
 
 
 class Race:
@@ -106,8 +90,14 @@ class Race:
     def __init__(self, entrants: Sequence[Entrant], level: float) -> None:
         self.level = level
         self._runners = {entrant.name: _Runner(entrant) for entrant in entrants}
-        self._misses = Counter[str]()
-        """Plans that missed, by chain."""
+        self._misses = Counter[tuple[str, str]]()
+        """Plans that missed, by chain and by the service that missed."""
+        self._missing = defaultdict[str, str](str)
+        """By chain, the service that missed last."""
+        self._hopeless = set[str]()
+        """Hardware on which a plan with many replicas hardly served a request in time."""
+        self._telling: dict[str, _Runner] = {}
+        """By family, the plan that got more than half of its results last."""
         self._order = {entrant.name: i for i, entrant in enumerate(entrants)}
 
     def ask(self) -> list[tuple[str, int]]:
@@ -124,6 +114,7 @@ class Race:
         for (name, replication), score in found.items():
             self._runners[name].scores[replication] = score
         for name in dict.fromkeys(name for name, _ in found):
+            self._hopeless.discard(self._runners[name].entrant.hardware)
             self._judge(self._runners[name])
 
     def drop(self, name: str, reason: str) -> None:
@@ -189,26 +180,33 @@ class Race:
         """Plans that missed the SLO, in simulation or since a stronger one did."""
         return [name for name, runner in self._runners.items() if runner.missed]
 
-    def next_best(self) -> str | None:
-        """Of the plans that may hold and have not all their results, the one with the least cost expected."""
+    def next_best(self, below_usd: float = inf) -> str | None:
+        """The plan to simulate next for the one of least cost expected among those that may hold and have not all their
+        results; None where that is not below a cost.
+        """
         best = self._best()
         open_ = [runner for runner in self._runners.values() if not runner.out and not runner.complete]
         found = min(
             open_, key=lambda runner: (self._expected(runner, best), self._order[runner.entrant.name]), default=None
         )
-        return found.entrant.name if found else None
+        if found is None or self._expected(found, best) >= below_usd:
+            return None
+        return self._instead(found, open_).entrant.name
 
     def usd(self, name: str) -> float:
         """Cost a month of a plan, so far or as it is expected beside the leader."""
         return self._expected(self._runners[name], self._best())
 
     def next_runs(self, name: str) -> list[tuple[str, int]]:
-        """Runs that a plan needs next, if it may be the best: the most telling one, which may show that it misses, then
-        all; of futures, once one has missed, as many as show that too many do. None = it has all, or has left.
+        """Runs that a plan needs next, if it may be the best: the most telling one, then all, or half of them where one
+        came too short; of futures, once one missed, as many as show that too many do. None = it has all, or has left.
         """
         runner = self._runners[name]
         count = runner.at_once if runner.scores else 1
-        return [] if runner.out else [(name, replication) for replication in runner.next()[:count]]
+        if not runner.in_doubt and any(_margin(score) < 0 for score in runner.scores.values()):
+            count = ceil(count / 2)
+        missing = runner.next(self._telling.get(runner.entrant.family))
+        return [] if runner.out else [(name, replication) for replication in missing[:count]]
 
     def _rank(self, runner: _Runner) -> tuple[float, int]:
         return runner.usd(), self._order[runner.entrant.name]
@@ -219,17 +217,44 @@ class Race:
 
     def _judge(self, runner: _Runner) -> None:
         scores, count = list(runner.scores.values()), len(runner.entrant.order)
-        if hopeless(scores, count):
-            self._out(runner, misses_of(scores, count))
-        elif bound_lost(scores, count, self.level) or (runner.complete and not holds(scores, self.level)):
-            self._out(runner, NOT_SURE)
+        if 2 * len(scores) > count:
+            self._telling[runner.entrant.family] = runner
+        if runner.complete:
+            self._raise_floors(runner)
+        if self._fails(scores, count):
+            self._out(runner, misses_of(scores, count) if hopeless(scores, count) else NOT_SURE)
+
+    def _fails(self, scores: Sequence[RunScore], count: int) -> bool:
+        """True if a plan with these results cannot hold, whatever its others are."""
+        lost = hopeless(scores, count) or bound_lost(scores, count, self.level)
+        return lost or (len(scores) == count and not holds(scores, self.level))
 
     def _out(self, failed: _Runner, reason: str) -> None:
         failed.out, failed.missed = reason, True
-        self._misses[failed.entrant.chain] += 1
+        entrant, scores, count = failed.entrant, failed.scores, len(failed.entrant.order)
+        missed = [name for name in entrant.services if self._fails(_of_service(name, scores), count)]
+        self._missing[entrant.chain] = missed[0] if missed else ""
+        self._misses[entrant.chain, self._missing[entrant.chain]] += 1
+        fleets = [runner.entrant.counts[0] for runner in self._fleets_like(entrant)]
+        if fleets and 2 * entrant.counts[0] >= max(fleets) and all(map(_is_far, scores.values())):
+            self._hopeless.add(entrant.hardware)
         for runner in self._runners.values():
-            if not runner.out and not runner.complete and is_no_stronger(runner.entrant, failed.entrant):
+            if not runner.out and not runner.complete and self._shows(failed, missed, runner.entrant):
                 runner.out, runner.missed = SMALLER, True
+
+    def _shows(self, failed: _Runner, missed: Sequence[str], entrant: Entrant) -> bool:
+        """True if the results of a plan that missed show that another one misses too."""
+        if any(name in missed for name in no_larger_services(entrant, failed.entrant)):
+            return True
+        known = not_better_in(entrant, failed.entrant)
+        scores = [score for replication, score in failed.scores.items() if replication in known]
+        return bool(scores) and self._fails(scores, len(entrant.order))
+
+    def _raise_floors(self, fleet: _Runner) -> None:
+        """Plans that have the nodes of a fixed fleet at all times cost no less."""
+        for runner in self._runners.values():
+            if costs_no_less(runner.entrant, fleet.entrant):
+                runner.floor_usd = max(runner.floor_usd, fleet.usd())
 
     def _chosen(self) -> _Runner | None:
         """The plan with the least cost expected while that is below the leader's; then the one most likely cheaper."""
@@ -241,32 +266,61 @@ class Race:
             return None
         first = min(open_, key=lambda runner: (self._expected(runner, best), self._order[runner.entrant.name]))
         if best is None or self._expected(first, best) < best.usd():
-            return first if first.scores else self._in_chain(first, open_)
+            return self._instead(first, open_)
         rivals = list(self._rivals(best))
         if fsum(p for _, p in rivals) <= 1 - self.level:
             return None
         return max(rivals, key=lambda pair: (pair[1], -self._order[pair[0].entrant.name]))[0]
 
+    def _instead(self, first: _Runner, open_: Sequence[_Runner]) -> _Runner:
+        """The plan to simulate in place of one that is expected to cost least: the largest fixed fleet of hardware that
+        seems hopeless, since its miss takes all along; the one that a policy has at all times, whose cost is the least
+        of it; the one of its chain that is told by the fewest runs.
+        """
+        if first.scores:
+            return first
+        if first.entrant.hardware in self._hopeless and (fleets := self._fleets_like(first.entrant)):
+            return max(fleets, key=lambda runner: runner.entrant.counts)
+        below = [runner for runner in open_ if costs_no_less(first.entrant, runner.entrant)]
+        fleet = max(below, key=lambda runner: runner.entrant.counts, default=first)
+        return fleet if fleet.scores else self._in_chain(fleet, open_)
+
+    def _fleets_like(self, entrant: Entrant) -> list[_Runner]:
+        """Fixed fleets of the same hardware that may hold and have no result."""
+        return [
+            runner
+            for runner in self._runners.values()
+            if (one := runner.entrant).hardware == entrant.hardware
+            and one.counts
+            and one.family
+            and one.family == entrant.family
+            and not (one.policy or runner.out or runner.scores)
+        ]
+
     def _in_chain(self, first: _Runner, open_: Sequence[_Runner]) -> _Runner:
         """Of a chain of plans the one to try: from the cheapest in steps that double with each miss, since a miss takes
-        all smaller ones along; below one that did not miss, the middle. One that missed a future is tried to its end.
+        all smaller ones along; below one that did not miss, the middle. Of several services the one that missed last
+        grows. One that missed a future is tried to its end.
         """
-        if not first.entrant.chain:
+        name = first.entrant.chain
+        if not name:
             return first
-        chain = [runner for runner in open_ if runner.entrant.chain == first.entrant.chain]
+        service = self._missing[name]
+        chain = [runner for runner in open_ if runner.entrant.chain == name and _differ_in(runner, first, service)]
         ranked = sorted(chain, key=lambda runner: (runner.entrant.bound_usd, self._order[runner.entrant.name]))
         tried = next((i for i, runner in enumerate(ranked) if runner.scores), None)
         if tried is not None and not ranked[tried].in_doubt:
             return ranked[(tried - 1) // 2] if tried else first
         if tried is not None:
             return ranked[tried]
-        return ranked[min((1 << self._misses[first.entrant.chain]) - 1, len(ranked) - 1)]
+        return ranked[min((1 << self._misses[name, service]) - 1, len(ranked) - 1)]
 
     def _expected(self, runner: _Runner, best: _Runner | None) -> float:
         """Cost a month that is expected: by the paired ratios to the leader where there is one."""
-        if best is None or not runner.scores or best.usd() <= 0:
+        if best is None or not runner.scores or runner.complete or best.usd() <= 0:
             return runner.usd()
-        return max(best.usd() * exp(fmean(_ratios(runner, best))), runner.entrant.bound_usd)
+        expected = best.usd() * exp(fmean(_ratios(runner, best)))
+        return max(expected, runner.entrant.bound_usd, runner.floor_usd)
 
     def _rivals(self, best: _Runner) -> Iterator[tuple[_Runner, float]]:
         """Plans that may still be cheaper than the leader, and the probability of it."""
@@ -305,29 +359,29 @@ def _costs(least_usd: float, best_usd: float) -> str:
     return AS_MUCH if least_usd >= best_usd else PROBABLY_MORE
 
 
-def misses_of(scores: Sequence[RunScore], replications: int) -> str:
-    """Reason of a plan that misses the SLO even if its other replications were perfect; of futures, how many tell it.
-
-    >>> from simcost.compare.scores import futures_score
-    >>> misses_of([futures_score(1.0, 0.1, met=False)] * 2, 10)
-    'misses the SLO in 2 of 10 futures or more, the busiest first'
-    """
-    check = scores[0].checks[0]
-    if check.name != FUTURES:
-        return MISSES
-    enough = misses_allowed(replications, 1 - check.target) + 1
-    return f"misses the SLO in {enough} of {plural(replications, 'future')} or more, the busiest first"
+def _margin(score: RunScore) -> float:
+    """How far all targets are kept, the least of them; less than 0 = one is missed."""
+    return min(map(_kept, score.checks), default=0.0)
 
 
-def is_no_stronger(entrant: Entrant, other: Entrant) -> bool:
-    """True if it is the other plan with no more of anything: of replicas, or on hardware that is not faster."""
-    if entrant.family and entrant.family == other.family and other.policy in ("", entrant.policy):
-        return entrant.hardware in other.outruns and _at_most(entrant.counts, other.counts)
-    return bool(entrant.chain) and entrant.chain == other.chain and _at_most(entrant.sizes, other.sizes)
+def _kept(check: Check) -> float:
+    value = worst(check)
+    return value - check.target if is_to_reach(check.name) else 1 - value / max(check.target, 1e-9)
 
 
-def _at_most(mine: tuple[float, ...], theirs: tuple[float, ...]) -> bool:
-    return len(mine) == len(theirs) and all(one <= other for one, other in zip(mine, theirs, strict=True))
+def _is_far(score: RunScore) -> bool:
+    """True if only a small part of the share asked for is good."""
+    return any(is_to_reach(check.name) and worst(check) < FAR * check.target for check in score.checks)
+
+
+def _of_service(name: str, scores: Mapping[int, RunScore]) -> list[RunScore]:
+    return [score.of_service(name) for score in scores.values()]
+
+
+def _differ_in(runner: _Runner, other: _Runner, service: str) -> bool:
+    """True if plans have the same services but for one; of one service always."""
+    mine, theirs = runner.entrant.services, other.entrant.services
+    return all(part == theirs.get(name) for name, part in mine.items() if name != service)
 
 
 def _ratios(runner: _Runner, best: _Runner) -> list[float]:

@@ -5,12 +5,13 @@ replications that are missing would be.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import fsum, inf
 from statistics import fmean
 
 from simcost.compare.confidence import interval, least_share
 from simcost.slo import FUTURES, Check, is_to_reach
+from simcost.units import plural
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,12 @@ class RunScore:
     """Every target; a share of good, or something bad that must not exceed its target."""
     judged: tuple[int, ...] = ()
     """Requests of which each check is the share that was good, 0 = it is another check; empty = they are not known."""
+
+    def of_service(self, name: str) -> RunScore:
+        """The checks of one service alone."""
+        kept = [i for i, check in enumerate(self.checks) if check.name.startswith(f"{name}: ")]
+        judged = tuple(self.judged[i] for i in kept) if self.judged else ()
+        return replace(self, checks=tuple(self.checks[i] for i in kept), judged=judged)
 
 
 def futures_score(usd: float, risk: float, *, met: bool) -> RunScore:
@@ -66,7 +73,7 @@ def lower_bounds(scores: Sequence[RunScore], level: float) -> tuple[Check, ...]:
     found = []
     for i, same in enumerate(zip(*(score.checks for score in scores), strict=True)):
         name, target = same[0].name, same[0].target
-        values = [_worst(check) for check in same]
+        values = [worst(check) for check in same]
         if inf in values or name == FUTURES:
             found.append(Check.of(name, None if inf in values else fmean(values), target))
             continue
@@ -104,7 +111,7 @@ def proves_to_hold(order: Sequence[tuple[str, int]], simulate: Simulate, level: 
     return holds([scores[key] for key in sorted(scores)], level)
 
 
-def _worst(check: Check) -> float:
+def worst(check: Check) -> float:
     """The measured value; where nothing could be measured, the worst."""
     if check.measured is None:
         return 0.0 if is_to_reach(check.name) else inf
@@ -116,10 +123,23 @@ def hopeless(scores: Sequence[RunScore], replications: int) -> bool:
     rest = replications - len(scores)
     for same in zip(*(score.checks for score in scores), strict=True):
         good = is_to_reach(same[0].name)
-        mean = (fsum(map(_worst, same)) + rest * (1.0 if good else 0.0)) / replications
+        mean = (fsum(map(worst, same)) + rest * (1.0 if good else 0.0)) / replications
         if not Check.of(same[0].name, mean, same[0].target).met:
             return True
     return False
+
+
+def misses_of(scores: Sequence[RunScore], replications: int) -> str:
+    """Reason of a plan that misses the SLO even if its other replications were perfect; of futures, how many tell it.
+
+    >>> misses_of([futures_score(1.0, 0.1, met=False)] * 2, 10)
+    'misses the SLO in 2 of 10 futures or more, the busiest first'
+    """
+    check = scores[0].checks[0]
+    if check.name != FUTURES:
+        return "misses the SLO in simulation"
+    enough = misses_allowed(replications, 1 - check.target) + 1
+    return f"misses the SLO in {enough} of {plural(replications, 'future')} or more, the busiest first"
 
 
 def at_once(scores: Sequence[RunScore], replications: int) -> int:
@@ -147,7 +167,7 @@ def bound_lost(scores: Sequence[RunScore], replications: int, level: float) -> b
     for same in zip(*(score.checks for score in scores), strict=True):
         if not is_to_reach(same[0].name) or same[0].name == FUTURES:
             continue
-        values = [*map(_worst, same), *[1.0] * (replications - len(same))]
+        values = [*map(worst, same), *[1.0] * (replications - len(same))]
         bounds = interval(values, 2 * level - 1, exact=True)
         if bounds.lo is None or Check.of(same[0].name, bounds.share_lo, same[0].target).met:
             continue

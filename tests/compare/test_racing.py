@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simcost.compare.racing import Entrant, Race, run_race
+from simcost.compare.entrants import Entrant, ServicePart
+from simcost.compare.racing import Race, run_race
 from simcost.compare.scores import (
     RunScore,
     bound_lost,
@@ -203,7 +204,7 @@ def test_without_a_plan_that_holds_there_is_no_leader() -> None:
 
 def test_a_miss_takes_out_all_that_is_no_stronger_and_nothing_else() -> None:
     def entrant(name: str, usd: float, policy: str, counts: tuple[float, ...], fast: bool) -> Entrant:
-        outruns = frozenset({"fast", "slow"} if fast else {"slow"})
+        outruns = dict.fromkeys(("fast", "slow") if fast else ("slow",), frozenset({0, 1}))
         hardware = "fast" if fast else "slow"
         return Entrant(
             name=name,
@@ -230,6 +231,109 @@ def test_a_miss_takes_out_all_that_is_no_stronger_and_nothing_else() -> None:
     assert race.missed() == ["fast x 2", "slow x 2", "slow up to 2"]
     race.tell({("fast up to 3", 0): score(1, 0.5)})
     assert "slow x 3" not in race.missed(), "a policy that misses says nothing of a fixed fleet"
+
+
+def test_hardware_that_is_faster_in_some_replications_is_told_by_the_others() -> None:
+    """The slow one may be faster in replication 1 alone, where a miss of the fast one says nothing of it."""
+    outruns = {"fast": frozenset({0, 1}), "slow": frozenset({0})}
+    common = {"family": "l40s", "counts": (2.0, 2.0, 2.0), "order": (0, 1)}
+
+    def race_of() -> Race:
+        fast = Entrant(name="fast", bound_usd=1, hardware="fast", outruns=outruns, **common)
+        return Race([fast, Entrant(name="slow", bound_usd=1, hardware="slow", **common)], LEVEL)
+
+    race = race_of()
+    race.tell({("fast", 1): score(1, 0.5)})
+    assert race.missed() == ["fast"]
+    race = race_of()
+    race.tell({("fast", 0): score(1, 0.5)})
+    assert race.missed() == ["fast", "slow"]
+
+
+def two_services(name: str, usd: float, chat: int, search: int, chain: str = "") -> Entrant:
+    services = {"chat": ServicePart(alike="c", counts=(chat,)), "search": ServicePart(alike="s", counts=(search,))}
+    sizes = (float(chat), float(search)) if chain else ()
+    return Entrant(name=name, bound_usd=usd, chain=chain, sizes=sizes, services=services, order=(0, 1))
+
+
+def of_two(usd: float, chat: float, search: float) -> RunScore:
+    checks = (Check.of("chat: attainment", chat, 0.9), Check.of("search: attainment", search, 0.9))
+    return RunScore(usd=usd, checks=checks, judged=(1000, 1000))
+
+
+def test_a_miss_of_one_service_takes_out_all_plans_with_no_more_of_it() -> None:
+    """On other nodes too; the service that kept its target says nothing."""
+    plans = [("1 and 1", 1, 1), ("1 and 9 elsewhere", 1, 9), ("2 and 1", 2, 1), ("2 and 2 elsewhere", 2, 2)]
+    race = Race([two_services(name, i, chat, search) for i, (name, chat, search) in enumerate(plans)], LEVEL)
+    race.tell({("1 and 1", 0): of_two(1, chat=0.5, search=1.0)})
+    assert race.missed() == ["1 and 1", "1 and 9 elsewhere"]
+
+
+def test_of_several_services_the_one_that_missed_grows() -> None:
+    entrants = [
+        two_services(f"{chat} and {search}", chat + search + chat / 100, chat, search, chain="c")
+        for chat in range(1, 9)
+        for search in range(1, 9)
+    ]
+    race, asked = Race(entrants, LEVEL), list[str]()
+
+    def simulate(runs: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], RunScore]:
+        asked.extend(name for name, _ in runs)
+        plan = race.entrant(runs[0][0])
+        chat, search = plan.sizes
+        kept = of_two(plan.bound_usd, float(chat >= 4), float(search >= 2))
+        return dict.fromkeys(runs, kept)
+
+    run_race(race, simulate)
+    assert race.leader == "4 and 2"
+    assert len(asked) <= 0.15 * 2 * len(entrants)
+
+
+def test_a_policy_costs_no_less_than_the_fixed_fleet_that_it_has_at_all_times() -> None:
+    """Its own bound is lower by what it may leave unserved, so that each policy was simulated beside the leader."""
+    common = {"nodes": "on demand", "order": (0, 1), "family": "l40s", "hardware": "h"}
+    fleet = Entrant(name="fleet", bound_usd=100, counts=(2, 2, 2), chain="f", sizes=(2,), **common)
+    from_two = Entrant(name="from 2", bound_usd=99, policy="p", counts=(9, 2, 2), **common)
+    from_one = Entrant(name="from 1", bound_usd=50, policy="q", counts=(9, 1, 1), **common)
+    usd = {"fleet": 110.0, "from 2": 110.0, "from 1": 130.0}
+    race, asked = Race([from_two, from_one, fleet], LEVEL), list[tuple[str, int]]()
+
+    def simulate(runs: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], RunScore]:
+        asked.extend(runs)
+        return {key: score(usd[key[0]], 1.0) for key in runs}
+
+    run_race(race, simulate)
+    assert race.leader == "fleet"
+    assert race.least_usd() == race.open_usd()["from 2"] == 110
+    assert "from 2" not in {name for name, _ in asked}
+    assert "from 1" in {name for name, _ in asked}, "fewer nodes may cost less"
+
+
+def test_the_replication_that_told_most_of_a_plan_alike_comes_first() -> None:
+    entrants = [Entrant(name=name, bound_usd=usd, family="f", order=(0, 1, 2)) for name, usd in (("a", 1), ("b", 2))]
+    race = Race(entrants, LEVEL)
+    race.tell({("a", 0): score(1, 1.0), ("a", 1): score(1, 0.999), ("a", 2): score(1, 0.985)})
+    assert race.reason("a"), "its bound does not hold"
+    assert race.next_runs("b") == [("b", 2)]
+    race.tell({("b", 2): score(2, 1.0)})
+    assert race.next_runs("b") == [("b", 1), ("b", 0)], "all that are left, since it may well hold"
+
+
+def test_hardware_that_hardly_serves_anything_is_left_by_its_largest_fleet() -> None:
+    common = {"order": (0, 1), "family": "l4", "hardware": "h", "outruns": {"h": frozenset({0, 1})}}
+    fleets = [
+        Entrant(name=f"{n}", bound_usd=10 * n, counts=(n, n, n), chain="f", sizes=(n,), **common) for n in range(1, 9)
+    ]
+    policies = [Entrant(name=f"to {n}", bound_usd=n, policy=f"{n}", counts=(n, 1, 1), **common) for n in (8, 9)]
+    race, asked = Race([*policies, *fleets], LEVEL), list[str]()
+
+    def simulate(runs: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], RunScore]:
+        asked.extend(name for name, _ in runs)
+        return {key: score(1, 0.01) for key in runs}
+
+    run_race(race, simulate)
+    assert asked == ["to 8", "8", "to 9"]
+    assert len(race.missed()) == 10
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.1, 0.2, 0.5]))

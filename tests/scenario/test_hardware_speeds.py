@@ -9,7 +9,7 @@ from support.commands import call
 from support.scenarios import write
 
 from simcost.scenario.checks.load import load
-from simcost.scenario.runs.hardware_speeds import is_no_faster
+from simcost.scenario.runs.hardware_speeds import no_faster_in
 from simcost.scenario.runs.resolve import resolved_plan, settle
 
 ADAPTERS = """\
@@ -32,8 +32,8 @@ plans:
 STEP = {"a": "10ms", "b": "50us", "c": "100us", "d": "1ns"}
 
 
-def no_faster(folder: Path, one: dict[str, Any], other: dict[str, Any]) -> tuple[bool, bool]:
-    """If the first of two replicas is no faster than the second, and the other way round."""
+def no_faster(folder: Path, one: dict[str, Any], other: dict[str, Any]) -> tuple[frozenset[int], frozenset[int]]:
+    """Replications in which the first of two replicas is no faster than the second, and the other way round."""
     scenario = yaml.safe_load(ADAPTERS)
     [base] = scenario["plans"]
     scenario["plans"] = [
@@ -41,7 +41,7 @@ def no_faster(folder: Path, one: dict[str, Any], other: dict[str, Any]) -> tuple
     ]
     question = settle(load(write(folder, text=yaml.safe_dump(scenario))), seed=None, seeds=None)
     first, second = (resolved_plan(plan, question) for plan in question.loaded.scenario.plans)
-    return is_no_faster(first, second), is_no_faster(second, first)
+    return no_faster_in(first, second), no_faster_in(second, first)
 
 
 LOAD = {"disk": "1GB/s", "link": "20GB/s"}
@@ -50,20 +50,24 @@ LOAD = {"disk": "1GB/s", "link": "20GB/s"}
 @pytest.mark.parametrize(
     ("one", "other", "found"),
     [
-        ({}, {}, (True, True)),
-        ({"memory_utilisation": 0.8}, {}, (True, False)),
-        ({"lora": {"slots": 4, "load": LOAD}}, {"lora": {"slots": 8, "load": LOAD}}, (False, False)),
-        ({"lora": {"slots": 4, "load": LOAD | {"disk": "0.5GB/s"}}}, {}, (True, False)),
-        ({"step": STEP}, {"step": STEP | {"a": "9ms"}}, (True, False)),
-        ({"step": STEP | {"sigma": 0.0}}, {"step": STEP | {"sigma": 0.2}}, (False, False)),
+        ({}, {}, (3, 3)),
+        ({"memory_utilisation": 0.8}, {}, (3, 0)),
+        ({"lora": {"slots": 4, "load": LOAD}}, {"lora": {"slots": 8, "load": LOAD}}, (0, 0)),
+        ({"lora": {"slots": 4, "load": LOAD | {"disk": "0.5GB/s"}}}, {}, (3, 0)),
+        ({"step": STEP}, {"step": STEP | {"a": "9ms"}}, (3, 0)),
+        ({"step": STEP | {"sigma": 0.0}}, {"step": STEP | {"sigma": 0.2}}, (2, 2)),
     ],
     ids=["the same", "less memory", "fewer slots, which leave more memory", "a slower disk", "steps", "a wider spread"],
 )
 def test_no_faster_is_what_serves_no_better_in_any_way(
-    tmp_path: Path, one: dict[str, Any], other: dict[str, Any], found: tuple[bool, bool]
+    tmp_path: Path, one: dict[str, Any], other: dict[str, Any], found: tuple[int, int]
 ) -> None:
-    """A spread: in its best replication the wide one is faster, in its worst slower."""
-    assert no_faster(tmp_path, one, other) == found
+    """In so many of 3 replications. A spread: in its best one the wide one is faster, in its worst slower, and between
+    them as fast.
+    """
+    known = no_faster(tmp_path, one, other)
+    assert tuple(map(len, known)) == found
+    assert known[0] | known[1] == {0, 1, 2} or not any(known)
 
 
 @pytest.mark.slow

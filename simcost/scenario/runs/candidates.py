@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from simcost.billing import OnDemand
 from simcost.compare.bounds import MixBounds, mix_bounds
-from simcost.compare.racing import Entrant
+from simcost.compare.entrants import Entrant
 from simcost.compare.scores import may_reach, misses_allowed
 from simcost.errors import InputError
 from simcost.ledger.request_mix import RequestMix
@@ -81,7 +81,8 @@ class Candidates:
         question: with its seeds.
         space: the plans.
         arrivals: the requests.
-        least_share: of the on-demand cost of a plan, what it costs at least where commitments may be bought.
+        least_share: of the on-demand cost of a plan on so many nodes, what it costs at least where commitments may be
+            bought.
         note: called now and then with what is done.
         limits: what a plan may take at a time; None = anything.
     """
@@ -91,7 +92,7 @@ class Candidates:
         question: ResolvedScenario,
         space: Space,
         arrivals: Arrivals,
-        least_share: Callable[[Plan], float] = lambda _: 1.0,
+        least_share: Callable[[Plan, float], float] = lambda _plan, _nodes: 1.0,
         note: Callable[[str], None] = lambda _: None,
         limits: SupplyLimits | None = None,
     ) -> None:
@@ -280,6 +281,8 @@ class Candidates:
             counts=counts_of(plan, replicas),
             hardware=hardware.name,
             outruns=self._hardware.outrun_by(hardware),
+            nodes=_nodes(variation, plan),
+            shares_nodes=pool.kinds[0].slots > 1,
             kind=pool.scaling.kind,
             spread=_FIXED_SPREAD if isinstance(pool.scaling, Fixed) else _SCALED_SPREAD,
             order=most_telling_first(self._question, plan),
@@ -316,7 +319,7 @@ class Candidates:
         """Cost a month of so many replicas, with their disks and the fewest tokens that good requests can have."""
         options = zip((plan.plan.buy, *plan.plan.or_buy), plan.pool.kinds, strict=False)
         usd = min(self._usage_usd(plan, option, replicas / kind.slots, tokens) for option, kind in options)
-        return usd * self._least_share(plan.plan)
+        return usd * self._least_share(plan.plan, replicas / plan.pool.kinds[0].slots)
 
     def taken_by(self, plan: Plan) -> Taken:
         """Most that a plan of the same question takes at a time, by limit."""
@@ -375,3 +378,11 @@ def _has_bounds(plan: ResolvedPlan) -> bool:
     of it.
     """
     return plan.prefill is None and plan.pool.prefix_cache is None and not plan.other_pools
+
+
+def _nodes(variation: Variation, plan: ResolvedPlan) -> str:
+    """Nodes of a plan and how they are bought; empty where more replicas may cost less, or nodes be lost."""
+    apart = plan.prefill is not None or plan.other_pools or plan.plan.or_buy or plan.plan.overflow is not None
+    if apart or may_lose_nodes(plan) or not isinstance(plan.plan.buy, OnDemand):
+        return ""
+    return f"{variation.without('scaling')} {plan.pool.kinds}"

@@ -19,6 +19,7 @@ from simcost.catalog import Catalog
 from simcost.errors import CatalogError
 from simcost.scenario.runs.bills import PurchasedNodes, costs_of
 from simcost.scenario.schema.scenario import Plan
+from simcost.units import HOURS_PER_MONTH
 
 
 class CommitmentChoice:
@@ -33,11 +34,31 @@ class CommitmentChoice:
         self.offers, self._catalog = tuple(offers), catalog
         self._known: dict[str, list[tuple[Offered, Option]]] = {}
 
-    def least_share(self, plan: Plan) -> float:
-        """Share of its on-demand cost that the compute of a plan costs at least, whatever is committed."""
-        usd = np.array([buy.line(self._catalog).contracted_usd for buy in _purchases(plan)])
-        paid = [(option.usd_per_unit_h * option.draw / usd)[option.draw > 0] for _, option in self._options(plan)]
-        return float(min([1.0, *(shares.min() for shares in paid)]))
+    def least_share(self, plan: Plan, nodes: float = 0.0) -> float:
+        """Share of its on-demand cost that the compute of a plan costs at least, whatever is committed.
+
+        Args:
+            plan: the plan.
+            nodes: its mean number; those beyond what all offers cover together are on demand. 0 = all may be covered.
+        """
+        purchases, options = _purchases(plan), [option for _, option in self._options(plan)]
+        usd = np.array([buy.line(self._catalog).contracted_usd for buy in purchases])
+        paid = [(option.usd_per_unit_h * option.draw / usd)[option.draw > 0] for option in options]
+        least = float(min([1.0, *(shares.min() for shares in paid)]))
+        if len(purchases) != 1 or nodes <= 0:
+            return least
+        left, share = nodes, 0.0
+        for option in sorted(options, key=_usd_per_h):
+            covered = min(left, option.most / float(option.draw[0]))
+            share += covered * min(_usd_per_h(option) / float(usd[0]), 1.0)
+            left -= covered
+        return max(least, (share + left) / nodes)
+
+    def least_compute_usd(self, plan: Plan, usd: float) -> float:
+        """Least cost a month of compute that is so much on demand."""
+        purchases = _purchases(plan)
+        price = purchases[0].line(self._catalog).contracted_usd if purchases else 0.0
+        return usd * self.least_share(plan, usd / (price * HOURS_PER_MONTH) if price > 0 else 0.0)
 
     def best(self, plan: Plan, nodes: Sequence[Sequence[PurchasedNodes]]) -> tuple[Offered, ...]:
         """Commitments of least mean cost for the nodes of a plan, by replication; none where on demand costs least."""

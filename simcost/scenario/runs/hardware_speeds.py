@@ -31,7 +31,7 @@ class HardwareSpeeds:
 
     def __init__(self) -> None:
         self._plans: dict[str, dict[str, ResolvedPlan]] = defaultdict(dict)
-        self._known: dict[Hardware, frozenset[str]] = {}
+        self._known: dict[Hardware, dict[str, frozenset[int]]] = {}
 
     def add(self, variation: Variation, plan: ResolvedPlan) -> None:
         """Take in the hardware of a plan."""
@@ -48,31 +48,32 @@ class HardwareSpeeds:
         family = f"{variation.without('scaling', 'buy', 'replica')} {own}"
         return Hardware(name=variation.without("scaling", "buy"), family=family)
 
-    def outrun_by(self, hardware: Hardware) -> frozenset[str]:
-        """Hardware of its family that is not faster, itself included."""
+    def outrun_by(self, hardware: Hardware) -> dict[str, frozenset[int]]:
+        """Replications in which hardware of its family is not faster, by its name, itself included."""
         if hardware not in self._known:
             alike = self._plans.get(hardware.family, {})
             mine = alike.get(hardware.name)
-            slower = (name for name, plan in alike.items() if mine is not None and is_no_faster(plan, mine))
-            self._known[hardware] = frozenset(slower)
+            found = {name: no_faster_in(plan, mine) for name, plan in alike.items() if mine is not None}
+            self._known[hardware] = {name: replications for name, replications in found.items() if replications}
         return self._known[hardware]
 
 
-def is_no_faster(plan: ResolvedPlan, than: ResolvedPlan) -> bool:
-    """True if replicas hold no more, start and load adapters no sooner, and no step of any replication takes less time,
-    however many contexts it has.
+def no_faster_in(plan: ResolvedPlan, than: ResolvedPlan) -> frozenset[int]:
+    """Replications in which no step takes less time, however many contexts it has; none where replicas hold more, or
+    start or load adapters sooner.
     """
     pool, other = plan.pool, than.pool
     if not _loads_no_faster(pool.adapters, other.adapters):
-        return False
+        return frozenset()
     if pool.kv_capacity_tokens > other.kv_capacity_tokens or pool.weights_bytes < other.weights_bytes:
-        return False
+        return frozenset()
     if pool.first_token_overhead_s < other.first_token_overhead_s:
-        return False
+        return frozenset()
     contexts = (0.0, float(pool.kv_capacity_tokens))
-    steps = ((p, b, k, p * p / 2) for p, b, k in product(PREFILL, SEQUENCES, contexts))
-    slower = min(mine / theirs for mine, theirs in zip(plan.factors, than.factors, strict=True))
-    return all(slower * pool.step.seconds(*step) >= other.step.seconds(*step) for step in steps)
+    steps = [(p, b, k, p * p / 2) for p, b, k in product(PREFILL, SEQUENCES, contexts)]
+    seconds = [(pool.step.seconds(*step), other.step.seconds(*step)) for step in steps]
+    factors = enumerate(zip(plan.factors, than.factors, strict=True))
+    return frozenset(i for i, (f, g) in factors if all(f * mine >= g * theirs for mine, theirs in seconds))
 
 
 def _loads_no_faster(adapters: AdapterRules | None, other: AdapterRules | None) -> bool:

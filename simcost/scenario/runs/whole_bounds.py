@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from math import ceil, fsum
 from typing import Any
 
-from simcost.billing import Buy, OnDemand
+from simcost.billing import Buy, OnDemand, Owned
 from simcost.catalog import Catalog
-from simcost.compare.racing import Entrant
+from simcost.compare.entrants import Entrant, ServicePart
+from simcost.perf.step_time import COEFFICIENTS
 from simcost.plan import Fixed
 from simcost.plan.nodes import AtOnce
 from simcost.scenario.inputs.changes import plans_of
@@ -26,6 +27,7 @@ from simcost.scenario.schema.scenario import Plan
 from simcost.units import HOURS_PER_MONTH
 
 _ALMOST = 1 - 1e-9
+_OF_FLEET = ("name", "buy", "or_buy", "scaling")
 
 
 def entrant_of(plan: WholePlan, question: ResolvedScenario | ResolvedServices) -> Entrant:
@@ -36,33 +38,78 @@ def entrant_of(plan: WholePlan, question: ResolvedScenario | ResolvedServices) -
         question: the scenario with it alone.
     """
     counts = _counts(plan)
+    services = _services(question) if _is_apart(plan) and isinstance(question, ResolvedServices) else {}
     return Entrant(
         name=plan.name,
         bound_usd=_least_usd(question) * _ALMOST,
         chain=_but_counts(plan.node.plain()) if counts else "",
         sizes=counts,
+        services=services,
         order=busiest_first(question),
     )
 
 
-def _counts(plan: WholePlan) -> tuple[float, ...]:
-    """Replicas of each service, those that prefill apart, where all fleets are fixed and nodes come as they are needed:
-    more of them then never serve worse, whoever shares the nodes. Empty where more may be worse.
-    """
+def _is_apart(plan: WholePlan) -> bool:
+    """True if all fleets are fixed and nodes come as they are needed, so that no service keeps room from another."""
     loaded = plan.loaded
-    if not isinstance(loaded, LoadedServices) or loaded.jobs is not None or loaded.forwarding:
-        return ()
+    if not isinstance(loaded, LoadedServices) or loaded.jobs is not None:
+        return False
     plans = [plan for plan, _ in plans_of(loaded)]
-    apart = all(
+    return all(
         plan.interruptions is None
         and isinstance(plan.nodes, AtOnce)
         and plan.nodes.max is None
         and within_owned(plan.nodes, plan) == plan.nodes
+        and all(isinstance(fleet, Fixed) for fleet in _fleets(plan))
         for plan in plans
     )
-    fleets = [side.scaling for plan in plans for side in (plan, plan.disaggregation) if side is not None]
-    counts = [float(fleet.replicas) for fleet in fleets if isinstance(fleet, Fixed)]
-    return tuple(counts) if apart and len(counts) == len(fleets) else ()
+
+
+def _fleets(plan: Plan) -> list[Any]:
+    """Scaling of a plan, and of its prefill side."""
+    return [side.scaling for side in (plan, plan.disaggregation) if side is not None]
+
+
+def _counts(plan: WholePlan) -> tuple[float, ...]:
+    """Replicas of each service, those that prefill apart: more of them never serve worse, whoever shares the nodes.
+    Empty where more may be worse.
+    """
+    loaded = plan.loaded
+    if not isinstance(loaded, LoadedServices) or loaded.forwarding or not _is_apart(plan):
+        return ()
+    return tuple(float(fleet.replicas) for one, _ in plans_of(loaded) for fleet in _fleets(one))
+
+
+def _services(services: ResolvedServices) -> dict[str, ServicePart]:
+    """Services of a plan that is apart which tell of themselves alone: those that send nothing on. What others send
+    to them depends on the fleets of those. None where replicas prefill apart, or nodes are bought in special ways.
+    """
+    plans = [question.plans[0].plan for question in services.questions.values()]
+    if any(plan.disaggregation or plan.pools or not isinstance(plan.buy, OnDemand | Owned) for plan in plans):
+        return {}
+    name = plans[0].name
+    sending = services.forwarding(name)
+    parts = {
+        service: _part(question.plans[0], services.loaded, service) for service, question in services.questions.items()
+    }
+    sent = [parts[service] for service in sending]
+    return {
+        service: replace(part, alike=f"{part.alike} {sent}")
+        for service, part in parts.items()
+        if service not in sending
+    }
+
+
+def _part(plan: ResolvedPlan, loaded: LoadedServices, service: str) -> ServicePart:
+    """The service alone; whatever its nodes are, its replicas are on accelerators of their own from start to end."""
+    one, pool = plan.plan, plan.pool
+    own = {field.name: getattr(one, field.name) for field in fields(one) if field.name not in _OF_FLEET}
+    step = [getattr(pool.step, name) for name in COEFFICIENTS]
+    rights = loaded.sharing.get((one.name, service))
+    return ServicePart(
+        alike=f"{own} {step} {pool.step.source} {pool.kv_capacity_tokens} {plan.factors} {rights}",
+        counts=tuple(float(fleet.replicas) for fleet in _fleets(one)),
+    )
 
 
 def _but_counts(plain: Any) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from simcost.compare.racing import Entrant
+from simcost.compare.entrants import Entrant
 from simcost.scenario.runs.resolve import ResolvedScenario
 from simcost.scenario.runs.simulations import Simulations
 from simcost.scenario.runs.whole_plans import WholePlans

@@ -45,8 +45,7 @@ class PurchaseSearch:
                 self.settle(name)
                 scores |= dict(zip(keys, self._searched.all_of(name), strict=True))
             else:
-                share = self._choice.least_share(self._plans[name].plan)
-                scores |= {key: self._least(key, scores[key], share) for key in scores if key[0] == name}
+                scores |= {key: self._least(key, scores[key]) for key in scores if key[0] == name}
         return scores
 
     def settle(self, name: str) -> None:
@@ -74,11 +73,12 @@ class PurchaseSearch:
             usd = fmean(costs.per_month_usd + _tokens_usd(results[name, i].bill) for i, costs in enumerate(nodes))
         return {"offered": len(self._choice.offers), "bought": held, "on_demand_usd_per_month": usd}
 
-    def _least(self, key: Key, score: RunScore, share: float) -> RunScore:
+    def _least(self, key: Key, score: RunScore) -> RunScore:
         """The score with the least cost under any commitments."""
         bill = self._searched.results[key].bill
-        compute = bill.by_category_usd().get("compute", 0.0) / bill.total_usd if bill.total_usd else 0.0
-        return replace(score, usd=score.usd * (1 - (1 - share) * compute))
+        compute = bill.by_category_usd().get("compute", 0.0) / bill.months
+        saved = compute - self._choice.least_compute_usd(self._plans[key[0]].plan, compute)
+        return replace(score, usd=score.usd - saved)
 
 
 def _tokens_usd(bill: Costs) -> float:

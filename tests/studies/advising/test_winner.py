@@ -5,7 +5,8 @@ from math import inf
 
 import pytest
 
-from simcost.compare.racing import Entrant, Race
+from simcost.compare.entrants import Entrant
+from simcost.compare.racing import Race
 from simcost.compare.scores import RunScore
 from simcost.slo import Check
 from simcost.studies.advising.result import Saving

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simcost.compare.entrants import Entrant
 from simcost.compare.equal_cost import EqualCost, budgets_used, same_cost
-from simcost.compare.racing import AS_MUCH, COSTS_MORE, Entrant, Race, run_race
+from simcost.compare.racing import AS_MUCH, COSTS_MORE, Race, run_race
 from simcost.compare.scores import RunScore, holds
 from simcost.compare.significance import negligible_usd
 from simcost.slo import Check

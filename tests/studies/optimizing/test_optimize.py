@@ -8,7 +8,8 @@ import pytest
 import yaml
 from support.commands import TINY, call, contents, refused, scenario
 
-from simcost.compare.racing import Entrant, Race
+from simcost.compare.entrants import Entrant
+from simcost.compare.racing import Race
 from simcost.compare.scores import RunScore, holds
 from simcost.scenario.checks.load import load
 from simcost.scenario.inputs.variations import variations
