@@ -52,6 +52,8 @@ USD_PER_H = (1.861, 1.861, 4.326, 0.805, 4.326, 0.805)
 SKUS = {0: "g6e.xlarge", 2: "p5.4xlarge", 3: "g6.xlarge"}
 LONG, COMMITTED = 11, 60
 """Spaces of half an hour, and the first one with commitments."""
+NOT_DONE = {"found": None, "within_gap": None, "feasible": None}
+"""Of a space whose enumeration is only counted."""
 
 
 def main() -> None:
@@ -73,19 +75,19 @@ def main() -> None:
     work = {
         "name": "optimize",
         "work": f"{options.spaces} spaces, {sum(row['plans'] for row in rows)} plans, 5 replications",
-        **({} if options.search else found_shares(rows)),
+        **({} if options.search else of_enumeration(rows)),
         "simulated_share": sum(row["simulated"] for row in rows) / sum(row["enumerated"] for row in rows),
-        "enumeration_cpu_s": sum(row["enumeration_cpu_s"] for row in rows),
-        "feasible": sum(row["feasible"] for row in rows),
         "rss_bytes": measure.account((time.monotonic(), measure.cpu_s() - 1), 1)["rss_bytes"],
         "per_cpu_s": sum(row["simulated"] for row in rows) / spent["cpu_s"],
     }
     measure.show({**work, **spent}, options)
 
 
-def found_shares(rows: list[dict[str, Any]]) -> dict[str, float]:
+def of_enumeration(rows: list[dict[str, Any]]) -> dict[str, float]:
     """Spaces of all in which the search found the optimum, or a plan within the gap that it states."""
     return {
+        "enumeration_cpu_s": sum(row["enumeration_cpu_s"] for row in rows),
+        "feasible": sum(row["feasible"] for row in rows),
         "found_share": sum(row["found"] for row in rows) / len(rows),
         "found_or_within_gap_share": sum(row["found"] or row["within_gap"] for row in rows) / len(rows),
     }
@@ -104,7 +106,7 @@ def searched(folder: Path, seed: int, *, count: bool = False) -> dict[str, Any]:
     every = written(folder, all_amounts(small, offers(seed))) if bought else loaded
     fresh = document["provenance"]["confirmation_seed"]
     best, best_usd, plans, simulations = enumerated(every, runs, fresh, count=count)
-    figures = {"optimum": best, "plans": plans, "enumerated": simulations}
+    figures = {"optimum": best, "plans": plans, "enumerated": simulations} | (NOT_DONE if count else {})
     return row(seed, document, best_usd, figures | {"enumeration_cpu_s": measure.cpu_s() - began}, spent)
 
 
@@ -146,7 +148,7 @@ def searched_services(folder: Path, seed: int, *, count: bool = False) -> dict[s
     began = measure.cpu_s()
     fresh = document["provenance"]["confirmation_seed"]
     best, best_usd, plans, simulations = enumerated_services(loaded, runs, fresh, count=count)
-    figures = {"optimum": best, "plans": plans, "enumerated": simulations}
+    figures = {"optimum": best, "plans": plans, "enumerated": simulations} | (NOT_DONE if count else {})
     return row(seed, document, best_usd, figures | {"enumeration_cpu_s": measure.cpu_s() - began}, spent)
 
 

@@ -20,9 +20,9 @@ from math import ceil, exp, fsum, inf, log, sqrt
 from statistics import fmean
 
 from simcost.compare.entrants import Entrant, costs_no_less, no_larger_services, not_better_in
-from simcost.compare.scores import RunScore, Simulate, at_once, bound_lost, holds, hopeless, misses_of, worst
+from simcost.compare.scores import RunScore, Simulate, at_once, bound_lost, holds, hopeless, margin, misses_of, worst
 from simcost.compare.significance import negligible_usd
-from simcost.slo import Check, is_to_reach
+from simcost.slo import is_to_reach
 
 PRIOR_WEIGHT = 2
 """Degrees of freedom that the spread which is assumed of a cost counts as."""
@@ -78,9 +78,9 @@ class _Runner:
     def next(self, alike: _Runner | None) -> list[int]:
         """Replications that are missing, those first that came closest to a miss on a plan alike, or that it missed."""
         missing = [replication for replication in self.entrant.order if replication not in self.scores]
-        known = {} if alike is None else {replication: _margin(score) for replication, score in alike.scores.items()}
+        known = {} if alike is None else {replication: margin(score) for replication, score in alike.scores.items()}
         if len(known) < len(self.entrant.order):
-            known = {replication: min(margin, 0.0) for replication, margin in known.items()}
+            known = {replication: min(kept, 0.0) for replication, kept in known.items()}
         return sorted(missing, key=lambda replication: known.get(replication, 0.0))
 
 
@@ -203,7 +203,7 @@ class Race:
         """
         runner = self._runners[name]
         count = runner.at_once if runner.scores else 1
-        if not runner.in_doubt and any(_margin(score) < 0 for score in runner.scores.values()):
+        if not runner.in_doubt and any(margin(score) < 0 for score in runner.scores.values()):
             count = ceil(count / 2)
         missing = runner.next(self._telling.get(runner.entrant.family))
         return [] if runner.out else [(name, replication) for replication in missing[:count]]
@@ -357,16 +357,6 @@ def _costs(least_usd: float, best_usd: float) -> str:
     if least_usd > best_usd and not _as_much(least_usd, best_usd):
         return COSTS_MORE
     return AS_MUCH if least_usd >= best_usd else PROBABLY_MORE
-
-
-def _margin(score: RunScore) -> float:
-    """How far all targets are kept, the least of them; less than 0 = one is missed."""
-    return min(map(_kept, score.checks), default=0.0)
-
-
-def _kept(check: Check) -> float:
-    value = worst(check)
-    return value - check.target if is_to_reach(check.name) else 1 - value / max(check.target, 1e-9)
 
 
 def _is_far(score: RunScore) -> bool:

@@ -118,6 +118,20 @@ def worst(check: Check) -> float:
     return check.measured
 
 
+def margin(score: RunScore) -> float:
+    """How far all targets are kept, the least of them; less than 0 = one is missed.
+
+    >>> round(margin(futures_score(1.0, 0.1, met=False)), 9)
+    -0.9
+    """
+    return min(map(_kept, score.checks), default=0.0)
+
+
+def _kept(check: Check) -> float:
+    value = worst(check)
+    return value - check.target if is_to_reach(check.name) else 1 - value / max(check.target, 1e-9)
+
+
 def hopeless(scores: Sequence[RunScore], replications: int) -> bool:
     """True if a target is missed on average even if all other replications are perfect."""
     rest = replications - len(scores)
