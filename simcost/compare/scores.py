@@ -119,7 +119,7 @@ def worst(check: Check) -> float:
 
 
 def margin(score: RunScore) -> float:
-    """How far all targets are kept, the least of them; less than 0 = one is missed.
+    """Distance to the target that is kept by the least; less than 0 = it is missed.
 
     >>> round(margin(futures_score(1.0, 0.1, met=False)), 9)
     -0.9
