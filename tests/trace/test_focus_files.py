@@ -91,6 +91,18 @@ def test_sums_below_a_table_and_blank_lines_are_no_charges(tmp_path: Path) -> No
     assert "1970" not in text(actual_costs(actuals))
 
 
+@pytest.mark.parametrize("column", ["ChargeCategory", "ProviderName", "ChargePeriodStart", "ServiceName"])
+@pytest.mark.parametrize("label", ["Total", "grand total:"])
+def test_a_sum_is_known_by_its_label_in_any_column(tmp_path: Path, column: str, label: str) -> None:
+    """With the label in the column of the categories it doubled the bill."""
+    costs_of = dict.fromkeys(("BilledCost", "EffectiveCost"), "110.08")
+    total = ",".join(costs_of.get(name, label if name == column else "") for name in HEAD.split(","))
+    file = cost_file(tmp_path, [row(1), row(2)])
+    file.write_text(f"{file.read_text(encoding='utf-8')}{total}\n", encoding="utf-8")
+    actuals = read_focus([file])
+    assert (actual_costs(actuals).billed_usd, actuals.rows) == (pytest.approx(110.08), 2)
+
+
 def test_where_no_row_has_a_currency_usd_is_said(tmp_path: Path) -> None:
     (said,) = [
         one for one in read_focus([cost_file(tmp_path, [row(1, BillingCurrency="")])]).quality if "curr" in one["rule"]

@@ -30,6 +30,8 @@ _NEVER_NAMES = ("BillingCurrency", "ChargeCategory")
 _ALWAYS = ("ChargeCategory", "ProviderName", "ChargePeriodStart")
 """Columns of which each charge has at least one."""
 _NO_CHARGE = "name no ChargeCategory, ProviderName and ChargePeriodStart (sums below a table, blank lines)"
+_LABEL = r"(?i)^((grand|sub)[ -]?)?(total|sum)s?:?$"
+"""Name of a sum below a table, in whichever column it stands."""
 _COUNTED_OTHERWISE = (
     "malformed",
     "no_charge",
@@ -147,10 +149,11 @@ def _charges(chunk: Chunk, quality: Quality) -> tuple[Mapping[str, pa.Array], Pl
 
 
 def _without_value(column: pa.Array) -> pa.Array:
-    """Flags of the cells that are empty."""
+    """Flags of the cells that are empty, or name a sum."""
     if not pa.types.is_string(column.type):
         return column.is_null()
-    return pc.equal(pc.utf8_trim_whitespace(column.fill_null("")), "")
+    text = pc.utf8_trim_whitespace(column.fill_null(""))
+    return pc.or_(pc.equal(text, ""), pc.match_substring_regex(text, _LABEL))
 
 
 def _is_decimal(ours: str) -> bool:
