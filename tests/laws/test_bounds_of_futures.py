@@ -1,16 +1,18 @@
 """Plans that bounds leave out where demand is forecast: none of them could have met the SLO in enough futures."""
 
+from collections.abc import Sequence
 from math import sin
 from pathlib import Path
 
 import pytest
 
+from simcost.errors import InputError
 from simcost.scenario.checks.load import load_with_services
 from simcost.scenario.inputs.variations import variations
 from simcost.scenario.runs.arrivals import Arrivals
 from simcost.scenario.runs.candidates import Candidates
 from simcost.scenario.runs.execution import workers_of
-from simcost.scenario.runs.resolve import settle
+from simcost.scenario.runs.resolve import ResolvedScenario, settle
 from simcost.scenario.runs.simulations import Simulations
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 
@@ -40,18 +42,33 @@ vary:
 """
 
 
-@pytest.mark.slow
-def test_no_plan_is_left_out_that_meets_the_slo_and_none_costs_less_than_its_bound(tmp_path: Path) -> None:
-    rows = [f"2026-01-{1 + h // 24:02d}T{h % 24:02d}:00:00Z,{round(3600 * (2 + sin(h / 4)))}" for h in range(336)]
-    (tmp_path / "history.csv").write_text("timestamp,requests\n" + "\n".join(rows) + "\n", encoding="utf-8")
-    file = tmp_path / "forecast.yaml"
+def settled(folder: Path, requests: Sequence[float]) -> ResolvedScenario:
+    rows = [f"2026-01-{1 + h // 24:02d}T{h % 24:02d}:00:00Z,{round(count)}" for h, count in enumerate(requests)]
+    (folder / "history.csv").write_text("timestamp,requests\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    file = folder / "forecast.yaml"
     file.write_text(SCENARIO, encoding="utf-8")
     loaded = load_with_services(file, None)
     assert isinstance(loaded, LoadedScenario)
-    question = settle(loaded, seed=1, seeds=4)
+    return settle(loaded, seed=1, seeds=4)
+
+
+def candidates_of(question: ResolvedScenario) -> Candidates:
     assert question.source is not None
-    arrivals = Arrivals(question.source)
-    candidates = Candidates(question, variations(loaded, []), arrivals)
+    return Candidates(question, variations(question.loaded, []), Arrivals(question.source))
+
+
+@pytest.mark.slow
+def test_futures_without_requests_are_named_not_the_capacity_of_plans(tmp_path: Path) -> None:
+    """All plans were said to serve too few requests in time."""
+    with pytest.raises(InputError, match="no request in 4 of 4 futures, so that no plan meets the SLO in enough"):
+        candidates_of(settled(tmp_path, [0.0] * 336))
+
+
+@pytest.mark.slow
+def test_no_plan_is_left_out_that_meets_the_slo_and_none_costs_less_than_its_bound(tmp_path: Path) -> None:
+    question = settled(tmp_path, [3600 * (2 + sin(h / 4)) for h in range(336)])
+    candidates = candidates_of(question)
+    assert question.source is not None
     assert candidates.too_small and candidates.found, "some are left out, others not"  # noqa: PT018
     with workers_of(tmp_path / "runs", jobs=1) as workers:
         runs = Simulations(question, question.source, tmp_path / "runs", workers, lambda _: None)

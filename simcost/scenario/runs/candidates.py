@@ -36,7 +36,7 @@ from simcost.scenario.runs.supply_limits import SupplyLimits, Taken
 from simcost.scenario.schema.scaling import FollowForecast, FromManifest
 from simcost.scenario.schema.scenario import Plan
 from simcost.sim.clock import clock_for
-from simcost.units import format_seconds
+from simcost.units import format_seconds, plural
 
 _FIXED_SPREAD, _SCALED_SPREAD = 0.01, 0.1
 """Relative standard deviations of costs over replications that are assumed before any is simulated."""
@@ -128,8 +128,10 @@ class Candidates:
 
     def _check_count(self) -> None:
         """Raise InputError where too few requests come to tell whether any plan meets the SLO."""
-        slo, level = self._slo, self._question.loaded.scenario.level
-        if self._question.seeds == 1 or self._question.loaded.scenario.demand is not None or not 0 < slo.attainment < 1:
+        slo, level, demand = self._slo, self._question.loaded.scenario.level, self._question.loaded.scenario.demand
+        if demand is not None:
+            self._check_futures(demand.risk)
+        if self._question.seeds == 1 or demand is not None or not 0 < slo.attainment < 1:
             return
         count = round(fsum(float(mix.counts.sum()) for mix in self._mixes))
         needed = log(1 - level) / log(slo.attainment)
@@ -139,6 +141,15 @@ class Candidates:
                 f"{self._question.loaded.path}: {count:,} requests in {self._question.seeds} replications do not show "
                 f"an attainment of {100 * slo.attainment:.6g} % with {100 * level:g} % confidence, even if all are "
                 f"good; take {needed:,} or more, by a longer horizon or more seeds"
+            )
+
+    def _check_futures(self, risk: float) -> None:
+        """Raise InputError where more futures than may miss the SLO have no request, by which nothing is judged."""
+        futures, empty = len(self._mixes), sum(not mix.counts.sum() for mix in self._mixes)
+        if empty > misses_allowed(futures, risk):
+            raise InputError(
+                f"{self._question.loaded.path}: no request in {empty} of {plural(futures, 'future')}, so that no plan "
+                "meets the SLO in enough of them; take a history with requests, a higher scale or a longer horizon"
             )
 
     def _sound(self, every: Sequence[Variation]) -> Iterator[tuple[Variation, ResolvedPlan]]:
