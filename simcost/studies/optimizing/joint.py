@@ -31,7 +31,7 @@ from simcost.studies.optimizing.confirmed import UNCONFIRMED, ConfirmedRace
 from simcost.studies.optimizing.front_plans import common_quality, front_plan, lowest_attainment
 from simcost.studies.optimizing.frontier import Frontier
 from simcost.studies.optimizing.levels import least_attainment
-from simcost.studies.optimizing.nearest import failed, most_of
+from simcost.studies.optimizing.nearest import failed, most_of, times_missed
 from simcost.studies.optimizing.settings import (
     SEEDS,
     Document,
@@ -274,7 +274,7 @@ class JointSearch:
         runs = self.confirmed if self._race.reason(name) == UNCONFIRMED else self.searched
         return self._point(name) | {
             "replications": self.searched.seeds,
-            "missed": self._excess(name),
+            "missed": times_missed(self.searched.summary(name)),
             "failed": failed(runs.all_of(name), runs.level),
         }
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
+from math import isfinite
 from typing import Any
 
+from simcost.compare.results import PlanSummary
 from simcost.compare.scores import RunScore, lower_bounds
 from simcost.scenario.runs.candidates import PlanCandidate
 from simcost.studies.optimizing.settings import Document
@@ -33,6 +35,11 @@ def most_of(names: Iterable[str], value: Callable[[str], Any], complete: Callabl
 def failed(scores: Sequence[RunScore], level: float) -> list[Document]:
     """Targets that a plan misses at their confidence bounds, with these."""
     return [asdict(check) for check in lower_bounds(scores, level) if not check.met]
+
+
+def times_missed(summary: PlanSummary) -> float | None:
+    """The worst miss of a plan, as a ratio to what is allowed; None where nothing may be missed, or was measured."""
+    return summary.excess if isfinite(summary.excess) else None
 
 
 def nearest_by_bound(too_small: Sequence[PlanCandidate]) -> Document | None:

@@ -36,7 +36,7 @@ from simcost.studies.optimizing.dimensions import default_dimensions, note_on_di
 from simcost.studies.optimizing.front_of_race import FrontOfRace
 from simcost.studies.optimizing.front_plans import lowest_attainment
 from simcost.studies.optimizing.mixes import MixOutcome, MixSearch
-from simcost.studies.optimizing.nearest import failed, most_of, nearest_by_bound
+from simcost.studies.optimizing.nearest import failed, most_of, nearest_by_bound, times_missed
 from simcost.studies.optimizing.purchases import PurchaseSearch
 from simcost.studies.optimizing.settings import (
     SEEDS,
@@ -348,7 +348,7 @@ class PlanSearch:
         runs = self.confirmed if self.race.reason(name) == UNCONFIRMED else self.searched
         found: Document = {
             "replications": len(scores),
-            "missed": self.searched.summary(name).excess,
+            "missed": times_missed(self.searched.summary(name)),
             "at_least": None,
             "failed": failed(runs.all_of(name), runs.level),
         }

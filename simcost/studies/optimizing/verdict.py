@@ -285,4 +285,5 @@ def _missed(document: Mapping[str, Any]) -> str:
         bound = " at the confidence bound" if near["replications"] > 1 else ""
         seeds = " on fresh seeds" if near.get("confirmed") is False else ""
         told += f"; {missed([Check(**check) for check in near['failed']])}{bound}{seeds}"
-    return f"{told}; more --seeds or a longer horizon bring the two closer." if near["missed"] <= 1 else f"{told}."
+    close = near["missed"] is not None and near["missed"] <= 1
+    return f"{told}; more --seeds or a longer horizon bring the two closer." if close else f"{told}."

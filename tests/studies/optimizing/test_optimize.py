@@ -195,6 +195,15 @@ def test_nothing_feasible_names_the_nearest_miss(tmp_path: Path) -> None:
     assert sum(one["count"] for one in document["excluded"]) == document["candidates"]
 
 
+def test_a_target_that_allows_no_miss_has_a_nearest_plan(tmp_path: Path) -> None:
+    """Its misses over those allowed were infinite, and ended in a traceback."""
+    text = SPACE.partition("vary:")[0].replace("attainment: 95%", "attainment: 100%") + "vary: [[{name: one}]]\n"
+    document = optimized(scenario(tmp_path, ("rate: 6/s", "rate: 20/s"), text=text), "--out", tmp_path / "out")
+    assert (document["best"], document["nearest"]["missed"]) == (None, None)
+    assert 0 < document["nearest"]["attainment"] < 1
+    assert document["verdict"].endswith("at the confidence bound.")
+
+
 def test_a_model_that_is_not_good_enough_is_left_out(tmp_path: Path) -> None:
     text = SPACE.replace("vary:", "quality: {metric: mmlu, at_least: 99}\nvary:")
     document = optimized(scenario(tmp_path, text=text), "--out", tmp_path / "out")
