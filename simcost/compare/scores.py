@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from math import fsum, inf
 from statistics import fmean
 
@@ -37,25 +38,27 @@ def futures_score(usd: float, risk: float, *, met: bool) -> RunScore:
     return RunScore(usd=usd, checks=(Check.of(FUTURES, float(met), round(1 - risk, 12)),))
 
 
-def may_reach(most: Sequence[float], target: float, risk: float | None) -> bool:
-    """True if a plan may meet its SLO that reaches no more than so much in each replication: on average, or with a
-    `risk` in enough futures.
+def most_reached(most: Sequence[float], risk: float | None) -> float:
+    """Share of good that a plan reaches at most, by that of each replication: on average, or with a `risk` in as many
+    futures as must meet the SLO.
 
-    >>> may_reach([0.98, 1.0], 0.99, None), may_reach([0.98, 1.0], 0.99, 0.1), may_reach([0.98, 1.0], 0.99, 0.5)
-    (True, False, True)
+    >>> most_reached([0.5, 1.0], None), most_reached([0.5, 1.0], 0.1), most_reached([0.5, 1.0], 0.5)
+    (0.75, 0.5, 1.0)
     """
     if risk is None:
-        return fmean(most) >= target
-    return holds([futures_score(0.0, risk, met=share >= target) for share in most], 0.0)
+        return fmean(most)
+    return [*sorted(most), 1.0][misses_allowed(len(most), risk)]
 
 
+@cache
 def misses_allowed(futures: int, risk: float) -> int:
     """Number of futures that may miss the SLO.
 
     >>> misses_allowed(10, 0.1), misses_allowed(9, 0.1), misses_allowed(3, 1.0)
     (1, 0, 3)
     """
-    return next(few for few in range(futures, -1, -1) if may_reach([0.0] * few + [1.0] * (futures - few), 1.0, risk))
+    met, missed = (futures_score(0.0, risk, met=met) for met in (True, False))
+    return next(few for few in range(futures, -1, -1) if holds([missed] * few + [met] * (futures - few), 0.0))
 
 
 Simulate = Callable[[Sequence[tuple[str, int]]], Mapping[tuple[str, int], RunScore]]

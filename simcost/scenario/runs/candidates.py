@@ -16,7 +16,7 @@ import pyarrow as pa
 from simcost.billing import OnDemand
 from simcost.compare.bounds import MixBounds, mix_bounds
 from simcost.compare.entrants import Entrant
-from simcost.compare.scores import may_reach, misses_allowed
+from simcost.compare.scores import misses_allowed, most_reached
 from simcost.errors import InputError
 from simcost.ledger.request_mix import RequestMix
 from simcost.ledger.request_tables import NODES
@@ -51,9 +51,9 @@ class PlanCandidate:
     variation: Variation
     entrant: Entrant
     attainment: float
-    """The most that it can reach, mean over replications."""
-    serves: bool
-    """True if that may be enough; of futures, each of which meets the SLO or misses it, in enough of them."""
+    """The most that it can reach, mean over replications; of futures, each of which meets the SLO or misses it, in as
+    many as must meet it.
+    """
     taken: Taken
     """Most that it takes at a time, by limit."""
     alone: tuple[str, float] | None = None
@@ -187,8 +187,7 @@ class Candidates:
         return PlanCandidate(
             variation=variation,
             entrant=self._entrant(variation, plan, bounds, replicas),
-            attainment=fmean(shares),
-            serves=may_reach(shares, self._slo.attainment, demand.risk if demand else None),
+            attainment=most_reached(shares, demand.risk if demand else None),
             alone=alone,
             taken=self.limits.of_plans([plan]),
         )
@@ -197,7 +196,7 @@ class Candidates:
         if reason := self.limits.over(candidate.taken):
             self.excluded[reason] += 1
             self.over_limits.append(candidate)
-        elif not candidate.serves:
+        elif candidate.attainment < self._slo.attainment:
             self.too_small.append(candidate)
         else:
             self.found.append(candidate)
