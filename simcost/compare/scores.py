@@ -151,12 +151,15 @@ def misses_of(scores: Sequence[RunScore], replications: int) -> str:
 
     >>> misses_of([futures_score(1.0, 0.1, met=False)] * 2, 10)
     'misses the SLO in 2 of 10 futures or more, the busiest first'
+    >>> misses_of([futures_score(1.0, 0.1, met=False)], 1)
+    'misses the SLO in 1 of 1 future'
     """
     check = scores[0].checks[0]
     if check.name != FUTURES:
         return "misses the SLO in simulation"
     enough = misses_allowed(replications, 1 - check.target) + 1
-    return f"misses the SLO in {enough} of {plural(replications, 'future')} or more, the busiest first"
+    more = " or more, the busiest first" if enough < replications else ""
+    return f"misses the SLO in {enough} of {plural(replications, 'future')}{more}"
 
 
 def at_once(scores: Sequence[RunScore], replications: int) -> int:

@@ -99,7 +99,9 @@ def spot_hours(run: RunResult) -> float:
 def futures_met(scores: Sequence[RunScore]) -> int | None:
     """Number of the simulated futures that meet the SLO; None where it is not of futures."""
     checks = [check for score in scores for check in score.checks]
-    return sum(check.met for check in checks) if checks and checks[0].name == FUTURES else None
+    if not checks or checks[0].name != FUTURES:
+        return None
+    return sum(check.measured == 1.0 for check in checks)  # with a risk of 100 % each one keeps the target
 
 
 def least_of_futures(scores: Sequence[RunScore], level: float) -> float | None:
@@ -115,7 +117,7 @@ def _misses(checks: Sequence[Check]) -> float:
     missed = fmean(0.0 if check.met else 1.0 for check in checks)
     values = [inf if check.measured is None else check.measured for check in checks]
     if checks[0].name == FUTURES:
-        return (sum(not check.met for check in checks) + 1) / (len(checks) + 2)
+        return (sum(check.measured != 1.0 for check in checks) + 1) / (len(checks) + 2)
     if inf in values or len(values) == 1 or min(values) == max(values):
         return missed
     from scipy.special import stdtr

@@ -10,8 +10,8 @@ from scipy.stats import t as student
 from support.vectors import document
 
 from simcost.compare.overlap import in_sequence
-from simcost.compare.scores import RunScore
-from simcost.compare.slo_risk import least_of_futures, miss_probability, risk_class
+from simcost.compare.scores import RunScore, futures_score
+from simcost.compare.slo_risk import futures_met, least_of_futures, miss_probability, risk_class
 from simcost.slo import Check
 
 CASES = [case for case in document("decisions")["cases"] if case["kind"] == "actions"]
@@ -78,3 +78,10 @@ def test_the_share_of_futures_that_some_of_them_show_is_the_exact_bound_of_a_pro
     with_a_miss = least_of_futures(of_futures("+++-"), 0.95)
     assert binom.sf(2, 4, with_a_miss) == pytest.approx(0.05)
     assert least_of_futures(scores(0.95, 0.95), 0.95) is None
+
+
+def test_where_all_futures_may_miss_those_that_do_are_counted() -> None:
+    """With `risk: 100%` four that miss were said to show that 47 % of all meet the SLO."""
+    runs = [futures_score(1.0, 1.0, met=False)] * 4
+    assert (futures_met(runs), least_of_futures(runs, 0.95)) == (0, 0.0)
+    assert miss_probability(runs) == pytest.approx(5 / 6)

@@ -10,7 +10,7 @@ from simcost.documents import FindingDocument
 from simcost.errors import InputError, TraceError
 from simcost.plan.spot import Mixed, OnDemandOnly, SpotBelow, SpotPolicy
 from simcost.sim.spot import STATES, DeadlineJob, course, run_spot
-from simcost.studies.spot.result import Course, CoursePart, PolicyRow, SpotStudy, TraceRow
+from simcost.studies.spot.result import Course, CoursePart, PolicyRow, SpotStudy
 from simcost.studies.spot.rows import Outcome, Replay, policy_row, trace_row
 from simcost.trace.spot import Floats, Ints, SpotSeries, any_zone
 from simcost.units import SECONDS_PER_HOUR, format_seconds
@@ -47,10 +47,10 @@ def verdict(rows: Sequence[PolicyRow]) -> str:
     )
 
 
-def findings(rows: Sequence[PolicyRow], traces: Sequence[TraceRow], od_usd_per_h: float) -> Findings:
+def findings(rows: Sequence[PolicyRow], replays: Sequence[Replay], od_usd_per_h: float) -> Findings:
     """Deadlines missed, and policies that cost more than on demand, with the reason."""
     base = rows[0]
-    saves = any(trace.mean_spot_usd_per_h < od_usd_per_h for trace in traces)
+    saves = any(replay.usd_per_h.mean() < od_usd_per_h for replay in replays)
     why = "its changeovers cost more than spot saves" if saves else "a spot node costs no less than one on demand"
     found = Findings()
     for row in rows[1:]:
@@ -121,7 +121,6 @@ def spot_study(
     outcomes = {name: [_outcome(policy, job, run, od_usd_per_h) for run in replays] for name, policy in every.items()}
     counted = 1 if together else len(replays)
     rows, by_trace = _rows(every, outcomes, replays, counted, on_demand_usd, gang)
-    offered = tuple(trace_row(replay.trace, replay.usd_per_h, replay.starts, gang) for replay in replays)
     return SpotStudy(
         verdict=verdict(rows),
         best=best_of(rows).policy,
@@ -135,10 +134,10 @@ def spot_study(
         seed=seed,
         starts=sum(len(replay.starts) for replay in replays[:counted]),
         policies=tuple(rows),
-        traces=offered,
+        traces=tuple(trace_row(replay.trace, replay.usd_per_h, replay.starts, gang) for replay in replays),
         by_trace=by_trace,
         courses=_courses(every, outcomes[best_of(rows).policy][:counted], job, replays),
-        findings=findings(rows, offered, od_usd_per_h) + said,
+        findings=findings(rows, replays, od_usd_per_h) + said,
     )
 
 
