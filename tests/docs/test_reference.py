@@ -6,6 +6,7 @@ import pytest
 from generate import generated
 
 import simcost
+from simcost.scenario.files.yaml import MAX_BYTES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,6 +27,11 @@ def test_each_line_of_a_table_has_a_meaning(pages: dict[str, str]) -> None:
             rows = [line for line in text.splitlines() if line.startswith("| `")]
             assert rows, name
             assert [row for row in rows if row.endswith(("|  |", "| None |"))] == []
+
+
+def test_the_limit_of_a_scenario_is_the_one_that_holds(pages: dict[str, str]) -> None:
+    """The page had 1 MiB while 16 were read."""
+    assert f"in one file of at most {MAX_BYTES >> 20} MiB." in pages["docs/reference/scenario.md"]
 
 
 def test_help_is_written_as_it_is_printed(pages: dict[str, str]) -> None:

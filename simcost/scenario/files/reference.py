@@ -19,7 +19,7 @@ _HEAD = """# The scenario file
 Generated from the classes that read it; do not edit. `simcost schema plans.scaling` explains one key in the terminal,
 `simcost schema` prints all as JSON Schema.
 
-A scenario is YAML 1.2 (`on` and `08:30` are text, `1e3` is a number) in one file of at most 1 MiB. Keys that are
+A scenario is YAML 1.2 (`on` and `08:30` are text, `1e3` is a number) in one file of at most 16 MiB. Keys that are
 not listed here are faults, and so are keys that appear twice. A quantity is a number in the unit of the column
 *unit*, or a text with a unit. All faults of a file are reported together: `file:line:column: path: what is wrong`.
 
