@@ -9,6 +9,8 @@ from simcost.scenario.runs.resolve import ResolvedPlan
 
 SIZES = ("replicas", "min", "max", "start")
 """Fields of a scaling policy that are sizes."""
+BELOW_MIN = ("idle", "paused_replicas")
+"""Fields that may be below its `min`: replicas of KEDA while nothing is active, or while it is paused."""
 
 
 def may_lose_nodes(plan: ResolvedPlan) -> bool:
@@ -24,7 +26,8 @@ def always_there(plan: ResolvedPlan) -> float:
         return float(scaling.replicas)
     if isinstance(scaling, Schedule):
         return float(min(step.replicas for step in scaling.steps))
-    return float(getattr(scaling, "min", 0) or 0)
+    below = [getattr(scaling, name, None) for name in BELOW_MIN]
+    return float(min(getattr(scaling, "min", 0) or 0, scaling.initial(), *(one for one in below if one is not None)))
 
 
 def counts_of(plan: ResolvedPlan, replicas: float) -> tuple[float, ...]:
