@@ -41,6 +41,26 @@ SPACE = SPACE.partition("  - name: scaled")[0] + (
     "    - {scaling: {kind: fixed, replicas: 3}}\n"
     "    - {scaling: {kind: target-concurrency, target: 4, min: 1, max: 3, scale_down_delay: 1min}}\n"
 )
+SHARED = """\
+scenario: joint
+horizon: 5min
+seeds: 2
+services:
+  - name: a
+    model: llama-3.2-1b
+    workload: {kind: synthetic, rate: 14/s, lengths: {prompt_median: 300, output_median: 200}}
+    slo: {e2e: 20s, attainment: 100%}
+  - name: b
+    model: llama-3.2-1b
+    workload: {kind: synthetic, rate: 1/s, lengths: {prompt_median: 300, output_median: 200}}
+    slo: {e2e: 20s, attainment: 100%}
+defaults: {replica: {accelerator: l4}, scaling: {kind: fixed, replicas: 1}}
+plans:
+  - name: p
+    buy: {offer: aws/g6.12xlarge}
+    services: {a: {}, b: {}}
+vary: [{path: services.b.scaling.replicas, values: [1, 2]}]
+"""
 
 
 def optimized(file: Path, *more: object) -> dict[str, Any]:
@@ -202,6 +222,12 @@ def test_a_target_that_allows_no_miss_has_a_nearest_plan(tmp_path: Path) -> None
     assert (document["best"], document["nearest"]["missed"]) == (None, None)
     assert 0 < document["nearest"]["attainment"] < 1
     assert document["verdict"].endswith("at the confidence bound.")
+
+
+def test_of_services_on_shared_nodes_too(tmp_path: Path) -> None:
+    document = optimized(scenario(tmp_path, text=SHARED), "--out", tmp_path / "out")
+    assert (document["best"], document["nearest"]["missed"]) == (None, None)
+    assert "b: attainment" in document["verdict"]
 
 
 def test_a_model_that_is_not_good_enough_is_left_out(tmp_path: Path) -> None:
