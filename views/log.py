@@ -58,6 +58,10 @@ _ABOUT = (
     "A log of requests as a gateway or an inference engine writes it: for each request when it arrived, its prompt "
     "tokens and its output tokens."
 )
+_BEGIN = (
+    "Choose a log on the left, half an hour of a synthetic one to try, or upload your own, of up to 200 MB (import a "
+    "larger one with `simcost trace import`); its columns are found, or you choose them. Nothing leaves this machine."
+)
 
 
 def show(scenarios: Path, plans: Any) -> None:
@@ -117,11 +121,7 @@ def show(scenarios: Path, plans: Any) -> None:
     elif chosen and ended is None:
         st.info("No row of it can be shown. Press Read, which says why.")
     elif ended is None:
-        st.info(
-            "Choose a log on the left, half an hour of a synthetic one to try, or upload your own, of up to 200 MB "
-            "(import a larger one with `simcost trace import`); its columns are found, or you choose them. Nothing "
-            "leaves this machine."
-        )
+        st.info(_BEGIN)
 
 
 def _head(log: Chosen, fmt: str) -> LogHead | None:
