@@ -1,4 +1,4 @@
-"""Plans before a race, and what the results of one show of others that are no stronger."""
+"""Plans before a race, and what the results of one show of others that are not stronger."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -52,7 +52,7 @@ class Entrant:
 
 
 def is_no_stronger(entrant: Entrant, other: Entrant) -> bool:
-    """True if it is the other plan with no more of anything: of replicas, or on hardware that is not faster."""
+    """True if it is the other plan without further replicas, on hardware that is not faster."""
     return bool(entrant.order) and not_better_in(entrant, other) >= frozenset(entrant.order)
 
 

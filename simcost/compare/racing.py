@@ -199,7 +199,7 @@ class Race:
 
     def next_runs(self, name: str) -> list[tuple[str, int]]:
         """Runs that a plan needs next, if it may be the best: the most telling one, then all, or half of them where one
-        came too short; of futures, once one missed, as many as show that too many do. None = it has all, or has left.
+        came too short; of futures, once one missed, as many as show that too many do. Empty if it has all, or left.
         """
         runner = self._runners[name]
         count = runner.at_once if runner.scores else 1

@@ -169,7 +169,7 @@ def check_sums(folder: Path, *, nothing_else: bool = False) -> None:
     lines = (folder / SUMS).read_bytes().decode().split("\n")
     sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines[:-1])}
     if "" in sums:
-        raise ValueError(f"{SUMS} has a line that is no checksum and name of a file")
+        raise ValueError(f"{SUMS} has a line that is not a checksum and the name of a file")
     missing = [name for name in sums if not (folder / name).is_file()]
     wrong = [name for name, digest in sums.items() if name not in missing and sha256_of(folder / name) != digest]
     if nothing_else:

@@ -74,7 +74,7 @@ def test_a_damaged_line_of_the_checksums_is_told(copied: Path, capsys: pytest.Ca
     sums = copied / "SHA256SUMS"
     sums.write_text(sums.read_text(encoding="utf-8") + "junk\n", encoding="utf-8")
     assert main(["verify", str(copied)]) == 1
-    assert "SHA256SUMS has a line that is no checksum and name of a file" in capsys.readouterr().out
+    assert "SHA256SUMS has a line that is not a checksum and the name of a file" in capsys.readouterr().out
 
 
 def test_a_folder_that_is_no_results_folder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
