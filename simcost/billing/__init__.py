@@ -11,6 +11,7 @@ from simcost.billing.spot import Spot
 from simcost.units import ByKind
 
 if TYPE_CHECKING:
+    from simcost.billing.commitment import Commitment
     from simcost.catalog import Catalog
     from simcost.ledger.requests import Ledger, LedgerUsage
 
@@ -32,15 +33,13 @@ __all__ = [
 ]
 
 
-def bill_together(bought: "Sequence[tuple[LedgerUsage, OnDemand | Spot]]", catalog: "Catalog") -> Bill:
+def bill_together(
+    bought: "Sequence[tuple[LedgerUsage, OnDemand | Spot]]", commitments: "Sequence[Commitment]", catalog: "Catalog"
+) -> Bill:
     """Charges of nodes of several kinds on one account: a commitment covers what it can of all. Raises as `bill`."""
     from simcost.billing.instances import instances_bill
 
-    return instances_bill(
-        [buy.instances(usage, catalog) for usage, buy in bought],
-        catalog,
-        commitments=[held for _, buy in bought if isinstance(buy, OnDemand) for held in buy.commitments],
-    )
+    return instances_bill([buy.instances(usage, catalog) for usage, buy in bought], catalog, commitments=commitments)
 
 
 def bill(ledger: "Ledger | LedgerUsage", buy: Buy, catalog: "Catalog") -> Bill:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import fsum
 
 from simcost.billing.bill import Charge, Costs
 from simcost.ledger.requests import LedgerUsage
+
+Kind = tuple[str, str, str, bool]
+"""Provider, SKU and region of nodes, and whether they are on spot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,22 +19,27 @@ class UsedNodes:
 
     usage: LedgerUsage
     usd_per_h: float
-    """Price of a node without commitments, which weighs the hours of different kinds."""
+    """Price of a node without commitments, which weighs its hours where no charge names its kind."""
+    kind: Kind | None = None
+    """Its kind, as charges name it; None = they name none."""
 
 
 def allocated(account: Costs, nodes: Sequence[UsedNodes], users: Sequence[Sequence[UsedNodes]]) -> list[Costs]:
-    """The costs of an account by user: commitments spread over all use, what is unused on none.
+    """The costs of an account by user: commitments spread over all use of what they cover, what is unused on none.
 
-    Compute is shared by hours of nodes at their prices, so that each pays the same for an hour; disks by what is kept
-    over time; transfer by what leaves. Purchases, unused commitments and nodes, or parts of them, that no user holds
-    stay with the account: with these the parts add up to its effective cost.
+    Compute is shared by hours of nodes of each kind, so that each pays the same for an hour of it, at what these cost
+    on average; disks by what is kept over time; transfer by what leaves. Purchases, unused commitments and nodes, or
+    parts of them, that no user holds stay with the account: with these the parts add up to its effective cost.
 
     Args:
         account: its charges.
         nodes: all nodes of the account.
         users: what each user holds of them, as time of whole nodes.
     """
+    paid = _paid_per_h(account)
+    nodes, users = _at_prices(nodes, paid), [_at_prices(user, paid) for user in users]
     shares = _shares(nodes, users)
+    by_kind: dict[Kind | None, list[float]] = {kind: _hours(nodes, users, kind) for kind in paid}
     total_s = _priced_seconds(nodes)
     result = []
     for number, user in enumerate(users):
@@ -41,7 +49,11 @@ def allocated(account: Costs, nodes: Sequence[UsedNodes], users: Sequence[Sequen
             for state, usd in account.compute_by_state_usd.items()
             if state != "unused_commitment"
         }
-        charges = [_scaled(charge, shares[charge.service][number]) for charge in account.charges if is_used(charge)]
+        charges = [
+            _scaled(charge, by_kind.get(_kind(charge), shares[charge.service])[number])
+            for charge in account.charges
+            if is_used(charge)
+        ]
         result.append(
             Costs(
                 charges=tuple(charges),
@@ -57,6 +69,36 @@ def is_used(charge: Charge) -> bool:
     """True if a charge is of something that somebody used."""
     unused = "Unused" in (charge.commitment_status, charge.capacity_reservation_status)
     return charge.charge_category == "Usage" and not unused
+
+
+def _kind(charge: Charge) -> Kind | None:
+    """Kind of the nodes that are charged; None of what is no usage of nodes."""
+    if charge.service != "compute" or not is_used(charge):
+        return None
+    return charge.provider, charge.sku, charge.region, charge.pricing_category == "Dynamic"
+
+
+def _paid_per_h(account: Costs) -> dict[Kind, float]:
+    """Mean cost of an hour of the nodes of each kind, with what commitments cover of them."""
+    charged: dict[Kind, list[Charge]] = {}
+    for charge in account.charges:
+        if (kind := _kind(charge)) is not None:
+            charged.setdefault(kind, []).append(charge)
+    return {
+        kind: fsum(charge.effective_cost_usd for charge in of_kind) / hours
+        for kind, of_kind in charged.items()
+        if (hours := fsum(charge.consumed_quantity for charge in of_kind)) > 0
+    }
+
+
+def _at_prices(nodes: Sequence[UsedNodes], paid: Mapping[Kind, float]) -> list[UsedNodes]:
+    """The nodes at what an hour of their kind costs."""
+    return [one if one.kind is None else replace(one, usd_per_h=paid.get(one.kind, one.usd_per_h)) for one in nodes]
+
+
+def _hours(nodes: Sequence[UsedNodes], users: Sequence[Sequence[UsedNodes]], kind: Kind) -> list[float]:
+    """Shares of the users of the hours of a kind."""
+    return _parts(nodes, users, lambda one: one.usage.node_hours() if one.kind == kind else 0.0)
 
 
 def _shares(nodes: Sequence[UsedNodes], users: Sequence[Sequence[UsedNodes]]) -> dict[str, list[float]]:

@@ -85,26 +85,29 @@ def _joined(parts: Sequence[UsageIntervals]) -> UsageIntervals:
 def by_state(kinds: "Sequence[Instances]", nodes: NodeAccount, settled: Settlement) -> dict[str, float]:
     """The effective cost of nodes by state of their slots, in USD.
 
-    Hours that ran share what hours cost on average, those of each kind in proportion to its price, and a node's
-    equally over its slots. `rounding` is what granularity and minimum add; `unused_commitment`, where something was
-    committed, the unused part of it.
+    Hours that ran share what those of their kind cost on average, and a node's equally over its slots. `rounding` is
+    what granularity and minimum add; `unused_commitment`, where something was committed, the unused part of it.
     """
     unused = fsum(float(one.unused_usd.sum()) for one in settled.bought)
     idle_reserved = float(settled.rest_usd[:, len(kinds) :].sum())
-    spent = settled.effective_usd - unused - idle_reserved
-    first_usd = kinds[0].line.contracted_usd or 1.0
-    weights = [kind.line.contracted_usd / first_usd for kind in kinds] if len(kinds) > 1 else [1.0]
-    metered_h = float(nodes.account.hours.sum(axis=0) @ weights)
-    each = spent / metered_h if metered_h else 0.0
     result: dict[str, float] = {}
-    for kind, rounding_h, weight in zip(kinds, nodes.rounding_h, weights, strict=True):
-        usage = kind.usage
+    for kind, rounding_h in zip(kinds, nodes.rounding_h, strict=True):
+        usage, each = kind.usage, _mean_usd_per_h(kind.line, nodes.account, settled)
         hours = {state: slot_s / usage.slots_per_node / 3600.0 for state, slot_s in usage.slot_seconds.items()}
         for state, used in (hours | {"rounding": rounding_h}).items():
-            result[state] = result.get(state, 0.0) + used * each * weight
+            result[state] = result.get(state, 0.0) + used * each
     if settled.bought or settled.rest_usd.shape[1] > len(kinds):
         result["unused_commitment"] = unused + idle_reserved
     return result
+
+
+def _mean_usd_per_h(line: Line, account: Metered, settled: Settlement) -> float:
+    """Effective cost of an hour of a line, of all kinds of nodes that are on it."""
+    alike = [i for i, other in enumerate(account.lines) if other == line]
+    hours = fsum(float(account.hours[:, i].sum()) for i in alike)
+    covered = [float(one.covered_usd[i].sum()) for one in settled.bought for i in alike if i in one.covered_usd]
+    spent = fsum([*(float(settled.rest_usd[:, i].sum()) for i in alike), *covered])
+    return spent / hours if hours else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

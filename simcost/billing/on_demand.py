@@ -33,6 +33,11 @@ class OnDemand:
     """Price of responses sent to the internet per GB; None = the catalog's tiers for the provider."""
 
     @property
+    def provider(self) -> str:
+        """Cloud of the offer."""
+        return self.offer.partition("/")[0].lower()
+
+    @property
     def capacity_type(self) -> str:
         """Name that node provisioners use; commitments matter to the bill alone."""
         return "on-demand"

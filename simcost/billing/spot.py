@@ -50,6 +50,11 @@ class Spot:
             raise ValueError("`prices` must be in order of time, each time once")
 
     @property
+    def provider(self) -> str:
+        """Cloud of the offer."""
+        return self.offer.partition("/")[0].lower()
+
+    @property
     def capacity_type(self) -> str:
         """Name that node provisioners use; commitments matter to the bill alone."""
         return "spot"

@@ -43,10 +43,10 @@ def test_what_is_committed_covers_the_other_kinds_of_nodes_but_no_spot() -> None
     catalog = load_catalog()
     large, small = (catalog.offer(name).on_demand_usd_per_h for name in ("aws/p5.48xlarge", "aws/p5.4xlarge"))
     plan = SavingsPlan(commitment=30.0, discount=0.5)
-    buy = OnDemand(offer="aws/p5.48xlarge", commitments=(plan,))
-    alone = bill_together([(usage, buy), (usage, Spot(offer="aws/p5.4xlarge", price=1.0))], catalog)
+    buy = OnDemand(offer="aws/p5.48xlarge")
+    alone = bill_together([(usage, buy), (usage, Spot(offer="aws/p5.4xlarge", price=1.0))], [plan], catalog)
     assert alone.total_usd == pytest.approx(10 * 30 + 3 * (2 * large - 60) + 13)
-    both = bill_together([(usage, buy), (usage, OnDemand(offer="aws/p5.4xlarge"))], catalog)
+    both = bill_together([(usage, buy), (usage, OnDemand(offer="aws/p5.4xlarge"))], [plan], catalog)
     assert both.total_usd == pytest.approx(10 * 30 + 7 * (large + small - 60) + 3 * (2 * large + 2 * small - 60))
     assert sum(both.compute_by_state_usd.values()) == pytest.approx(both.total_usd)
 
@@ -54,7 +54,7 @@ def test_what_is_committed_covers_the_other_kinds_of_nodes_but_no_spot() -> None
 def test_each_kind_of_nodes_has_its_own_price_of_disks() -> None:
     usage = replace(usages_of(TWO)[0], disk_gb_per_node=730.0)  # 13 node-hours are 13 GB-months
     dear, cheap = (OnDemand(offer="aws/g6.xlarge", price=1.0, storage=usd) for usd in (2.0, 0.5))
-    both = bill_together([(usage, dear), (usage, cheap)], load_catalog())
+    both = bill_together([(usage, dear), (usage, cheap)], [], load_catalog())
     assert both.by_category_usd()["storage"] == pytest.approx(13 * 2.0 + 13 * 0.5)
 
 

@@ -268,3 +268,41 @@ def test_services_from_a_notebook(tmp_path: Path, engine: Engine) -> None:
     assert found.plans[0]["services"][0]["replica_hours"]["idle"] == pytest.approx(0.5)
     with pytest.raises(FaultsError, match="has 2 services"):
         changed.sweep(tmp_path / "sweep")
+
+
+HELD = "commitments: [{kind: savings-plan, name: plan, commitment: $1/h, discount: 30%}]"
+
+
+def held_by_service(folder: Path, *changes: tuple[str, str]) -> dict[str, int]:
+    """Number of commitments in the purchase of each service, and of the jobs."""
+    loaded = load_with_services(write(folder, *changes, text=SERVICES))
+    assert isinstance(loaded, LoadedServices)
+    each = loaded.services | ({} if loaded.jobs is None else {"jobs": loaded.jobs})
+    buys = {name: one.scenario.plans[0].buy for name, one in each.items()}
+    return {name: len(buy.commitments) for name, buy in buys.items() if isinstance(buy, OnDemand)}
+
+
+@pytest.mark.parametrize(
+    ("buy", "chat", "held"),
+    [
+        ("{kind: on-demand, HELD}", "{buy: {offer: aws/g6.xlarge}}", {"chat": 1, "search": 0}),
+        ("{kind: on-demand, HELD}", "{buy: {offer: aws/g6.xlarge, HELD}}", {"chat": 1, "search": 1}),
+        ("{kind: on-demand, HELD}", "{buy: {kind: spot, offer: aws/g6.xlarge, price: $0.3/h}}", {"search": 1}),
+        ("{offer: aws/g6.xlarge, HELD}", "{}", {"chat": 1, "search": 0}),
+    ],
+    ids=["first", "own", "first on demand", "on the nodes of the plan"],
+)
+def test_commitments_of_a_plan_are_bought_once(tmp_path: Path, buy: str, chat: str, held: dict[str, int]) -> None:
+    """Each service bought them again, so that $1 an hour for all was $2."""
+    plan = ("  - name: one\n", f"  - name: one\n    buy: {buy}\n".replace("HELD", HELD))
+    own = ("chat: {buy: {offer: aws/g6.xlarge}}", f"chat: {chat}".replace("HELD", HELD))
+    two = ("  - name: two\n", "  - name: two\n    buy: {offer: aws/g6.xlarge}\n") if chat == "{}" else ("two", "two")
+    assert held_by_service(tmp_path, plan, own, two) == held
+
+
+def test_commitments_that_no_service_can_have_are_located(tmp_path: Path) -> None:
+    spot = "{kind: spot, offer: aws/g6.xlarge, price: $0.3/h}"
+    changes = [("{offer: aws/g6.xlarge}", spot), ("{offer: aws/g6.2xlarge}", spot)]
+    changes.append(("  - name: one\n", f"  - name: one\n    buy: {{kind: on-demand, {HELD}}}\n"))
+    [fault] = faults_of(tmp_path, *changes)
+    assert fault.startswith("plans.0.buy.commitments: would cover nothing: none of the services buys on demand")

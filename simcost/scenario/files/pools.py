@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from simcost.errors import Fault
+from simcost.scenario.files.commitments import held_once, lost_commitments
 from simcost.scenario.files.conform import merge
 from simcost.scenario.files.nodes import YamlNode, items
 from simcost.scenario.schema.scenario import OF_A_POOL, Plan
 
 KEY = "pools"
+
+
+def pool_commitment_faults(root: YamlNode, file: str) -> Iterator[Fault]:
+    """Commitments of plans that none of their pools has."""
+    for plan in items(root.get("plans")):
+        pools = [pool for pool in items(plan.get(KEY)) if isinstance(pool.value, dict)]
+        if pools and isinstance(plan.value, dict):
+            yield from lost_commitments(plan, [merge(_shared_keys(plan, pool), pool) for pool in pools], KEY, file)
 
 
 def with_pools(root: YamlNode) -> YamlNode:
@@ -63,25 +73,18 @@ def _spread(plan: YamlNode) -> YamlNode:
     pools = plan.get(KEY)
     if not isinstance(plan.value, dict) or pools is None or not items(pools):
         return plan
-    shared = {key: child for key, child in plan.value.items() if key in OF_A_POOL}
-    merged = [
-        merge(replace(pool, value=shared), pool) if isinstance(pool.value, dict) else pool for pool in items(pools)
-    ]
-    merged = [merged[0], *(_bought_once(one, pool) for one, pool in zip(merged[1:], items(pools)[1:], strict=True))]
+    merged = [merge(_shared_keys(plan, pool), pool) if isinstance(pool.value, dict) else pool for pool in items(pools)]
+    merged = held_once(list(zip(merged, items(pools), strict=True)))
     first = merged[0].value if isinstance(merged[0].value, dict) else {}
     rest = {key: child for key, child in plan.value.items() if key not in OF_A_POOL}
     own = {key: child for key, child in first.items() if key in OF_A_POOL}
     return replace(plan, value={**rest, **own, KEY: replace(pools, value=merged)})
 
 
-def _bought_once(merged: YamlNode, own: YamlNode) -> YamlNode:
-    """A pool after the first without the commitments of the plan: the pools are one account, which has them once."""
-    buy, mine = merged.get("buy"), own.get("buy")
-    said = mine is not None and mine.get("commitments") is not None
-    if said or buy is None or not isinstance(buy.value, dict) or not isinstance(merged.value, dict):
-        return merged
-    rest = {key: child for key, child in buy.value.items() if key != "commitments"}
-    return replace(merged, value={**merged.value, "buy": replace(buy, value=rest)})
+def _shared_keys(plan: YamlNode, pool: YamlNode) -> YamlNode:
+    """What a plan says for all pools, at the place of one."""
+    keys = plan.value if isinstance(plan.value, dict) else {}
+    return replace(pool, value={key: child for key, child in keys.items() if key in OF_A_POOL})
 
 
 def _alone(plan: YamlNode, pool: YamlNode) -> YamlNode:

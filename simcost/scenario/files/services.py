@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from simcost.errors import Fault, did_you_mean
 from simcost.scenario.files.by_kind import adapter
+from simcost.scenario.files.commitments import held_once, lost_commitments
 from simcost.scenario.files.conform import Conform, merge
 from simcost.scenario.files.faults import fault_at, shown, validate
 from simcost.scenario.files.forwarding import KEYS_OF_FORWARDING, forwarding_of
@@ -182,6 +183,9 @@ def _plan_faults(root: YamlNode, names: list[str], file: str) -> Iterator[Fault]
             )
             continue
         yield from _part_faults(plan, parts.value, names, file)
+        if not on_nodes_of_plan(plan) and not _is_of_jobs(plan):
+            each = [_over(plan, name, part) for name, part in parts.value.items()]
+            yield from lost_commitments(plan, each, "services", file)
 
 
 def _parts_needed(parts: YamlNode | None, names: list[str]) -> str:
@@ -257,15 +261,33 @@ def _is_sound(root: YamlNode, name: str) -> bool:
 
 
 def _plan(plan: YamlNode, name: str) -> YamlNode:
-    """A plan as it is for one service: its part over what the plan says for all."""
+    """A plan as it is for one service, with the commitments of the plan where it is the service that has them."""
     parts = plan.get(KEY)
-    part = None if parts is None else parts.get(name)
-    if not isinstance(plan.value, dict) or part is None:
+    if (
+        not isinstance(plan.value, dict)
+        or parts is None
+        or not isinstance(parts.value, dict)
+        or name not in parts.value
+    ):
         return plan
-    sharing = on_nodes_of_plan(plan)
+    if name in on_nodes_of_plan(plan):
+        return _over(plan, name, parts.value[name])
+    each = held_once([(_over(plan, one, part), part) for one, part in parts.value.items()], taken=_is_of_jobs(plan))
+    return each[list(parts.value).index(name)]
+
+
+def _is_of_jobs(plan: YamlNode) -> bool:
+    """True if jobs run on nodes that are bought as the plan says."""
+    training = plan.get("training")
+    return training is not None and is_given(training) and plan.get("training_buy") is None
+
+
+def _over(plan: YamlNode, name: str, part: YamlNode) -> YamlNode:
+    """The part of a service over what the plan says for all."""
+    sharing, keys = on_nodes_of_plan(plan), plan.value if isinstance(plan.value, dict) else {}
     apart = OF_NODES if sharing and name not in sharing else ()
     dropped = ("training_buy",) if name in sharing and beside_jobs(plan) else OF_JOBS
-    base = {key: child for key, child in plan.value.items() if key not in (KEY, SHARING, *dropped, *apart)}
+    base = {key: child for key, child in keys.items() if key not in (KEY, SHARING, *dropped, *apart)}
     said = part.value if isinstance(part.value, dict) else {}
     own = replace(
         part, value={key: child for key, child in said.items() if key not in (SHARING, *KEYS_OF_FORWARDING, *OF_A_PLAN)}

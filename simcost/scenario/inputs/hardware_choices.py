@@ -28,7 +28,7 @@ def hardware_choices(loaded: LoadedScenario, plan: Plan) -> Iterator[dict[str, A
     if base is None or served is None or base.on_cpu or base.images:  # no times of such models are known elsewhere
         return
     model = catalog.model(served)
-    provider = plan.buy.offer.partition("/")[0] if isinstance(plan.buy, OnDemand | Spot) else ""
+    provider = plan.buy.provider if isinstance(plan.buy, OnDemand | Spot) else ""
     tps = [tp for tp in TP if tp in possible_tp(model)]
     own = catalog.accelerator(base.accelerator).name
     for accelerator in catalog.facts.accelerators:

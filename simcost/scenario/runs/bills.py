@@ -14,6 +14,7 @@ import pyarrow as pa
 from simcost.billing import Buy, Costs, ManagedEndpoint, OnDemand, Spot, bill, bill_together
 from simcost.billing.allocation import UsedNodes, allocated
 from simcost.billing.bill import Charge
+from simcost.billing.commitment import Commitment
 from simcost.billing.energy import EnergyReport, energy, together
 from simcost.billing.owned import Owned
 from simcost.billing.storage_transfer import run_usd
@@ -48,8 +49,10 @@ def priced_plan(plan: str) -> Iterator[None]:
 
 
 def costs_of(bought: Sequence[PurchasedNodes], catalog: Catalog) -> Costs:
-    """The bills of a plan. Fleets that are bought alike are one account, so that they share what is committed."""
-    accounts = _grouped(bought, _account)
+    """The bills of a plan. Fleets that are bought alike are one account, and of a cloud of which something is committed
+    all that is bought there, so that they share it.
+    """
+    accounts = _grouped(bought, _accounts(bought))
     bills = [_billed(account, catalog) for _, account in accounts]
     return _joined(bills, (*_staff_of_each([buy for buy, _ in accounts]), *_volumes_of_each(bills, catalog)))
 
@@ -65,15 +68,15 @@ def costs_by_owner(
         held: by owner, nodes of its own, which are among those, or what it holds of them, as time of whole nodes.
         catalog: prices.
     """
-    accounts, parts = [], {owner: list[Costs]() for owner in held}
-    grouped = _grouped(nodes, _account)
+    accounts, parts, account_of = [], {owner: list[Costs]() for owner in held}, _accounts(nodes)
+    grouped = _grouped(nodes, account_of)
     for buy, members in grouped:
         costs = _billed(members, catalog)
         accounts.append(costs)
         users = {
             owner: mine
             for owner, every in held.items()
-            if (mine := [purchase for purchase in every if _account(purchase) == buy])
+            if (mine := [purchase for purchase in every if account_of(purchase) == buy])
         }
         whole = len(users) == 1 and all(
             any(purchase is other for other in members) for mine in users.values() for purchase in mine
@@ -120,24 +123,44 @@ def _volumes_of_each(accounts: Sequence[Costs], catalog: Catalog) -> Iterator[st
             )
 
 
-def _account(nodes: PurchasedNodes) -> Buy:
-    return nodes.account or nodes.buy
+def _accounts(bought: Sequence[PurchasedNodes]) -> Callable[[PurchasedNodes], Buy]:
+    """The purchase on whose account nodes are: with commitments of their cloud, the first that has some."""
+    committed: dict[str, Buy] = {}
+    for one in bought:
+        if isinstance(one.buy, OnDemand) and one.buy.commitments:
+            committed.setdefault(one.buy.provider, one.account or one.buy)
+
+    def account(nodes: PurchasedNodes) -> Buy:
+        own = nodes.account or nodes.buy
+        return committed.get(nodes.buy.provider, own) if isinstance(nodes.buy, OnDemand | Spot) else own
+
+    return account
 
 
 def _used(purchased_nodes: PurchasedNodes, catalog: Catalog) -> UsedNodes:
-    usd_per_h = (
-        purchased_nodes.buy.line(catalog).contracted_usd if isinstance(purchased_nodes.buy, OnDemand | Spot) else 1.0
-    )
-    return UsedNodes(usage=purchased_nodes.usage, usd_per_h=usd_per_h)
+    if not isinstance(purchased_nodes.buy, OnDemand | Spot):
+        return UsedNodes(usage=purchased_nodes.usage, usd_per_h=1.0)
+    line = purchased_nodes.buy.line(catalog)
+    kind = (line.provider, line.sku, line.region, line.pricing == "spot")
+    return UsedNodes(usage=purchased_nodes.usage, usd_per_h=line.contracted_usd, kind=kind)
 
 
 def _billed(account: Sequence[PurchasedNodes], catalog: Catalog) -> Costs:
+    bought = [buy for buy, _ in _grouped(account, lambda purchase: purchase.buy)]
+    held = tuple(one for buy in bought if isinstance(buy, OnDemand) for one in buy.commitments)
     kinds = [
         (_together([purchase.usage for purchase in alike]), buy)
-        for buy, alike in _grouped(account, lambda purchase: purchase.buy)
+        for buy, alike in _grouped(account, lambda purchase: _with_commitments(purchase.buy, ()))
     ]
     several = [(usage, buy) for usage, buy in kinds if isinstance(buy, OnDemand | Spot)]
-    return bill_together(several, catalog) if len(several) > 1 else bill(*kinds[0], catalog)
+    if len(several) > 1:
+        return bill_together(several, held, catalog)
+    [(usage, buy)] = kinds
+    return bill(usage, _with_commitments(buy, held), catalog)
+
+
+def _with_commitments(buy: Buy, commitments: tuple[Commitment, ...]) -> Buy:
+    return replace(buy, commitments=commitments) if isinstance(buy, OnDemand) else buy
 
 
 T = TypeVar("T")

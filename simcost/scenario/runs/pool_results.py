@@ -72,11 +72,7 @@ def _account(plan: Plan, pool: Plan) -> Buy:
     if not isinstance(pool.buy, OnDemand | Spot):
         return pool.buy
     clouds = [one.buy for one in plan.by_pool() if isinstance(one.buy, OnDemand | Spot)]
-    return next(buy for buy in clouds if _provider(buy) == _provider(pool.buy))
-
-
-def _provider(buy: OnDemand | Spot) -> str:
-    return buy.offer.partition("/")[0].lower()
+    return next(buy for buy in clouds if buy.provider == pool.buy.provider)
 
 
 def _side(name: str, requests: int, plan: Plan, used: _Used, account: Buy) -> PoolSide:

@@ -124,7 +124,11 @@ def _but_counts(plain: Any) -> str:
 
 
 def _least_usd(question: ResolvedScenario | ResolvedServices) -> float:
-    """Cost a month of nodes that are there all the time, at their list price; 0 of all that is bought otherwise."""
+    """Cost a month of nodes that are there all the time, at their list price; 0 of all that is bought otherwise, and of
+    a plan with commitments, which may cover all of it.
+    """
+    if any(_commits(plan) for plan, _ in plans_of(question.loaded)):
+        return 0.0
     jobs = question if isinstance(question, ResolvedScenario) else question.jobs
     cluster = 0.0 if jobs is None else fsum(_cluster_usd(one.plan, jobs.loaded.catalog) for one in jobs.clusters)
     if jobs is not None and any(one.shared for one in jobs.clusters):
@@ -132,6 +136,12 @@ def _least_usd(question: ResolvedScenario | ResolvedServices) -> float:
     if isinstance(question, ResolvedScenario):
         return cluster + fsum(_own_usd(plan, question.loaded.catalog) for plan in question.plans)
     return cluster + fsum(_of_services(question))
+
+
+def _commits(plan: Plan) -> bool:
+    side = None if plan.disaggregation is None else plan.disaggregation.buy
+    buys = (plan.buy, *plan.or_buy, side, plan.training_buy)
+    return any(isinstance(buy, OnDemand) and bool(buy.commitments) for buy in buys)
 
 
 def _of_services(services: ResolvedServices) -> Iterator[float]:
@@ -189,7 +199,7 @@ def _whole(plan: ResolvedPlan) -> bool:
 def _nodes_usd(plan: Plan, accelerators: float, catalog: Catalog) -> float:
     """Cost a month of nodes with so many accelerators."""
     buy = plan.buy
-    if not isinstance(buy, OnDemand) or buy.commitments or plan.or_buy or plan.interruptions is not None:
+    if not isinstance(buy, OnDemand) or plan.or_buy or plan.interruptions is not None:
         return 0.0
     line = buy.line(catalog)
     if buy.price is None and line.contracted_usd != line.list_usd:

@@ -1,0 +1,88 @@
+"""Laws of the account of a plan: what is committed counts once, covers what it can, and all is paid by somebody."""
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simcost.billing import Buy, Costs, OnDemand, Spot
+from simcost.billing.commitment import ReservedInstances, SavingsPlan
+from simcost.catalog import load_catalog
+from simcost.ledger.request_tables import NODES
+from simcost.ledger.requests import LedgerUsage
+from simcost.scenario.runs.bills import PurchasedNodes, costs_by_owner, costs_of
+
+HOUR, DAY_H = 3600.0, 24.0
+SMALL, LARGE = "aws/g6.xlarge", "aws/g6e.xlarge"
+CATALOG = load_catalog()
+USD = {name: CATALOG.offer(name).on_demand_usd_per_h for name in (SMALL, LARGE)}
+RESERVED = ReservedInstances(sku="g6e.xlarge", region="us-east-1", count=1, discount=0.3)
+
+
+def there(buy: Buy, *hours: float) -> PurchasedNodes:
+    """Nodes of one accelerator from the start of a day on, idle, each for so many hours."""
+    count = len(hours)
+    columns = [["pool"] * count, list(range(count)), [0] * count, [0.0] * count, [each * HOUR for each in hours]]
+    table = pa.table([pa.array(column, kind.type) for column, kind in zip(columns, NODES, strict=True)], schema=NODES)
+    usage = LedgerUsage(
+        horizon_s=DAY_H * HOUR, slots_per_node=1, nodes=table, slot_seconds={"idle": sum(hours) * HOUR}, gb_out=1.0
+    )
+    return PurchasedNodes(usage=usage, buy=buy)
+
+
+def compute(costs: Costs) -> float:
+    return costs.by_category_usd()["compute"]
+
+
+def test_a_reservation_of_one_service_covers_another_and_lowers_its_cost_alone() -> None:
+    """It was an account of its own, so that it was lost where the service that names it has other nodes."""
+    chat = there(OnDemand(offer=SMALL, commitments=(RESERVED,)), 24.0, 24.0)
+    search = there(OnDemand(offer=LARGE), 24.0, 24.0)
+    costs, parts = costs_by_owner([chat, search], {"chat": [chat], "search": [search]}, CATALOG)
+    assert compute(parts["chat"]) == pytest.approx(2 * 24 * USD[SMALL])
+    assert compute(parts["search"]) == pytest.approx(24 * USD[LARGE] * 1.7)
+    assert compute(costs) == pytest.approx(compute(parts["chat"]) + compute(parts["search"]))
+    assert parts["search"].compute_by_state_usd["idle"] == pytest.approx(compute(parts["search"]))
+
+
+def test_a_commitment_of_another_cloud_is_an_account_of_its_own() -> None:
+    aws, own = (
+        there(OnDemand(offer=LARGE, commitments=(RESERVED,)), 24.0),
+        there(OnDemand(offer="gcp/g2-standard-4", region="us-east1"), 24.0),
+    )
+    assert costs_of([aws, own], CATALOG).total_usd == pytest.approx(
+        costs_of([aws], CATALOG).total_usd + costs_of([own], CATALOG).total_usd
+    )
+
+
+def test_services_on_nodes_of_one_kind_pay_the_same_for_an_hour_of_it() -> None:
+    """Whichever of them names the commitment."""
+    chat, search = there(OnDemand(offer=LARGE, commitments=(RESERVED,)), 24.0), there(OnDemand(offer=LARGE), 24.0)
+    _, parts = costs_by_owner([chat, search], {"chat": [chat], "search": [search]}, CATALOG)
+    assert compute(parts["chat"]) == pytest.approx(compute(parts["search"]))
+
+
+hours = st.lists(st.floats(0.1, DAY_H).map(lambda each: round(each, 2)), min_size=1, max_size=3)
+
+
+@given(hours, hours, st.floats(0.5, 4.0), st.booleans(), st.booleans())
+def test_parts_and_what_is_unused_add_up_to_the_account(
+    small: list[float], large: list[float], usd_per_h: float, first: bool, on_spot: bool
+) -> None:
+    """And no service pays more for its nodes than on demand, of spot nodes what they cost."""
+    plan = (SavingsPlan(commitment=usd_per_h, discount=0.3),)
+    chat = there(OnDemand(offer=SMALL, commitments=plan if first else ()), *small)
+    search = there(OnDemand(offer=LARGE, commitments=() if first else plan), *large)
+    spot = [there(Spot(offer=SMALL, price=0.3), 12.0)] if on_spot else []
+    every = {"chat": [chat], "search": [search]} | ({"spot": spot} if on_spot else {})
+    costs, parts = costs_by_owner([chat, search, *spot], every, CATALOG)
+    unused = costs.compute_by_state_usd["unused_commitment"]
+    assert costs.total_usd == pytest.approx(sum(part.total_usd for part in parts.values()) + unused)
+    assert costs.total_usd == pytest.approx(costs_of([chat, search, *spot], CATALOG).total_usd)
+    for name, offer, each in (("chat", SMALL, small), ("search", LARGE, large)):
+        part = compute(parts[name])
+        assert part <= sum(each) * USD[offer] * (1 + 1e-9)
+        assert part >= sum(each) * USD[offer] * 0.7 * (1 - 1e-9)
+        assert sum(parts[name].compute_by_state_usd.values()) == pytest.approx(part, abs=1e-9)
+    if on_spot:
+        assert compute(parts["spot"]) == pytest.approx(12 * 0.3)
