@@ -19,9 +19,15 @@ def held_once(parts: Sequence[tuple[YamlNode, YamlNode]], *, taken: bool = False
         parts: each merged over the plan, and as it is written; a part that names commitments has those.
         taken: whether nodes of the plan itself have them.
     """
-    takers = [i for i, (merged, own) in enumerate(parts) if commitments_of(merged) and not commitments_of(own)]
-    others = takers if taken else takers[1:]
-    return [_without(merged) if i in others else merged for i, (merged, _) in enumerate(parts)]
+    heirs = [i for i, (merged, own) in enumerate(parts) if commitments_of(merged) and not commitments_of(own)]
+    holder = next((i for i in heirs if not taken and _is_on_demand(parts[i][0])), None)
+    return [_without(merged) if i in heirs and i != holder else merged for i, (merged, _) in enumerate(parts)]
+
+
+def _is_on_demand(part: YamlNode) -> bool:
+    buy = part.get("buy")
+    kind = None if buy is None else buy.get("kind")
+    return kind is None or kind.value == "on-demand"
 
 
 def commitments_of(part: YamlNode) -> YamlNode | None:
@@ -39,7 +45,8 @@ def lost_commitments(plan: YamlNode, parts: Sequence[YamlNode], what: str, file:
         what: what they are.
         file: name for the message.
     """
-    if (said := commitments_of(plan)) is not None and not any(map(commitments_of, parts)):
+    takers = [part for part in parts if commitments_of(part) and _is_on_demand(part)]
+    if (said := commitments_of(plan)) is not None and not takers:
         message = (
             f"would cover nothing: none of the {what} buys on demand as the plan does; move them, or take them out"
         )
