@@ -83,6 +83,14 @@ def whole_variations(loaded: AnyScenario, dimensions: Sequence[Sequence[Alternat
     return space
 
 
+def are_few(loaded: AnyScenario) -> bool:
+    """True if the `vary` of a scenario has no more combinations than may be whole plans. Raises as those."""
+    if loaded.root.get("vary") is None:
+        return False
+    dimensions = written_dimensions(loaded.root, loaded.path, loaded.folder, loaded.first.catalog)
+    return len(items(loaded.root.get("plans"))) * prod(map(len, dimensions)) <= MOST
+
+
 def with_plan(loaded: AnyScenario, node: YamlNode) -> AnyScenario:
     """The scenario with one plan alone. Raises FaultsError for all that is wrong with it."""
     value = loaded.root.value if isinstance(loaded.root.value, dict) else {}

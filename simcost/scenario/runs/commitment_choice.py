@@ -17,9 +17,14 @@ from simcost.billing.commitment.offered import Offered, Option, bought, options_
 from simcost.billing.metering import Line, idle_hour
 from simcost.catalog import Catalog
 from simcost.errors import CatalogError
+from simcost.scenario.inputs.changes import plans_of
 from simcost.scenario.runs.bills import PurchasedNodes, costs_of
+from simcost.scenario.schema.loaded_scenario import AnyScenario
 from simcost.scenario.schema.scenario import Plan
 from simcost.units import HOURS_PER_MONTH
+
+Purchaser = Plan | AnyScenario
+"""A plan of one pool, or a scenario with one plan alone, of which all parts are one account."""
 
 
 class CommitmentChoice:
@@ -31,10 +36,10 @@ class CommitmentChoice:
     """
 
     def __init__(self, offers: Sequence[Offered], catalog: Catalog) -> None:
-        self.offers, self._catalog = tuple(offers), catalog
+        self.offers, self.catalog = tuple(offers), catalog
         self._known: dict[str, list[tuple[Offered, Option]]] = {}
 
-    def least_share(self, plan: Plan, nodes: float = 0.0) -> float:
+    def least_share(self, plan: Purchaser, nodes: float = 0.0) -> float:
         """Share of its on-demand cost that the compute of a plan costs at least, whatever is committed.
 
         Args:
@@ -42,7 +47,7 @@ class CommitmentChoice:
             nodes: its mean number; those beyond what all offers cover together are on demand. 0 = all may be covered.
         """
         purchases, options = _purchases(plan), [option for _, option in self._options(plan)]
-        usd = np.array([buy.line(self._catalog).contracted_usd for buy in purchases])
+        usd = np.array([buy.line(self.catalog).contracted_usd for buy in purchases])
         paid = [(option.usd_per_unit_h * option.draw / usd)[option.draw > 0] for option in options]
         least = float(min([1.0, *(shares.min() for shares in paid)]))
         if len(purchases) != 1 or nodes <= 0:
@@ -54,18 +59,18 @@ class CommitmentChoice:
             left -= covered
         return max(least, (share + left) / nodes)
 
-    def least_compute_usd(self, plan: Plan, usd: float) -> float:
+    def least_compute_usd(self, plan: Purchaser, usd: float) -> float:
         """Least cost a month of compute that is so much on demand."""
         purchases = _purchases(plan)
-        price = purchases[0].line(self._catalog).contracted_usd if purchases else 0.0
+        price = purchases[0].line(self.catalog).contracted_usd if purchases else 0.0
         return usd * self.least_share(plan, usd / (price * HOURS_PER_MONTH) if price > 0 else 0.0)
 
-    def best(self, plan: Plan, nodes: Sequence[Sequence[PurchasedNodes]]) -> tuple[Offered, ...]:
+    def best(self, plan: Purchaser, nodes: Sequence[Sequence[PurchasedNodes]]) -> tuple[Offered, ...]:
         """Commitments of least mean cost for the nodes of a plan, by replication; none where on demand costs least."""
-        options = self._options(plan)
+        options, purchases = self._options(plan), _purchases(plan)
         if not options:
             return ()
-        peaks = [max((_most_at_once(node, buy) for node in nodes), default=0) for buy in _purchases(plan)]
+        peaks = [max((_most_at_once(node, buy) for node in nodes), default=0) for buy in purchases]
         levels = [_levels(*option, peaks) for option in options]
 
         def held(amounts: Amounts) -> tuple[Offered, ...]:
@@ -74,12 +79,12 @@ class CommitmentChoice:
 
         def cost(amounts: Amounts) -> float:
             made = held(amounts)
-            billed = ([_with(one, plan.buy, made) for one in node] for node in nodes)
-            return fsum(costs_of(one, self._catalog).per_month_usd for one in billed)
+            billed = ([_with(one, purchases[0], made) for one in node] for node in nodes)
+            return fsum(costs_of(one, self.catalog).per_month_usd for one in billed)
 
         return held(least_cost([len(level) - 1 for level in levels], cost))
 
-    def of_no_plan(self, plans: Iterable[Plan]) -> list[str]:
+    def of_no_plan(self, plans: Iterable[Purchaser]) -> list[str]:
         """Names of what may be bought and covers nodes of none of the plans."""
         useful = {id(offer) for plan in plans for offer, _ in self._options(plan)}
         return [offer.name for offer in self.offers if id(offer) not in useful]
@@ -95,7 +100,7 @@ class CommitmentChoice:
         """Commitments to the nodes of one plan; `rest` has what is left of each, and is brought up to date."""
         if self.least_share(plan) >= 1.0 or not isinstance(plan.buy, OnDemand):
             return ()
-        usd = plan.buy.line(self._catalog).contracted_usd
+        usd = plan.buy.line(self.catalog).contracted_usd
         options = sorted(self._options(plan), key=lambda option: _usd_per_h(option[1]))
         units, left = np.zeros(len(options)), float(nodes)
         for i, (offer, option) in enumerate(options):
@@ -109,12 +114,12 @@ class CommitmentChoice:
             rest[id(offer)] = most - units[i]
         return tuple(bought([offer for offer, _ in options], [option for _, option in options], units))
 
-    def _options(self, plan: Plan) -> list[tuple[Offered, Option]]:
+    def _options(self, plan: Purchaser) -> list[tuple[Offered, Option]]:
         """Commitments that cover nodes of a plan."""
         buys = _purchases(plan)
         key = str(buys)
         if key not in self._known:
-            lines = [buy.line(self._catalog) for buy in buys]
+            lines = [buy.line(self.catalog) for buy in buys]
             found = [self._option(offer, lines) for offer in self.offers] if lines else []
             self._known[key] = [one for one in found if one is not None]
         return self._known[key]
@@ -122,15 +127,30 @@ class CommitmentChoice:
     def _option(self, offer: Offered, lines: Sequence[Line]) -> tuple[Offered, Option] | None:
         """None where it covers none of the lines, or no rate of it is known."""
         try:
-            [option] = options_of([offer], idle_hour(lines), self._catalog)
+            [option] = options_of([offer], idle_hour(lines), self.catalog)
         except CatalogError:
             return None
         return (offer, option) if (option.draw > 0).any() else None
 
 
 def with_commitments(plan: Mapping[str, Any], commitments: Sequence[Offered]) -> dict[str, Any]:
-    """A plan as it is written, with commitments."""
-    return {**plan, "buy": {**plan["buy"], "commitments": [written(commitment) for commitment in commitments]}}
+    """A plan as it is written, with commitments: in its own purchase on demand, else in that of a service or pool."""
+    for key in ("buy", "training_buy"):
+        if _is_on_demand(plan.get(key)):
+            return {**plan, key: {**plan[key], "commitments": [written(commitment) for commitment in commitments]}}
+    for key in ("services", "pools"):
+        parts = plan.get(key) or {}
+        each = dict(parts) if isinstance(parts, Mapping) else dict(enumerate(parts))
+        name = next((name for name, part in each.items() if part and _is_on_demand(part.get("buy"))), None)
+        if name is not None:
+            each[name] = with_commitments(each[name], commitments)
+            return {**plan, key: each if isinstance(parts, Mapping) else list(each.values())}
+    return dict(plan)
+
+
+def _is_on_demand(buy: Any) -> bool:
+    """True of a purchase of an offer on demand, as it is written."""
+    return isinstance(buy, Mapping) and "offer" in buy and buy.get("kind", "on-demand") == "on-demand"
 
 
 def on_demand(nodes: PurchasedNodes) -> PurchasedNodes:
@@ -143,18 +163,38 @@ def on_demand(nodes: PurchasedNodes) -> PurchasedNodes:
     )
 
 
-def held_by(plan: Plan) -> list[dict[str, Any]]:
-    """Commitments of a plan as it is written, those of all its pools."""
-    bought = [
-        commitment for pool in plan.by_pool() if isinstance(pool.buy, OnDemand) for commitment in pool.buy.commitments
-    ]
-    return [written(one) for one in bought if isinstance(one, Offered)]
+def held_by(plan: Purchaser) -> list[dict[str, Any]]:
+    """Commitments of a plan as they are written, those of all its parts."""
+    parts = plan.by_pool() if isinstance(plan, Plan) else [part for part, _ in plans_of(plan)]
+    buys: list[OnDemand] = []
+    for buy in (buy for part in parts for buy in (part.buy, part.training_buy)):
+        if isinstance(buy, OnDemand) and buy not in buys:
+            buys.append(buy)
+    return [written(one) for buy in buys for one in buy.commitments if isinstance(one, Offered)]
 
 
-def _purchases(plan: Plan) -> list[OnDemand]:
-    """Purchases of a plan whose nodes commitments may be chosen for: that of the plan, which is on demand, of one kind
-    of nodes and without any, and that of its prefill side.
+def _purchases(plan: Purchaser) -> list[OnDemand]:
+    """Purchases of a plan whose nodes commitments may be chosen for, which are on demand, of one kind of nodes and
+    without any; none where a part has some.
     """
+    return _of_plan(plan) if isinstance(plan, Plan) else _of_whole(plan)
+
+
+def _of_whole(loaded: AnyScenario) -> list[OnDemand]:
+    """Those of all services, pools and jobs of a plan."""
+    found: list[OnDemand] = []
+    for plan, _ in plans_of(loaded):
+        side = None if plan.disaggregation is None else plan.disaggregation.buy
+        for buy in (plan.buy, *plan.or_buy, side, plan.training_buy):
+            if isinstance(buy, OnDemand) and buy not in found:
+                found.append(buy)
+        if plan.or_buy or any(buy.commitments for buy in found):
+            return []
+    return found
+
+
+def _of_plan(plan: Plan) -> list[OnDemand]:
+    """That of a plan of one pool, and that of its prefill side."""
     side = None if plan.disaggregation is None else plan.disaggregation.buy
     buys = [plan.buy, *([] if side in (None, plan.buy) or isinstance(side, Spot) else [side])]
     found = [buy for buy in buys if isinstance(buy, OnDemand) and not buy.commitments]

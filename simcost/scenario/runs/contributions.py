@@ -389,4 +389,5 @@ def as_one(
         gpus=None if trained is None else trained.timeline,
         waits=None if trained is None else trained.waits,
         nodes=nodes_of(bought, catalog),
+        bought=bought,
     )

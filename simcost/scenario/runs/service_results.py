@@ -92,6 +92,7 @@ def of_services(
         gpus=None if trained is None else trained.timeline,
         waits=None if trained is None else trained.waits,
         services=tuple(services),
+        bought=bought,
     )
 
 

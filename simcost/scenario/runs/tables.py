@@ -16,6 +16,7 @@ from simcost.compare.results import RunResult, Served, Trained
 from simcost.compare.slo_risk import spot_hours
 from simcost.ledger.jobs import JobLedger
 from simcost.ledger.requests import METRICS, RequestOutcomes
+from simcost.scenario.runs.bills import PurchasedNodes
 from simcost.tables.rows import table_of_rows
 
 _OF_A_CHARGE = tuple(one.name for one in fields(Charge))
@@ -40,6 +41,8 @@ class RunTables:
     followed: pa.Table | None = None
     services: tuple[RunTables, ...] = ()
     """Of a plan of several services, what each contributes in place of the tables of requests above."""
+    bought: Sequence[PurchasedNodes] = ()
+    """Nodes of the plan that are billed."""
 
 
 def write_tables(rows: Sequence[RunTables], folder: Path) -> list[str]:

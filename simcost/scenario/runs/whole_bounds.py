@@ -30,18 +30,19 @@ _ALMOST = 1 - 1e-9
 _OF_FLEET = ("name", "buy", "or_buy", "scaling")
 
 
-def entrant_of(plan: WholePlan, question: ResolvedScenario | ResolvedServices) -> Entrant:
+def entrant_of(plan: WholePlan, question: ResolvedScenario | ResolvedServices, least_share: float = 1.0) -> Entrant:
     """The plan before the race.
 
     Args:
         plan: the plan.
         question: the scenario with it alone.
+        least_share: of its cost on demand, what it costs at least where commitments may be bought.
     """
     counts = _counts(plan)
     services = _services(question) if _is_apart(plan) and isinstance(question, ResolvedServices) else {}
     return Entrant(
         name=plan.name,
-        bound_usd=_least_usd(question) * _ALMOST,
+        bound_usd=_least_usd(question) * _ALMOST * least_share,
         chain=_but_counts(plan.node.plain()) if counts else "",
         sizes=counts,
         services=services,

@@ -13,6 +13,7 @@ from simcost.execution.workers import Workers
 from simcost.perf.quality import ModelQuality
 from simcost.scenario.inputs.clusters import find_clusters
 from simcost.scenario.inputs.model_quality import final_qualities, model_qualities, service_qualities
+from simcost.scenario.runs.bills import PurchasedNodes
 from simcost.scenario.runs.execution import RunOptions
 from simcost.scenario.runs.provenance import assumptions, provenance
 from simcost.scenario.runs.replication_order import busiest_first
@@ -69,15 +70,17 @@ class WholePlans:
         self._options = RunOptions(
             folder=runs, workers=workers, fresh=False, progress=lambda _share, _what: note(len(self.keys))
         )
+        self._loaded: dict[str, AnyScenario] = {}
         self._plans: dict[str, ResolvedScenario | ResolvedServices] = {}
         self.results: dict[Key, RunResult] = {}
         self.keys: set[str] = set()
         """Distinct simulations."""
 
     def add(self, name: str, loaded: AnyScenario) -> None:
-        """Make a plan known: the scenario with it alone."""
-        if name not in self._plans:
-            self._plans[name] = _with_plan(self._question, loaded)
+        """Make a plan known: the scenario with it alone; one that is bought in another way takes its place."""
+        if self._loaded.get(name) is not loaded:
+            self._loaded[name], self._plans[name] = loaded, _with_plan(self._question, loaded)
+            self.results = {key: result for key, result in self.results.items() if key[0] != name}
 
     def question(self, name: str) -> ResolvedScenario | ResolvedServices:
         """The scenario with a plan alone."""
@@ -103,6 +106,10 @@ class WholePlans:
             rows = pool_rows(question, self._options, (serving, training), numbers)
         self.keys |= {run.folder.name for run in training}
         return rows
+
+    def nodes(self, name: str) -> list[Sequence[PurchasedNodes]]:
+        """The nodes of a plan by replication."""
+        return [row.bought for row in self._rows(self._plans[name], tuple(range(self.seeds)))]
 
     def all_of(self, name: str) -> list[RunScore]:
         """The scores of a plan in all replications."""

@@ -21,6 +21,7 @@ from simcost.execution.workers import Workers
 from simcost.rng import confirmation_seed
 from simcost.scenario.inputs.whole_variations import WholeSpace, whole_variations
 from simcost.scenario.runs.candidates import NOT_GOOD
+from simcost.scenario.runs.commitment_choice import CommitmentChoice
 from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.search_time import SearchTime
 from simcost.scenario.runs.whole_bounds import entrant_of
@@ -32,6 +33,7 @@ from simcost.studies.optimizing.front_plans import common_quality, front_plan, l
 from simcost.studies.optimizing.frontier import Frontier
 from simcost.studies.optimizing.levels import least_attainment
 from simcost.studies.optimizing.nearest import failed, most_of, times_missed
+from simcost.studies.optimizing.purchases import WholePurchases
 from simcost.studies.optimizing.settings import (
     SEEDS,
     Document,
@@ -56,10 +58,9 @@ def search_whole_plans(loaded: AnyScenario, runs: Path, settings: SearchSettings
 
 
 def _check(loaded: AnyScenario, settings: SearchSettings) -> None:
-    if settings.mixes or settings.offers:
-        option = "--mixes" if settings.mixes else "--options"
+    if settings.mixes:
         raise InputError(
-            f"{loaded.path}: {option} is for plans of requests alone, each service on nodes of its own; leave it out"
+            f"{loaded.path}: --mixes is for plans of requests alone, each service on nodes of its own; leave it out"
         )
     if loaded.root.get("vary") is None:
         raise InputError(
@@ -116,7 +117,8 @@ class JointSearch:
         self._plans = {plan.name: plan for plan in space.plans}
         for plan in space.plans:
             self.searched.add(plan.name, plan.loaded)
-            self.confirmed.add(plan.name, plan.loaded)
+        self._choice = CommitmentChoice(settings.offers, loaded.first.catalog)
+        self._purchases = WholePurchases(self._choice, self.searched, self._plans)
 
     def _note(self, count: int) -> None:
         self._done = max(self._done, count)
@@ -134,10 +136,10 @@ class JointSearch:
             elif reason := limits.over(limits.of_question(question)):
                 excluded[reason] += 1
             else:
-                entrants.append(entrant_of(plan, question))
+                entrants.append(entrant_of(plan, question, self._choice.least_share(plan.loaded)))
         self._race = Race(entrants, searched.level)
         self._time.begin(len(entrants))
-        confirmation = ConfirmedRace(self._race, searched, self.confirmed.hold)
+        confirmation = ConfirmedRace(self._race, self._purchases, self._holds)
         best, second = confirmation.first_two()
         excluded.update(self._race.excluded([name for name in (best, second) if name]))
         usd = None if best is None else self.confirmed.summary(best).per_month_usd.mean
@@ -158,6 +160,7 @@ class JointSearch:
             "confidence": None if best is None or self._tells_nothing else self._race.confidence(),
             "level": searched.level,
             **slower_steps(self._settings.step_factor),
+            **({"commitments": self._commitments(best)} if self._settings.offers else {}),
             "simulated": len(searched.keys | self.confirmed.keys),
             "candidates": self._space.combinations,
             "replications": searched.seeds,
@@ -168,10 +171,20 @@ class JointSearch:
             ],
         }
         document = within_budget(document, self._settings.budget_usd, inside)
+        inputs = {"inputs": origin["inputs"] | self._settings.inputs()}
         seeds = {"search_seed": searched.seed, "confirmation_seed": self.confirmed.seed}
         lines = [*lines, *note_on_steps(self._settings.step_factor)]
         text = verdict(document, [] if best is None else self._cautions(best))
-        return {"verdict": text, **document, "assumptions": lines, "provenance": origin | seeds}
+        return {"verdict": text, **document, "assumptions": lines, "provenance": origin | seeds | inputs}
+
+    def _holds(self, name: str) -> bool:
+        """True if the plan meets the SLO on fresh seeds, at its confidence bound."""
+        self.confirmed.add(name, self._plans[name].loaded)
+        return self.confirmed.hold(name)
+
+    def _commitments(self, best: str | None) -> Document:
+        """Commitments on offer, those that the best plan holds, and those that cover nodes of no plan."""
+        return self._purchases.document(best, self.confirmed, (plan.loaded for plan in self._space.plans))
 
     def _cautions(self, name: str) -> list[str]:
         """Sentences on what is not in the SLO that a plan meets."""
@@ -242,8 +255,12 @@ class JointSearch:
         open_ = sorted(self._race.unfinished(), key=lambda one: one.bound_usd)
         chosen = [one.name for one in open_[: self._settings.front]]
         for name in chosen:
-            self.searched.all_of(name)
+            self._complete(name)
         return chosen
+
+    def _complete(self, name: str) -> None:
+        """Simulate all replications of a plan, and buy it as costs least."""
+        self._purchases([(name, replication) for replication in range(self.searched.seeds)])
 
     def _point(self, name: str) -> Document:
         summary = self.searched.summary(name)
@@ -260,7 +277,7 @@ class JointSearch:
         if budget_usd is None:
             return []
         inside = [name for name in self._race.simulated() if self._point(name)["usd_per_month"] <= budget_usd]
-        names = most_of(inside, lambda one: self._point(one)["attainment"] or 0.0, self.searched.all_of)
+        names = most_of(inside, lambda one: self._point(one)["attainment"] or 0.0, self._complete)
         return [self._point(name) for name in names]
 
     def _nearest(self) -> Document | None:
@@ -268,9 +285,9 @@ class JointSearch:
         names = self._race.simulated()
         if not names:
             return None
-        name = most_of(
-            names, lambda one: (-self._excess(one), self._point(one)["attainment"] or 0.0), self.searched.all_of
-        )[0]
+        name = most_of(names, lambda one: (-self._excess(one), self._point(one)["attainment"] or 0.0), self._complete)[
+            0
+        ]
         runs = self.confirmed if self._race.reason(name) == UNCONFIRMED else self.searched
         return self._point(name) | {
             "replications": self.searched.seeds,

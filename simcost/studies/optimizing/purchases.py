@@ -7,23 +7,92 @@ them. They are chosen on the seeds of the search, and billed again on those of t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
+from typing import Any
 
 from simcost.billing.bill import Costs
+from simcost.billing.commitment.offered import Offered
 from simcost.compare.scores import RunScore
+from simcost.scenario.files.nodes import placed
 from simcost.scenario.inputs.variations import Variation
+from simcost.scenario.inputs.whole_variations import WholePlan, with_plan
 from simcost.scenario.runs.bills import costs_of
-from simcost.scenario.runs.commitment_choice import CommitmentChoice, held_by, on_demand, with_commitments
+from simcost.scenario.runs.commitment_choice import CommitmentChoice, Purchaser, held_by, on_demand, with_commitments
 from simcost.scenario.runs.simulations import Simulations
 from simcost.scenario.runs.tasks import Key
+from simcost.scenario.runs.whole_plans import WholePlans
 from simcost.studies.optimizing.settings import Document
 from simcost.studies.optimizing.written_plans import written_plan
 
 
-class PurchaseSearch:
+class PurchaseSearch(ABC):
     """Scores of runs under the commitments that suit their plans.
+
+    Args:
+        choice: what may be bought.
+        searched: simulations of the search.
+    """
+
+    def __init__(self, choice: CommitmentChoice, searched: Simulations | WholePlans) -> None:
+        self.choice, self._runs = choice, searched
+        self._settled: set[str] = set()
+
+    def __call__(self, asked: Sequence[Key]) -> Mapping[Key, RunScore]:
+        """The scores of runs; of a plan whose last replication is among them, of all its replications."""
+        scores = dict(self._runs(asked))
+        for name in dict.fromkeys(name for name, _ in asked):
+            keys = [(name, replication) for replication in range(self._runs.seeds)]
+            if all(key in self._runs.results for key in keys):
+                self.settle(name)
+                scores |= dict(zip(keys, self._runs.all_of(name), strict=True))
+            else:
+                scores |= {key: self._least(key, scores[key]) for key in scores if key[0] == name}
+        return scores
+
+    def settle(self, name: str) -> None:
+        """Buy for a plan what costs least; its results are billed again."""
+        plan = self.of(name)
+        if name in self._settled or self.choice.least_share(plan) >= 1.0:
+            return
+        self._settled.add(name)
+        if held := self.choice.best(plan, self._runs.nodes(name)):
+            self.buy(name, held)
+
+    @abstractmethod
+    def of(self, name: str) -> Purchaser:
+        """The plan, as it is bought."""
+
+    @abstractmethod
+    def buy(self, name: str, held: Sequence[Offered]) -> None:
+        """Take the plan with commitments in place of that without, where the checks accept it."""
+
+    def document(self, name: str | None, confirmed: Simulations | WholePlans, plans: Iterable[Purchaser]) -> Document:
+        """Number of the commitments that were offered, what the best plan holds of them, and what it costs without;
+        those that cover nodes of none of the plans.
+        """
+        held = [] if name is None else held_by(self.of(name))
+        usd = None
+        if name is not None:
+            nodes = [costs_of(list(map(on_demand, node)), self.choice.catalog) for node in confirmed.nodes(name)]
+            bills = [confirmed.results[name, i].bill for i in range(len(nodes))]
+            usd = fmean(costs.per_month_usd + _tokens_usd(bill) for costs, bill in zip(nodes, bills, strict=True))
+        unused = self.choice.of_no_plan(plans)
+        found = {"offered": len(self.choice.offers), "bought": held, "on_demand_usd_per_month": usd}
+        return found | {"of_no_plan": unused}
+
+    def _least(self, key: Key, score: RunScore) -> RunScore:
+        """The score with the least cost under any commitments."""
+        bill = self._runs.results[key].bill
+        compute = bill.by_category_usd().get("compute", 0.0) / bill.months
+        saved = compute - self.choice.least_compute_usd(self.of(key[0]), compute)
+        return replace(score, usd=score.usd - saved)
+
+
+class PlanPurchases(PurchaseSearch):
+    """Of plans of requests.
 
     Args:
         choice: what may be bought.
@@ -32,53 +101,46 @@ class PurchaseSearch:
     """
 
     def __init__(self, choice: CommitmentChoice, searched: Simulations, plans: dict[str, Variation]) -> None:
-        self._choice, self._searched, self._plans = choice, searched, plans
-        self._settled: set[str] = set()
+        super().__init__(choice, searched)
+        self._searched, self._plans = searched, plans
 
-    def __call__(self, asked: Sequence[Key]) -> Mapping[Key, RunScore]:
-        """The scores of runs; of a plan whose last replication is among them, of all its replications."""
-        scores = dict(self._searched(asked))
-        seeds = self._searched.question.seeds
-        for name in dict.fromkeys(name for name, _ in asked):
-            keys = [(name, replication) for replication in range(seeds)]
-            if all(key in self._searched.results for key in keys):
-                self.settle(name)
-                scores |= dict(zip(keys, self._searched.all_of(name), strict=True))
-            else:
-                scores |= {key: self._least(key, scores[key]) for key in scores if key[0] == name}
-        return scores
+    def of(self, name: str) -> Purchaser:
+        """The plan, as it is bought."""
+        return self._plans[name].plan
 
-    def settle(self, name: str) -> None:
-        """Buy for a plan what costs least; its results are billed again."""
-        variation = self._plans[name]
-        if name in self._settled or self._choice.least_share(variation.plan) >= 1.0:
-            return
-        self._settled.add(name)
-        held = self._choice.best(variation.plan, self._searched.nodes(name))
-        plain = variation.node.plain()
-        if not held or not isinstance(plain, dict):
-            return
+    def buy(self, name: str, held: Sequence[Offered]) -> None:
+        """Take the plan with commitments in place of that without, where the checks accept it."""
+        plain: Any = self._plans[name].node.plain()
         made = written_plan(self._searched.question.loaded, with_commitments(plain, held))
         if made is not None:
             self._plans[name] = replace(made, plan=replace(made.plan, name=name))
             self._searched.add(self._plans[name].plan)
 
-    def document(self, name: str | None, confirmed: Simulations) -> Document:
-        """Number of the commitments that were offered, what the best plan holds of them, and what it costs without."""
-        held = [] if name is None else held_by(self._plans[name].plan)
-        usd = None
-        if name is not None:
-            catalog, results = confirmed.question.loaded.catalog, confirmed.results
-            nodes = [costs_of(list(map(on_demand, node)), catalog) for node in confirmed.nodes(name)]
-            usd = fmean(costs.per_month_usd + _tokens_usd(results[name, i].bill) for i, costs in enumerate(nodes))
-        return {"offered": len(self._choice.offers), "bought": held, "on_demand_usd_per_month": usd}
 
-    def _least(self, key: Key, score: RunScore) -> RunScore:
-        """The score with the least cost under any commitments."""
-        bill = self._searched.results[key].bill
-        compute = bill.by_category_usd().get("compute", 0.0) / bill.months
-        saved = compute - self._choice.least_compute_usd(self._plans[key[0]].plan, compute)
-        return replace(score, usd=score.usd - saved)
+class WholePurchases(PurchaseSearch):
+    """Of whole plans, whose services, pools and jobs are one account.
+
+    Args:
+        choice: what may be bought.
+        searched: simulations of the search.
+        plans: the plans by name; with commitments they take the place of those without.
+    """
+
+    def __init__(self, choice: CommitmentChoice, searched: WholePlans, plans: dict[str, WholePlan]) -> None:
+        super().__init__(choice, searched)
+        self._searched, self._plans = searched, plans
+
+    def of(self, name: str) -> Purchaser:
+        """The scenario with the plan alone, as it is bought."""
+        return self._plans[name].loaded
+
+    def buy(self, name: str, held: Sequence[Offered]) -> None:
+        """Take the plan with commitments in place of that without."""
+        plan = self._plans[name]
+        plain: Any = plan.node.plain()
+        node = placed(with_commitments(plain, held), plan.node, ())
+        self._plans[name] = replace(plan, loaded=with_plan(plan.loaded, node), node=node)
+        self._searched.add(name, self._plans[name].loaded)
 
 
 def _tokens_usd(bill: Costs) -> float:

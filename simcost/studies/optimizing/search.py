@@ -37,7 +37,7 @@ from simcost.studies.optimizing.front_of_race import FrontOfRace
 from simcost.studies.optimizing.front_plans import lowest_attainment
 from simcost.studies.optimizing.mixes import MixOutcome, MixSearch
 from simcost.studies.optimizing.nearest import failed, most_of, nearest_by_bound, times_missed
-from simcost.studies.optimizing.purchases import PurchaseSearch
+from simcost.studies.optimizing.purchases import PlanPurchases
 from simcost.studies.optimizing.settings import (
     SEEDS,
     Document,
@@ -47,8 +47,6 @@ from simcost.studies.optimizing.settings import (
     slower_steps,
 )
 from simcost.studies.optimizing.verdict import cautions_of, verdict
-from simcost.tables.digests import sha256_of
-from simcost.tables.object_stores import source_name
 
 
 def search(loaded: LoadedScenario, runs: Path, settings: SearchSettings, progress: Progress) -> Document:
@@ -146,7 +144,7 @@ class PlanSearch:
         """Race, confirm, and try fleets of several kinds of replicas."""
         candidates = self._candidates
         self._found = {candidate.name: candidate.variation for candidate in candidates.found}
-        self._purchases = PurchaseSearch(self.choice, self.searched, self._found)
+        self._purchases = PlanPurchases(self.choice, self.searched, self._found)
         self._time.begin(len(candidates.found))
         for candidate in candidates.found:
             self.searched.add(candidate.variation.plan)
@@ -258,8 +256,7 @@ class PlanSearch:
         document = within_budget(document, self._settings.budget_usd, inside)
         seeds = {"search_seed": self.question.seed, "confirmation_seed": self.confirmed.question.seed}
         origin = provenance(self.question, self.question.horizon_s or 0.0) | seeds
-        if (file := self._settings.options) is not None:
-            origin |= {"inputs": origin["inputs"] | {source_name(file): sha256_of(file)}}
+        origin |= {"inputs": origin["inputs"] | self._settings.inputs()}
         return {
             "verdict": verdict(document, self._cautions(best)),
             **document,
@@ -279,8 +276,8 @@ class PlanSearch:
 
     def _commitments(self, best: str | None) -> Document:
         """Commitments on offer, those that the best plan holds, and those that cover nodes of no plan."""
-        unused = self.choice.of_no_plan(candidate.variation.plan for candidate in self._candidates.found)
-        return self._purchases.document(best, self.confirmed) | {"of_no_plan": unused}
+        plans = (candidate.variation.plan for candidate in self._candidates.found)
+        return self._purchases.document(best, self.confirmed, plans)
 
     def _bound_usd(self) -> float | None:
         """No plan that may meet the SLO costs less; of those that fit with others the best itself, unless fleets of

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from simcost.errors import InputError, did_you_mean
 from simcost.studies.argument_types import checked_factor
+from simcost.tables.digests import sha256_of
+from simcost.tables.object_stores import source_name
 
 if TYPE_CHECKING:
     from simcost.billing.commitment.offered import Offered
@@ -100,6 +102,10 @@ class SearchSettings:
             "quota": dict(self.quota),
             "available": dict(self.available),
         }
+
+    def inputs(self) -> dict[str, str]:
+        """Digest of the file of the commitments, by its name; nothing where none may be bought."""
+        return {} if self.options is None else {source_name(self.options): sha256_of(self.options)}
 
     def limits(self, catalog: Catalog) -> SupplyLimits:
         """Limits of what a plan may take at a time. Raises CatalogError for what is not in the catalog."""

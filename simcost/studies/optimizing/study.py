@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from simcost.scenario.files.vary import varies_joint_terms
+from simcost.scenario.inputs.whole_variations import are_few
 from simcost.scenario.runs.services_apart import is_whole
 from simcost.scenario.schema.loaded_scenario import AnyScenario, LoadedServices
 from simcost.scenario.storage.answers import stored_answer
@@ -33,7 +34,8 @@ def optimize(loaded: AnyScenario, runs: Path, settings: SearchSettings, progress
 
         settings.limits(loaded.first.catalog)  # what they name is there
         plans = [plan.name for plan in loaded.first.scenario.plans]
-        if is_whole(loaded, plans) or varies_joint_terms(loaded.root):
+        commit_together = isinstance(loaded, LoadedServices) and settings.offers and not settings.mixes
+        if is_whole(loaded, plans) or varies_joint_terms(loaded.root) or (commit_together and are_few(loaded)):
             return search_whole_plans(loaded, runs, settings, progress)
         if isinstance(loaded, LoadedServices):
             return search_services(loaded, runs, settings, progress)

@@ -254,10 +254,6 @@ def test_jobs_alone_have_a_front_of_cost_against_their_targets(tmp_path: Path) -
     assert (fewer["measure"], fewer["knee"]) == (None, None)
 
 
-@pytest.mark.parametrize("option", [("--mixes",), ("--options", "options.yaml")])
-def test_options_of_plans_of_requests_alone_are_refused(tmp_path: Path, option: tuple[str, ...]) -> None:
+def test_fleets_of_several_kinds_are_refused(tmp_path: Path) -> None:
     file = write(tmp_path, text=SHARED)
-    kind = "kind: reserved-instances, sku: g6.12xlarge, region: us-east-1, count: 1, discount: 30%"
-    (tmp_path / "options.yaml").write_text(f"commitments:\n  - {{name: r, {kind}}}\n")
-    words = [tmp_path / one if one.endswith("yaml") else one for one in option]
-    assert f"{option[0]} is for plans of requests alone" in refused("optimize", file, *words, "--out", tmp_path / "out")
+    assert "--mixes is for plans of requests alone" in refused("optimize", file, "--mixes", "--out", tmp_path / "out")

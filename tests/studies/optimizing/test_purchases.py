@@ -280,6 +280,7 @@ def test_nodes_that_prefill_are_committed_with_those_that_decode(
 
 
 def test_services_that_commit_to_more_together_than_may_be_bought_are_told(tmp_path: Path) -> None:
+    """Where fleets of several kinds are asked for, each service is searched alone; else they commit together."""
     part = {"replica": {"accelerator": "l4"}, "buy": {"offer": "aws/g6.xlarge"}}
     asked = {"kind": "synthetic", "rate": "1/s", "lengths": {"prompt_median": 100, "output_median": 20}}
     service = {"model": "llama-3.2-1b", "workload": asked, "slo": {"ttft": "1s", "attainment": "90%"}}
@@ -296,6 +297,8 @@ def test_services_that_commit_to_more_together_than_may_be_bought_are_told(tmp_p
     words = ("optimize", file, "--options", options, "--json", "--quiet", "--jobs", 1, "--out", tmp_path / "out")
     for count, over in ((1, [{"name": "r", "bought": 2, "offered": 1}]), (2, [])):
         options.write_text(yaml.safe_dump({"commitments": [{**OPTIONS[0], "name": "r", "count": count}]}))
-        found = call(*words).document()
-        assert found["commitments_over"] == over
-        assert ("together they have bought 2 of r, of which 1 may be" in found["verdict"]) == bool(over)
+        alone = call(*words, "--mixes").document()
+        assert alone["commitments_over"] == over
+        assert ("together they have bought 2 of r, of which 1 may be" in alone["verdict"]) == bool(over)
+        together = call(*words).document()
+        assert [one["count"] for one in together["commitments"]["bought"]] == [count]
