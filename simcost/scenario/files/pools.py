@@ -82,7 +82,7 @@ def _spread(plan: YamlNode) -> YamlNode:
 
 
 def _shared_keys(plan: YamlNode, pool: YamlNode) -> YamlNode:
-    """What a plan says for all pools, at the place of one."""
+    """Keys of a plan that hold for all pools, at the place of one."""
     keys = plan.value if isinstance(plan.value, dict) else {}
     return replace(pool, value={key: child for key, child in keys.items() if key in OF_A_POOL})
 
