@@ -1,6 +1,7 @@
 """Search for the cheapest plan beside enumeration: random spaces of 50 to 300 plans, all simulated; in the last 40 of
 100 each plan may be bought with reservations and a savings plan, and enumeration tries all amounts of them. With
---services, small spaces of two or three services, on nodes that they share or with a cascade between them.
+--services, small spaces of two or three services, on nodes that they share or with a cascade between them; from the
+15th on, services on nodes of their own, on demand or on spot, that commit to reservations and a savings plan together.
 
 python bench/optimize.py [--json] [--services] [--spaces 20] [--first 60] [--kept rows.jsonl] [--search]
 
@@ -13,23 +14,28 @@ simulated it reads again. Both count in full as what enumeration simulates. With
 import argparse
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import measure
 import numpy as np
 import yaml
 
+from simcost.billing import OnDemand
 from simcost.billing.commitment import ReservedInstances, SavingsPlan
 from simcost.billing.commitment.offered import Offered
 from simcost.billing.commitment.offered import written as as_written
+from simcost.catalog import Catalog
 from simcost.compare.scores import holds, hopeless
 from simcost.compare.significance import negligible_usd
 from simcost.scenario.checks.load import load, load_with_services
 from simcost.scenario.inputs.variations import variations
 from simcost.scenario.inputs.whole_variations import whole_variations
+from simcost.scenario.runs.bills import PurchasedNodes, costs_of
 from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.service_runs import runs_of_services
@@ -50,8 +56,8 @@ HARDWARE = (
 USD_PER_H = (1.861, 1.861, 4.326, 0.805, 4.326, 0.805)
 """On demand, of each kind."""
 SKUS = {0: "g6e.xlarge", 2: "p5.4xlarge", 3: "g6.xlarge"}
-LONG, COMMITTED = 11, 60
-"""Spaces of half an hour, and the first one with commitments."""
+LONG, COMMITTED, COMMITTED_SERVICES = 11, 60, 14
+"""Spaces of half an hour, the first one with commitments, and the first one of services with commitments."""
 NOT_DONE = {"found": None, "within_gap": None, "feasible": None}
 """Of a space whose enumeration is only counted."""
 
@@ -138,24 +144,27 @@ def row(
 
 def searched_services(folder: Path, seed: int, *, count: bool = False) -> dict[str, Any]:
     """One space of services: what the search finds, and what enumeration of whole plans does on the same seeds."""
-    runs = folder / "runs"
+    runs, bought = folder / "runs", seed >= COMMITTED_SERVICES
     file = folder / "space.yaml"
-    file.write_text(yaml.safe_dump(services_space(seed)), encoding="utf-8")
+    file.write_text(yaml.safe_dump((committed_services if bought else services_space)(seed)), encoding="utf-8")
     loaded = load_with_services(file)
+    settings = SearchSettings(jobs=1, offers=offers(seed) if bought else ())
     since = time.monotonic(), measure.cpu_s()
-    document = optimize(loaded, runs, SearchSettings(jobs=1), lambda _share, _what: None)
+    document = optimize(loaded, runs, settings, lambda _share, _what: None)
     spent = measure.account(since, 1)
     began = measure.cpu_s()
     fresh = document["provenance"]["confirmation_seed"]
-    best, best_usd, plans, simulations = enumerated_services(loaded, runs, fresh, count=count)
+    best, best_usd, plans, simulations = enumerated_services(loaded, runs, fresh, settings.offers, count=count)
     figures = {"optimum": best, "plans": plans, "enumerated": simulations} | (NOT_DONE if count else {})
     return row(seed, document, best_usd, figures | {"enumeration_cpu_s": measure.cpu_s() - began}, spent)
 
 
 def enumerated_services(
-    loaded: LoadedScenario | LoadedServices, runs: Path, fresh: int, *, count: bool = False
+    loaded: LoadedScenario | LoadedServices, runs: Path, fresh: int, offered: tuple[Offered, ...], *, count: bool
 ) -> tuple[str | None, float | None, int, int]:
-    """As `enumerated`, of whole plans; all of them are simulated on the seeds of the search."""
+    """As `enumerated`, of whole plans under all amounts of the commitments; all are simulated on the seeds of the
+    search.
+    """
     plans = whole_variations(loaded).plans
     with workers_of(runs, jobs=1) as workers:
         made = [
@@ -168,12 +177,46 @@ def enumerated_services(
             stages = [runs_of_services(made[0].question(plan.name), runs)[0] for plan in plans]
             return None, None, len(plans), len({run.folder.name for one in stages for stage in one for run in stage})
         names = [one.name for one in plans if holds(made[0].all_of(one.name), made[0].level)]
-        simulated = len(made[0].keys)
-        costs = {name: made[0].summary(name).per_month_usd.mean for name in names}
-        for name in sorted(costs, key=lambda name: costs[name]):
+        simulated, catalog = len(made[0].keys), loaded.first.catalog
+        choices = {name: cheapest(made[0], name, offered, catalog) for name in names}
+        for name in sorted(choices, key=lambda name: choices[name][0]):
             if made[1].hold(name):
-                return name, made[1].summary(name).per_month_usd.mean, len(plans), simulated
+                usd = mean_usd(made[1].nodes(name), choices[name][1], catalog)
+                return name, usd, len(plans), simulated
         return None, None, len(plans), simulated
+
+
+def cheapest(
+    simulations: WholePlans, name: str, offered: tuple[Offered, ...], catalog: Catalog
+) -> tuple[float, list[Offered]]:
+    """Least mean cost of a plan under all counts of reservations, and amounts of a savings plan that some number of
+    nodes of each kind draws; and the commitments.
+    """
+    nodes = simulations.nodes(name)
+    if not offered:
+        return mean_usd(nodes, [], catalog), []
+    reserved, plan = offered
+    draws = [[n * rate for n in range(int(plan.commitment / rate + 1e-9) + 1)] for rate in plan.rates.values()]
+    sums = {round(sum(one), 9) for one in product(*draws)}
+    amounts = sorted({*(usd for usd in sums if usd <= plan.commitment), plan.commitment})
+    found = []
+    for units, usd in product(range(reserved.count + 1), amounts):
+        held: list[Offered] = [replace(reserved, count=units)] if units else []
+        held += [replace(plan, commitment=usd)] if usd else []
+        found.append((mean_usd(nodes, held, catalog), held))
+    return min(found, key=lambda one: one[0])
+
+
+def mean_usd(replications: Sequence[Sequence[PurchasedNodes]], held: list[Offered], catalog: Catalog) -> float:
+    """Mean cost a month of the nodes of a plan whose account has these commitments."""
+    costs = []
+    for nodes in replications:
+        first = next((one.buy for one in nodes if isinstance(one.buy, OnDemand)), None)
+        own = [
+            replace(one, buy=replace(one.buy, commitments=tuple(held))) if one.buy == first else one for one in nodes
+        ]
+        costs.append(costs_of(own, catalog).per_month_usd)
+    return fmean(costs)
 
 
 def services_space(seed: int) -> dict[str, Any]:
@@ -216,6 +259,27 @@ def services_space(seed: int) -> dict[str, Any]:
         "plans": [{"name": "p", **({} if cascade else {"buy": {"offer": "aws/g6.12xlarge"}}), "services": parts}],
         "vary": vary,
     }
+
+
+def committed_services(seed: int) -> dict[str, Any]:
+    """Two services on nodes of their own, each of two or three kinds on demand, one of them on spot too, with fixed and
+    autoscaled fleets.
+    """
+    made, rng = services_space(4 * seed), np.random.default_rng(40_000 + seed)
+    names = [service["name"] for service in made["services"]][:2]
+    kinds = [HARDWARE[i] for i in (0, 2, 3)[-int(rng.integers(2, 4)) :]]
+    usd = dict(zip((one["buy"]["offer"] for one in HARDWARE), USD_PER_H, strict=True))
+    on_spot = {**kinds[-1]["buy"], "kind": "spot", "price": f"${0.6 * usd[kinds[-1]['buy']['offer']]:.3f}/h"}
+    spot = {**kinds[-1], "buy": on_spot, "interruptions": {"spot": {"kind": "hazard", "per_node_h": 0.05}}}
+    scaled = {"kind": "target-concurrency", "target": 16.0, "min": 1, "max": 4, "window": "2min"}
+    fleets: list[dict[str, Any]] = [{"kind": "fixed", "replicas": n} for n in (1, 2)]
+    vary: list[Any] = []
+    for name, own in zip(names, ([*kinds, spot], kinds), strict=True):
+        vary.append([{"services": {name: kind}} for kind in own])
+        vary.append([{"services": {name: {"scaling": scaling}}} for scaling in (*fleets, scaled)])
+    parts = {name: {**kinds[0], "scaling": fleets[0]} for name in names}
+    plan = {"name": "p", "services": parts}
+    return {**made, "services": made["services"][:2], "seeds": 3, "defaults": {}, "plans": [plan], "vary": vary}
 
 
 def written(folder: Path, scenario: dict[str, Any]) -> LoadedScenario:
