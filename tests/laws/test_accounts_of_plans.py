@@ -1,33 +1,19 @@
 """Laws of the account of a plan: what is committed counts once, covers what it can, and all is paid by somebody."""
 
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.bought_nodes import DAY_H, there
 
-from simcost.billing import Buy, Costs, OnDemand, Spot
+from simcost.billing import Costs, OnDemand, Spot
 from simcost.billing.commitment import ReservedInstances, SavingsPlan
 from simcost.catalog import load_catalog
-from simcost.ledger.request_tables import NODES
-from simcost.ledger.requests import LedgerUsage
-from simcost.scenario.runs.bills import PurchasedNodes, costs_by_owner, costs_of
+from simcost.scenario.runs.bills import costs_by_owner, costs_of
 
-HOUR, DAY_H = 3600.0, 24.0
 SMALL, LARGE = "aws/g6.xlarge", "aws/g6e.xlarge"
 CATALOG = load_catalog()
 USD = {name: CATALOG.offer(name).on_demand_usd_per_h for name in (SMALL, LARGE)}
 RESERVED = ReservedInstances(sku="g6e.xlarge", region="us-east-1", count=1, discount=0.3)
-
-
-def there(buy: Buy, *hours: float) -> PurchasedNodes:
-    """Nodes of one accelerator from the start of a day on, idle, each for so many hours."""
-    count = len(hours)
-    columns = [["pool"] * count, list(range(count)), [0] * count, [0.0] * count, [each * HOUR for each in hours]]
-    table = pa.table([pa.array(column, kind.type) for column, kind in zip(columns, NODES, strict=True)], schema=NODES)
-    usage = LedgerUsage(
-        horizon_s=DAY_H * HOUR, slots_per_node=1, nodes=table, slot_seconds={"idle": sum(hours) * HOUR}, gb_out=1.0
-    )
-    return PurchasedNodes(usage=usage, buy=buy)
 
 
 def compute(costs: Costs) -> float:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from math import ceil, fsum
+from math import ceil, fsum, prod
 from typing import Any
 
 import numpy as np
 
-from simcost.billing import Buy, OnDemand, Spot
+from simcost.billing import OnDemand, Spot
 from simcost.billing.commitment.amounts import Amounts, least_cost
 from simcost.billing.commitment.base import HourlyPrice
 from simcost.billing.commitment.bound import Floats
@@ -25,6 +25,11 @@ from simcost.units import HOURS_PER_MONTH
 
 Purchaser = Plan | AnyScenario
 """A plan of one pool, or a scenario with one plan alone, of which all parts are one account."""
+
+Held = tuple[OnDemand, tuple[Offered, ...]]
+"""A purchase of a plan, and the commitments that are bought for it."""
+_MOST_LEVELS = 5_000
+"""Amounts of a commitment that are looked at, at most: of more, so many at even steps."""
 
 
 class CommitmentChoice:
@@ -52,12 +57,10 @@ class CommitmentChoice:
         least = float(min([1.0, *(shares.min() for shares in paid)]))
         if len(purchases) != 1 or nodes <= 0:
             return least
-        left, share = nodes, 0.0
-        for option in sorted(options, key=_usd_per_h):
-            covered = min(left, option.most / float(option.draw[0]))
-            share += covered * min(_usd_per_h(option) / float(usd[0]), 1.0)
-            left -= covered
-        return max(least, (share + left) / nodes)
+        ranked = sorted(self._options(plan), key=_usd_per_h)
+        covered = _covered(ranked, nodes, float(usd[0]), {})
+        paid_usd = fsum([*map(prod, zip(covered, map(_usd_per_h, ranked), strict=True))])
+        return max(least, (paid_usd / float(usd[0]) + nodes - fsum(covered)) / nodes)
 
     def least_compute_usd(self, plan: Purchaser, usd: float) -> float:
         """Least cost a month of compute that is so much on demand."""
@@ -65,21 +68,27 @@ class CommitmentChoice:
         price = purchases[0].line(self.catalog).contracted_usd if purchases else 0.0
         return usd * self.least_share(plan, usd / (price * HOURS_PER_MONTH) if price > 0 else 0.0)
 
-    def best(self, plan: Purchaser, nodes: Sequence[Sequence[PurchasedNodes]]) -> tuple[Offered, ...]:
+    def best(self, plan: Purchaser, nodes: Sequence[Sequence[PurchasedNodes]]) -> list[Held]:
         """Commitments of least mean cost for the nodes of a plan, by replication; none where on demand costs least."""
         options, purchases = self._options(plan), _purchases(plan)
         if not options:
-            return ()
+            return []
         peaks = [max((_most_at_once(node, buy) for node in nodes), default=0) for buy in purchases]
         levels = [_levels(*option, peaks) for option in options]
+        holders = [_holder(option, purchases) for _, option in options]
 
-        def held(amounts: Amounts) -> tuple[Offered, ...]:
+        def held(amounts: Amounts) -> list[Held]:
             units = np.array([level[i] for level, i in zip(levels, amounts, strict=True)])
-            return tuple(bought([offer for offer, _ in options], [option for _, option in options], units))
+            found = []
+            for buy in (buy for buy in purchases if buy in holders):
+                mine = [i for i, holder in enumerate(holders) if holder == buy]
+                of_buy = bought([options[i][0] for i in mine], [options[i][1] for i in mine], units[mine])
+                found.append((buy, tuple(of_buy)))
+            return [one for one in found if one[1]]
 
         def cost(amounts: Amounts) -> float:
             made = held(amounts)
-            billed = ([_with(one, purchases[0], made) for one in node] for node in nodes)
+            billed = ([_with(one, made) for one in node] for node in nodes)
             return fsum(costs_of(one, self.catalog).per_month_usd for one in billed)
 
         return held(least_cost([len(level) - 1 for level in levels], cost))
@@ -89,30 +98,26 @@ class CommitmentChoice:
         useful = {id(offer) for plan in plans for offer, _ in self._options(plan)}
         return [offer.name for offer in self.offers if id(offer) not in useful]
 
-    def of_fleet(self, fleet: Sequence[tuple[Plan, int]]) -> list[tuple[Offered, ...]]:
+    def of_fleet(self, fleet: Sequence[tuple[Plan, int]]) -> list[list[Held]]:
         """Commitments to so many nodes of each plan, which always run and are one account: at the lowest rates first,
         of each no more than may be bought in all; none where on demand costs less.
         """
         rest: dict[int, float] = {}
         return [self._of_nodes(plan, nodes, rest) for plan, nodes in fleet]
 
-    def _of_nodes(self, plan: Plan, nodes: int, rest: dict[int, float]) -> tuple[Offered, ...]:
+    def _of_nodes(self, plan: Plan, nodes: int, rest: dict[int, float]) -> list[Held]:
         """Commitments to the nodes of one plan; `rest` has what is left of each, and is brought up to date."""
         if self.least_share(plan) >= 1.0 or not isinstance(plan.buy, OnDemand):
-            return ()
-        usd = plan.buy.line(self.catalog).contracted_usd
-        options = sorted(self._options(plan), key=lambda option: _usd_per_h(option[1]))
-        units, left = np.zeros(len(options)), float(nodes)
-        for i, (offer, option) in enumerate(options):
-            draw, most = float(option.draw[0]), rest.get(id(offer), option.most)
-            if draw <= 0 or _usd_per_h(option) >= usd:
-                continue
-            units[i] = min(left * draw, most)
-            if isinstance(offer, HourlyPrice) and option.whole:
-                units[i] = int(units[i] / option.whole + 1e-9) * option.whole
-            left -= units[i] / draw
-            rest[id(offer)] = most - units[i]
-        return tuple(bought([offer for offer, _ in options], [option for _, option in options], units))
+            return []
+        options = sorted(self._options(plan), key=_usd_per_h)
+        covered = _covered(options, nodes, plan.buy.line(self.catalog).contracted_usd, rest, whole=True)
+        units = np.array([n * float(option.draw[0]) for n, (_, option) in zip(covered, options, strict=True)])
+        rest |= {
+            id(offer): rest.get(id(offer), option.most) - taken
+            for (offer, option), taken in zip(options, units, strict=True)
+        }
+        made = tuple(bought([offer for offer, _ in options], [option for _, option in options], units))
+        return [(plan.buy, made)] if made else []
 
     def _options(self, plan: Purchaser) -> list[tuple[Offered, Option]]:
         """Commitments that cover nodes of a plan."""
@@ -133,24 +138,31 @@ class CommitmentChoice:
         return (offer, option) if (option.draw > 0).any() else None
 
 
-def with_commitments(plan: Mapping[str, Any], commitments: Sequence[Offered]) -> dict[str, Any]:
-    """A plan as it is written, with commitments: in its own purchase on demand, else in that of a service or pool."""
+def with_commitments(plan: Mapping[str, Any], held: Sequence[Held]) -> dict[str, Any]:
+    """A plan as it is written, with commitments in the first purchase of the offer that they are held by."""
+    found = dict(plan)
+    for buy, commitments in held:
+        found = _with_some(found, buy.offer, [written(commitment) for commitment in commitments])
+    return found
+
+
+def _with_some(plan: dict[str, Any], offer: str, commitments: list[dict[str, Any]]) -> dict[str, Any]:
     for key in ("buy", "training_buy"):
-        if _is_on_demand(plan.get(key)):
-            return {**plan, key: {**plan[key], "commitments": [written(commitment) for commitment in commitments]}}
+        if _is_on_demand(plan.get(key), offer):
+            return {**plan, key: {**plan[key], "commitments": commitments}}
     for key in ("services", "pools"):
         parts = plan.get(key) or {}
         each = dict(parts) if isinstance(parts, Mapping) else dict(enumerate(parts))
-        name = next((name for name, part in each.items() if part and _is_on_demand(part.get("buy"))), None)
+        name = next((name for name, part in each.items() if part and _is_on_demand(part.get("buy"), offer)), None)
         if name is not None:
-            each[name] = with_commitments(each[name], commitments)
+            each[name] = _with_some(each[name], offer, commitments)
             return {**plan, key: each if isinstance(parts, Mapping) else list(each.values())}
-    return dict(plan)
+    return plan
 
 
-def _is_on_demand(buy: Any) -> bool:
+def _is_on_demand(buy: Any, offer: str) -> bool:
     """True of a purchase of an offer on demand, as it is written."""
-    return isinstance(buy, Mapping) and "offer" in buy and buy.get("kind", "on-demand") == "on-demand"
+    return isinstance(buy, Mapping) and buy.get("offer") == offer and buy.get("kind", "on-demand") == "on-demand"
 
 
 def on_demand(nodes: PurchasedNodes) -> PurchasedNodes:
@@ -214,13 +226,53 @@ def _levels(offer: Offered, option: Option, peaks: Sequence[int]) -> Floats:
     sums = np.zeros(1)
     for draw, peak in draws:
         sums = np.unique(np.around((sums[:, None] + draw * np.arange(peak + 1)).ravel(), 9))
-    below: Floats = sums[sums < option.most]
+        sums = sums[sums < option.most]
+        if len(sums) > _MOST_LEVELS:
+            sums = sums[np.linspace(0, len(sums) - 1, _MOST_LEVELS).round().astype(np.int64)]
+    below: Floats = sums
     return np.append(below, option.most) if used >= option.most else below
 
 
-def _usd_per_h(option: Option) -> float:
-    """Cost of an hour of a node under it."""
+def _holder(option: Option, purchases: Sequence[OnDemand]) -> OnDemand:
+    """The first purchase of the cloud whose nodes it covers: they are one account."""
+    covered = purchases[int(np.flatnonzero(option.draw > 0)[0])]
+    return next(buy for buy in purchases if buy.provider == covered.provider)
+
+
+def _usd_per_h(one: tuple[Offered, Option]) -> float:
+    """Cost of an hour of a node under a commitment."""
+    _, option = one
     return option.usd_per_unit_h * float(option.draw[0])
+
+
+def _covered(
+    ranked: Sequence[tuple[Offered, Option]],
+    nodes: float,
+    usd_per_h: float,
+    rest: Mapping[int, float],
+    *,
+    whole: bool = False,
+) -> list[float]:
+    """Nodes that each commitment covers, at the lowest rates first, of those below the price on demand.
+
+    Args:
+        ranked: by rate.
+        nodes: how many there are, all on the first line.
+        usd_per_h: price on demand.
+        rest: units that are left, by identity of the offer; those that it lacks are whole.
+        whole: count reservations by whole instances.
+    """
+    found, left = [], float(nodes)
+    for offer, option in ranked:
+        draw = float(option.draw[0])
+        units = 0.0
+        if draw > 0 and _usd_per_h((offer, option)) < usd_per_h:
+            units = min(left * draw, rest.get(id(offer), option.most))
+        if whole and isinstance(offer, HourlyPrice) and option.whole:
+            units = int(units / option.whole + 1e-9) * option.whole
+        found.append(units / draw if draw > 0 else 0.0)
+        left -= found[-1]
+    return found
 
 
 def _most_at_once(nodes: Sequence[PurchasedNodes], buy: OnDemand) -> int:
@@ -234,11 +286,13 @@ def _at_once(nodes: PurchasedNodes) -> int:
     return int(there.max(initial=0))
 
 
-def _with(nodes: PurchasedNodes, buy: Buy, commitments: Sequence[Offered]) -> PurchasedNodes:
-    """Nodes of a plan, whose purchase has these commitments; those on its account share them."""
-    made = replace(buy, commitments=tuple(commitments))  # type: ignore[arg-type]
-    return replace(
-        nodes,
-        buy=made if nodes.buy == buy else nodes.buy,
-        account=made if nodes.account == buy else nodes.account,
-    )
+def _with(nodes: PurchasedNodes, held: Sequence[Held]) -> PurchasedNodes:
+    """Nodes of a plan, whose purchases have these commitments; those on its account share them."""
+    for buy, commitments in held:
+        made = replace(buy, commitments=tuple(commitments))
+        nodes = replace(
+            nodes,
+            buy=made if nodes.buy == buy else nodes.buy,
+            account=made if nodes.account == buy else nodes.account,
+        )
+    return nodes

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from simcost.billing.commitment.offered import Offered
 from simcost.compare.bounds import mix_bounds
 from simcost.compare.fleet_program import Counts, least_fleet
 from simcost.compare.fleets import DemandPoints, FleetAim, FleetLimit, FleetPurchase, FleetShape, Floats
@@ -25,7 +24,7 @@ from simcost.scenario.inputs.combined_plans import not_a_plan
 from simcost.scenario.inputs.variations import Variation
 from simcost.scenario.runs.arrivals import Arrivals
 from simcost.scenario.runs.candidates import Candidates, PlanCandidate
-from simcost.scenario.runs.commitment_choice import CommitmentChoice, with_commitments
+from simcost.scenario.runs.commitment_choice import CommitmentChoice, Held, with_commitments
 from simcost.scenario.runs.resolve import ResolvedScenario, resolved_plan
 from simcost.scenario.runs.supply_limits import Taken
 from simcost.scenario.schema.scenario import OF_A_POOL
@@ -219,7 +218,7 @@ class MixSearch:
         purchase = FleetPurchase(name=COMMITTED, usd_per_h=kind.usd / HOURS_PER_MONTH, committed=True, most=MOST)
         return FleetShape(name=kind.candidate.name, capacity=tuple(rates), purchases=(purchase,))
 
-    def _held(self, used: Mapping[str, int]) -> list[tuple[Offered, ...]]:
+    def _held(self, used: Mapping[str, int]) -> list[list[Held]]:
         """Commitments for so many replicas of each kind, where they cost less."""
         kinds = [self._kinds[name] for name in used]
         nodes = [ceil(count / kind.per_node) for kind, count in zip(kinds, used.values(), strict=True)]
@@ -233,7 +232,7 @@ class MixSearch:
         for (name, count), held in zip(used.items(), self._held(used), strict=True):
             written: Any = self._kinds[name].candidate.variation.node.plain()
             shared = {key: one for key, one in written.items() if key not in (*OF_A_POOL, "name")}
-            bought = with_commitments(written, held) if held else written
+            bought = with_commitments(written, held)
             own = {key: one for key, one in bought.items() if key in OF_A_POOL}
             pools.append({**own, "name": _short(name), "scaling": {"kind": "fixed", "replicas": count}})
         title = " + ".join(f"{count} x {_short(name)}" for name, count in used.items())

@@ -14,13 +14,19 @@ from statistics import fmean
 from typing import Any
 
 from simcost.billing.bill import Costs
-from simcost.billing.commitment.offered import Offered
 from simcost.compare.scores import RunScore
 from simcost.scenario.files.nodes import placed
 from simcost.scenario.inputs.variations import Variation
 from simcost.scenario.inputs.whole_variations import WholePlan, with_plan
 from simcost.scenario.runs.bills import costs_of
-from simcost.scenario.runs.commitment_choice import CommitmentChoice, Purchaser, held_by, on_demand, with_commitments
+from simcost.scenario.runs.commitment_choice import (
+    CommitmentChoice,
+    Held,
+    Purchaser,
+    held_by,
+    on_demand,
+    with_commitments,
+)
 from simcost.scenario.runs.simulations import Simulations
 from simcost.scenario.runs.tasks import Key
 from simcost.scenario.runs.whole_plans import WholePlans
@@ -43,6 +49,8 @@ class PurchaseSearch(ABC):
     def __call__(self, asked: Sequence[Key]) -> Mapping[Key, RunScore]:
         """The scores of runs; of a plan whose last replication is among them, of all its replications."""
         scores = dict(self._runs(asked))
+        if not self.choice.offers:
+            return scores
         for name in dict.fromkeys(name for name, _ in asked):
             keys = [(name, replication) for replication in range(self._runs.seeds)]
             if all(key in self._runs.results for key in keys):
@@ -66,7 +74,7 @@ class PurchaseSearch(ABC):
         """The plan, as it is bought."""
 
     @abstractmethod
-    def buy(self, name: str, held: Sequence[Offered]) -> None:
+    def buy(self, name: str, held: Sequence[Held]) -> None:
         """Take the plan with commitments in place of that without, where the checks accept it."""
 
     def document(self, name: str | None, confirmed: Simulations | WholePlans, plans: Iterable[Purchaser]) -> Document:
@@ -108,7 +116,7 @@ class PlanPurchases(PurchaseSearch):
         """The plan, as it is bought."""
         return self._plans[name].plan
 
-    def buy(self, name: str, held: Sequence[Offered]) -> None:
+    def buy(self, name: str, held: Sequence[Held]) -> None:
         """Take the plan with commitments in place of that without, where the checks accept it."""
         plain: Any = self._plans[name].node.plain()
         made = written_plan(self._searched.question.loaded, with_commitments(plain, held))
@@ -134,7 +142,7 @@ class WholePurchases(PurchaseSearch):
         """The scenario with the plan alone, as it is bought."""
         return self._plans[name].loaded
 
-    def buy(self, name: str, held: Sequence[Offered]) -> None:
+    def buy(self, name: str, held: Sequence[Held]) -> None:
         """Take the plan with commitments in place of that without."""
         plan = self._plans[name]
         plain: Any = plan.node.plain()

@@ -1,0 +1,70 @@
+"""Commitments chosen for all nodes of a plan, which are one account of each cloud."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from support.bought_nodes import there
+from support.scenarios import SERVICES, write
+
+from simcost.billing import OnDemand
+from simcost.billing.commitment import ResourceCud, SavingsPlan
+from simcost.catalog import load_catalog
+from simcost.scenario.checks.load import load_with_services
+from simcost.scenario.inputs.whole_variations import whole_variations
+from simcost.scenario.runs.commitment_choice import CommitmentChoice, with_commitments
+
+CATALOG = load_catalog()
+AWS = SavingsPlan(name="aws", commitment=2.0, discount=0.3, renewed=True)
+GCP = ResourceCud(name="gcp", sku="g2-standard-4", region="us-east1", count=3, discount=0.3, renewed=True)
+
+
+def test_each_cloud_has_the_commitments_that_cover_its_nodes(tmp_path: Path) -> None:
+    """They were all bought on the account of the first service, where those of another cloud are lost."""
+    elsewhere = ("aws/g6.2xlarge}", "gcp/g2-standard-4, region: us-east1}")
+    loaded = load_with_services(write(tmp_path, elsewhere, text=SERVICES))
+    plan = whole_variations(loaded, []).plans[0]
+    chat, search = OnDemand(offer="aws/g6.xlarge"), OnDemand(offer="gcp/g2-standard-4", region="us-east1")
+    nodes = [there(chat, 24.0), there(search, 24.0, 24.0)]
+    choice = CommitmentChoice((AWS, GCP), CATALOG)
+    held = choice.best(plan.loaded, [nodes])
+    assert [(buy.offer, [one.name for one in commitments]) for buy, commitments in held] == [
+        ("aws/g6.xlarge", ["aws"]),
+        ("gcp/g2-standard-4", ["gcp"]),
+    ]
+    usd = CATALOG.offer("aws/g6.xlarge").on_demand_usd_per_h
+    [(_, [savings]), (_, [reserved])] = held
+    assert (savings.commitment, reserved.count) == (pytest.approx(0.7 * usd), 2)
+    plain: Any = plan.node.plain()
+    services = with_commitments(plain, held)["services"]
+    assert [len(services[name]["buy"]["commitments"]) for name in ("chat", "search")] == [1, 1]
+    assert choice.least_share(plan.loaded) == pytest.approx(0.7)
+
+
+def test_amounts_that_are_looked_at_are_bounded_however_many_kinds_of_nodes_there_are(tmp_path: Path) -> None:
+    """Sums of what so many nodes of each of eight kinds draw are billions."""
+    kinds = [(name, kind) for kind in ("g6", "g6e") for name in ("xlarge", "2xlarge", "4xlarge", "8xlarge")]
+    offers = [f"aws/{kind}.{name}" for name, kind in kinds]
+    request = {"kind": "synthetic", "rate": "1/s", "lengths": {"prompt_median": 100, "output_median": 20}}
+    parts = {
+        f"s{i}": {
+            "replica": {"accelerator": "l40s" if "g6e" in offer else "l4"},
+            "buy": {"offer": offer},
+            "scaling": {"kind": "fixed", "replicas": 1},
+        }
+        for i, offer in enumerate(offers)
+    }
+    services = [{"name": name, "model": "llama-3.2-1b", "workload": request, "slo": {"ttft": "1s"}} for name in parts]
+    scenario = {
+        "scenario": "many",
+        "horizon": "5min",
+        "services": services,
+        "plans": [{"name": "p", "services": parts}],
+    }
+    plan = whole_variations(load_with_services(write(tmp_path, text=yaml.safe_dump(scenario))), []).plans[0]
+    nodes = [there(OnDemand(offer=offer), *([24.0] * 12)) for offer in offers]
+    choice = CommitmentChoice((SavingsPlan(name="s", commitment=500.0, discount=0.3, renewed=True),), CATALOG)
+    [(_, [held])] = choice.best(plan.loaded, [nodes])
+    usd = sum(CATALOG.offer(offer).on_demand_usd_per_h for offer in offers)
+    assert held.commitment == pytest.approx(0.7 * 12 * usd, rel=2e-3)
