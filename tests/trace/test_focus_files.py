@@ -79,6 +79,20 @@ def test_a_commitment_that_nothing_used_is_of_the_time_that_a_file_covers(tmp_pa
     assert read_focus([cost_file(tmp_path, [used, unused])]).span_h == 2
 
 
+def test_a_row_of_a_month_reaches_to_its_last_day(tmp_path: Path) -> None:
+    """The period ended on the first day of the last row: a bill by the month was `from 2026-02-01 to 2026-02-01`."""
+    month = row(1, ChargePeriodStart="2026-02-01T00:00:00Z", ChargePeriodEnd="2026-03-01T00:00:00Z")
+    bought = row(
+        2,
+        ChargePeriodStart="2026-02-01T00:00:00Z",
+        ChargePeriodEnd="2029-02-01T00:00:00Z",
+        ChargeCategory="Purchase",
+        EffectiveCost=0,
+    )
+    period = costs(cost_file(tmp_path, [month, bought])).period
+    assert (period.first_day, period.last_day) == ("2026-02-01", "2026-02-28")
+
+
 def test_sums_below_a_table_and_blank_lines_are_no_charges(tmp_path: Path) -> None:
     """The sum doubled the bill, and a blank line began it in 1970."""
     file = cost_file(tmp_path, [row(1), row(2)])

@@ -5,6 +5,7 @@ from dataclasses import replace
 from math import fsum
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -101,8 +102,10 @@ def _costs(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _period(actuals: Actuals) -> CostPeriod:
+    """From the first day on which a charge begins to the last on which one begins or usage ends."""
     days = actuals.lines["day"].to_numpy().astype("datetime64[D]")
-    return CostPeriod(first_day=str(days.min()), last_day=str(days.max()))
+    last = max(days.max(), np.datetime64(actuals.end_s - 1, "s").astype("datetime64[D]"))
+    return CostPeriod(first_day=str(days.min()), last_day=str(last))
 
 
 def _below_list(actuals: Actuals) -> float | None:

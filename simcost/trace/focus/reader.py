@@ -52,6 +52,18 @@ class Actuals:
     usage: pa.Table | None
     """The hours of machines by period, for `simcost bill`; None unless they were asked for."""
     quality: list[dict[str, object]]
+    """Findings in the rows: rule, says, rows, share, example, done."""
+    rows: int
+    versions: tuple[str, ...]
+    """Of FOCUS, by the columns of each file."""
+    grain: str
+    """Length of the periods of usage: hour, day or mixed."""
+    span_h: float
+    """Hours from the first to the end of the last period of usage, unused commitments among it; 0 without any."""
+    end_s: int
+    """End of the last of these periods, in seconds since 1970; 0 without any."""
+    usd_per: Mapping[str, float]
+    """The currencies of the bill, and their rates."""
 
     def told(self) -> Iterator[tuple[str, str]]:
         """Kind and sentence of what a comparison rests on: rows that count otherwise than they stand in the file, and
@@ -63,17 +75,6 @@ class Actuals:
         for currency, usd in self.usd_per.items():
             if currency != "USD":
                 yield "currency", f"1 {currency} is taken for {usd:g} USD, as --rate says"
-
-    """Findings in the rows: rule, says, rows, share, example, done."""
-    rows: int
-    versions: tuple[str, ...]
-    """Of FOCUS, by the columns of each file."""
-    grain: str
-    """Length of the periods of usage: hour, day or mixed."""
-    span_h: float
-    """Hours from the first to the end of the last period of usage, unused commitments among it; 0 without any."""
-    usd_per: Mapping[str, float]
-    """The currencies of the bill, and their rates."""
 
 
 def read_focus(paths: Sequence[Path], *, usd_per: Mapping[str, float] = _NONE, series: bool = False) -> Actuals:
@@ -256,6 +257,7 @@ class _Book:
             versions=versions,
             grain=_grain(self.lengths),
             span_h=0.0 if self.first_s is None else (self.last_s - self.first_s) / _HOUR_S,
+            end_s=self.last_s,
             usd_per={name: self.usd_per[name] for name, count in self.currencies.items() if count},
         )
 
