@@ -1,10 +1,10 @@
 """A user's own list of prices, a row a price: a quote, a contract, a page copied by hand."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from math import isnan, nan
 from pathlib import Path
 from re import fullmatch
-from typing import cast, get_args
+from typing import Any, cast, get_args
 
 from simcost.catalog.aliases import ANY_REGION
 from simcost.catalog.facts import Instrument, Upfront
@@ -31,17 +31,19 @@ _WAYS = ("on-demand", "spot", *get_args(Instrument))
 
 
 def read(file: Path, reading: ImportContext) -> Iterator[Quote]:
-    """The prices of the file.
+    """The prices of the file; one that names no currency is in USD, and noted.
 
     Raises:
-        FaultsError: an unknown way of buying, with its line.
+        FaultsError: unknown columns, ways of buying and currencies, all of them, each with its line.
     """
-    for at, row in csv_rows(file, _NEEDED, ",".join(_COLUMNS)):
+    rows = list(csv_rows(file, _NEEDED, ",".join(_COLUMNS)))
+    if faults := [Fault(file=str(file), **where) for where in _faults(rows)]:
+        raise FaultsError(faults)
+    for at, row in rows:
         reading.rows += 1
-        _check(file, at, row)
         currency = (row.get("currency") or "USD").upper()
         name, count = row.get("accelerator", ""), row.get("accelerators", "")
-        yield Quote(
+        quote = Quote(
             place=at,
             provider=row["provider"].lower(),
             sku=row["sku"],
@@ -58,6 +60,9 @@ def read(file: Path, reading: ImportContext) -> Iterator[Quote]:
             as_of=row.get("as_of", ""),
             notes=row.get("notes", ""),
         )
+        if not row.get("currency") and not isnan(number(row["price_per_h"])):
+            reading.findings.add("no-currency", at, f"{quote.what}, {quote.way}: {row['price_per_h']}")
+        yield quote
 
 
 def _usd_or_number(price: str, currency: str) -> float:
@@ -72,22 +77,23 @@ def _usd_or_number(price: str, currency: str) -> float:
     return found if isinstance(found, float) else nan
 
 
-def _check(file: Path, at: str, row: dict[str, str]) -> None:
-    line = int(at.removeprefix("line "))
-    unknown = [name for name in row if name not in _COLUMNS]
-    if unknown:
-        hint = did_you_mean(unknown[0], _COLUMNS)
-        message = f"unknown column{hint}; known: {', '.join(_COLUMNS)}"
-        raise FaultsError([Fault(file=str(file), line=1, path=unknown[0], message=message)])
-    for name, known in (("way", _WAYS), ("upfront", get_args(Upfront))):
-        value = row.get(name)
-        if value and value not in known:
-            message = f"{value!r} is none of {', '.join(known)}{did_you_mean(value, known)}"
-            raise FaultsError([Fault(file=str(file), line=line, path=name, message=message)])
-    currency = row.get("currency", "")
-    if currency and not fullmatch("[A-Za-z]{3}", currency):
-        message = f"{currency!r} is not a currency; write its code, such as EUR"
-        raise FaultsError([Fault(file=str(file), line=line, path="currency", message=message)])
-    for name in ("provider", "sku"):
-        if not row[name]:
-            raise FaultsError([Fault(file=str(file), line=line, path=name, message="is empty")])
+def _faults(rows: Sequence[tuple[str, Mapping[str, str]]]) -> Iterator[dict[str, Any]]:
+    """Line, path and message of each cell that is none of what there is."""
+    for name in rows[0][1] if rows else ():
+        if name not in _COLUMNS:
+            message = f"unknown column{did_you_mean(name, _COLUMNS)}; known: {', '.join(_COLUMNS)}"
+            yield {"line": 1, "path": name, "message": message}
+    for at, row in rows:
+        line = int(at.removeprefix("line "))
+        for name, known in (("way", _WAYS), ("upfront", get_args(Upfront))):
+            value = row.get(name)
+            if value and value not in known:
+                message = f"{value!r} is none of {', '.join(known)}{did_you_mean(value, known)}"
+                yield {"line": line, "path": name, "message": message}
+        currency = row.get("currency", "")
+        if currency and not fullmatch("[A-Za-z]{3}", currency):
+            message = f"{currency!r} is not a currency; write its code, such as EUR"
+            yield {"line": line, "path": "currency", "message": message}
+        for name in ("provider", "sku"):
+            if not row[name]:
+                yield {"line": line, "path": name, "message": "is empty"}

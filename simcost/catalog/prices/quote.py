@@ -168,6 +168,7 @@ _KINDS = {
     ),
     "attached-accelerator": (OUT, "accelerators attached to a machine type that is sold without them, too"),
     "other-currency": (CHANGED, "prices in another currency were converted at a dated rate"),
+    "no-currency": (NOTED, "prices without a currency were taken to be in USD: write theirs in a column `currency`"),
     "several-rules": (
         CHANGED,
         "several prices by date or hour: the one of the list's date, the dearest hour",

@@ -81,7 +81,7 @@ def test_a_day_to_come_is_told(tmp_path: Path) -> None:
     assert kinds(imported(tmp_path, row, as_of=str(later))) == {"day-to-come": 1}
     assert kinds(imported(tmp_path, row)) == {}
     file = tmp_path / "dated.csv"
-    file.write_text(f"provider,sku,region,price_per_h,accelerator,accelerators,as_of\nneo,b,eu,19,H100,8,{tomorrow}\n")
+    file.write_text(f"provider,sku,region,price_per_h,accelerator,accelerators,as_of\nneo,b,eu,$19,H100,8,{tomorrow}\n")
     assert kinds(import_prices(file, "own", CATALOG, as_of="2026-08-01")) == {"day-to-come": 1}
 
 
@@ -100,7 +100,7 @@ def test_regions_that_differ_in_case_alone_are_one(tmp_path: Path) -> None:
 def test_a_commitment_above_on_demand_is_told(tmp_path: Path, committed: str, told: bool) -> None:
     file = tmp_path / "terms.csv"
     head = "provider,sku,region,way,price_per_h,term_years,upfront,accelerator,accelerators\n"
-    file.write_text(f"{head}neo,box,eu,on-demand,20,,,H100,8\nneo,box,eu,take-or-pay,{committed},1,all,H100,8\n")
+    file.write_text(f"{head}neo,box,eu,on-demand,$20,,,H100,8\nneo,box,eu,take-or-pay,${committed},1,all,H100,8\n")
     found = import_prices(file, "own", CATALOG, as_of="2026-08-01")
     assert kinds(found) == ({"commitment-above-on-demand": 1} if told else {})
     assert len(found.rows["commitment_rates"]) == 1
@@ -115,3 +115,25 @@ def test_a_list_without_a_day_is_of_the_newest_day_of_its_rows(tmp_path: Path) -
     assert import_prices(file, "own", CATALOG).as_of == "2026-07-01"
     assert import_prices(file, "own", CATALOG, as_of="2026-08-01").as_of == "2026-08-01"
     assert imported(tmp_path, "neo,a,eu,9,,h100-sxm,8\n", as_of="").as_of == "unknown"
+
+
+def test_a_price_without_a_currency_is_told(tmp_path: Path) -> None:
+    """A quote in euros whose column was left out was taken to be in USD without a word."""
+    found = imported(tmp_path, "neo,a,eu,19.2,,H100,8\nneo,b,eu,$19.2,,H100,8\nneo,c,eu,19.2,USD,H100,8\n")
+    assert kinds(found) == {"no-currency": 1}
+    [told] = found.findings.document()
+    assert told["places"] == [{"place": "line 2", "detail": "neo/a in eu, on-demand: 19.2"}]
+
+
+def test_all_faults_of_a_list_are_named_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "quotes.csv"
+    head = "provider,sku,region,price_per_h,currency,way,upfront\n"
+    file.write_text(f"{head}neo,a,eu,9,EURO,reserved,half\n,b,eu,9,USD,spot,all\n", encoding="utf-8")
+    with pytest.raises(FaultsError) as raised:
+        import_prices(file, "own", CATALOG)
+    assert [(fault.line, fault.path) for fault in raised.value.faults] == [
+        (2, "way"),
+        (2, "upfront"),
+        (2, "currency"),
+        (3, "provider"),
+    ]

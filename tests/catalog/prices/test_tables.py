@@ -206,6 +206,7 @@ def test_an_own_list_is_not_misread(tmp_path: Path) -> None:
     assert not rates(result)
     reasons = {
         "no-price": 1,
+        "no-currency": 8,
         "older-price": 1,
         "several-prices": 1,
         "unreadable": 2,
