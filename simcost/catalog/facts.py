@@ -286,6 +286,8 @@ class TokenPrice(Provenance):
         batch = (self.batch_input_usd_per_m, self.batch_output_usd_per_m)
         if batch != (None, None) and (None in batch or self.batch_multiplier is not None):
             raise ValueError("give batch_multiplier, or batch_input_usd_per_m with batch_output_usd_per_m, not both")
+        if self.batch_multiplier is not None and self.batch_multiplier > 1:
+            raise ValueError(f"batch_multiplier ({self.batch_multiplier:g}) is above 1; write 0.5 for half the price")
         tier = (self.tier_start_input_tokens, self.tier_input_usd_per_m, self.tier_output_usd_per_m)
         if any(part is None for part in tier) and tier != (None, None, None):
             raise ValueError(

@@ -38,17 +38,28 @@ def unusual_machine_price(offer: Offer, usd_per_h: float) -> str:
 
 
 def unusual_token_price(price: TokenPrice) -> str:
-    """A sentence if tokens cost far less than the median of the catalog, or more than the dearest; else empty."""
-    known = load_catalog().facts.token_prices
+    """A sentence if tokens cost far less than the median of the catalog, or more than the dearest, or more from the
+    cache than without it; else empty.
+    """
     for what in ("input", "output"):
-        others = [float(getattr(one, f"{what}_usd_per_m")) for one in known]
-        usd, usual = float(getattr(price, f"{what}_usd_per_m")), median(others)
-        if not usual / _TOKENS_BELOW <= usd <= max(others):
-            return (
-                f"{price.name}: {what} at ${usd:.3g} is {_times(usd, usual)} times the median of the catalog, "
-                f"${usual:.3g}: a price is in USD for a million tokens."
-            )
+        if said := unusual_tokens(price.name, what, float(getattr(price, f"{what}_usd_per_m"))):
+            return said
+    read, fresh = price.cache_read_usd_per_m, price.input_usd_per_m
+    if read is not None and read > fresh:
+        return f"{price.name}: input read from the cache at ${read:.3g} costs more than other input, ${fresh:.3g}."
     return ""
+
+
+def unusual_tokens(name: str, what: str, usd_per_m: float) -> str:
+    """The same of the `input` or the `output` tokens of a model alone."""
+    others = [float(getattr(one, f"{what}_usd_per_m")) for one in load_catalog().facts.token_prices]
+    usual = median(others)
+    if usual / _TOKENS_BELOW <= usd_per_m <= max(others):
+        return ""
+    return (
+        f"{name}: {what} at ${usd_per_m:.3g} is {_times(usd_per_m, usual)} times the median of the catalog, "
+        f"${usual:.3g}: a price is in USD for a million tokens."
+    )
 
 
 def _times(usd: float, usual: float) -> str:

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from simcost.catalog import load_catalog
+from simcost.catalog.usual_prices import unusual_token_price
 from simcost.errors import FaultsError
+from simcost.scenario.inputs.purchasing import price_usage
 from simcost.scenario.runs.check import check
 
 HEAD = "name,vendor,memory_bytes,memory_bytes_per_s,bf16_flops,fp8_flops,int8_flops,fp4_flops,power_w,link,"
@@ -210,3 +212,50 @@ def test_a_fact_of_a_day_to_come_is_told_with_its_table(tmp_path: Path, day: str
     file.write_text(f"catalog: facts\n{file.read_text()}")
     said = [note for note in check(file)["notes"] if "still to come" in note]
     assert ["correct the date in grid.csv" in note for note in said] == [True] * told
+
+
+@pytest.mark.parametrize(
+    ("plan", "told"),
+    [
+        ("prices: {p5.48xlarge: $38/h}", ()),
+        ("prices: {p5.48xlarge: $27740}", ("aws/p5.48xlarge at $3,468 per accelerator-hour is",)),
+        ("prices: {p5.48xlarge: $38/h, mine: 2.5}", ("in `prices` of a purchasing plan it is that of one token",) * 2),
+        ("catalog: facts", ("mine: input at $2.5e-06 is", "the newest fact of the catalog is of 2099-11")),
+    ],
+)
+def test_unusual_prices_of_a_bill_are_told(tmp_path: Path, plan: str, told: tuple[str, ...]) -> None:
+    """A bill of usage believed prices of which a scenario told: of a month, per token in place of a million."""
+    facts = tmp_path / "facts"
+    facts.mkdir()
+    head = "provider,model,input_usd_per_m,output_usd_per_m,source,as_of,quality"
+    (facts / "token_prices.csv").write_text(f"{head}\nneo,mine,0.0000025,0.00001,quote,2099-11,A\n")
+    usage = "sku,provider,region,start,end,quantity,unit\n"
+    if "27740" in plan or "38/h}" in plan:
+        usage += "p5.48xlarge,aws,us-east-1,2026-08-01T00:00:00Z,2026-08-01T09:00:00Z,1,h\n"
+    else:
+        usage += "".join(
+            f"mine,neo,,2026-08-01T00:00:00Z,2026-08-01T09:00:00Z,1000,{what}_tokens\n" for what in ("input", "output")
+        )
+    (tmp_path / "usage.csv").write_text(usage)
+    (tmp_path / "plan.yaml").write_text(f"purchasing: p\n{plan}\n")
+    [(document, _)] = price_usage(tmp_path / "usage.csv", [tmp_path / "plan.yaml"], {})
+    said = [note for note in document["assumptions"] if "times the median" in note or "still to come" in note]
+    assert [words in note for words, note in zip(told, said, strict=True)] == [True] * len(told)
+
+
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [("25,0.5", "costs more than other input"), ("0.25,0.5", ""), ("0.25,50", r"batch_multiplier \(50\) is above 1")],
+)
+def test_cached_input_and_batches_that_cost_more_are_told(tmp_path: Path, cells: str, told: str) -> None:
+    facts = tmp_path / "facts"
+    facts.mkdir()
+    head = "provider,model,input_usd_per_m,output_usd_per_m,cache_read_usd_per_m,batch_multiplier,source,as_of,quality"
+    (facts / "token_prices.csv").write_text(f"{head}\nneo,mine,2.5,10,{cells},quote,2026-10,A\n")
+    if "50" in cells:
+        with pytest.raises(FaultsError, match=told):
+            load_catalog(facts)
+        return
+    said = unusual_token_price(load_catalog(facts).token_price("neo/mine"))
+    assert told in said
+    assert bool(told) == bool(said)

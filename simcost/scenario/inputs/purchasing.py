@@ -162,6 +162,7 @@ def price_usage(
     from simcost.billing.account import bill_usage
     from simcost.billing.price_list import price_sentences
     from simcost.compare.replicated import replicated_bill
+    from simcost.scenario.inputs.unusual_prices import unusual_of_bill
     from simcost.trace.usage.reader import read_usage
 
     result = []
@@ -184,7 +185,11 @@ def price_usage(
             raise InputError(f"{usage} under {path}: {error}") from error
         document, bill = replicated_bill(bills, plan.purchasing, level)
         document |= {"catalog_date": catalog.as_of, "findings": list(usages[0].findings)}
-        document["assumptions"] += [*([note] if note else []), *price_sentences(document["prices"], catalog.as_of)]
+        document["assumptions"] += [
+            *([note] if note else []),
+            *price_sentences(document["prices"], catalog.as_of),
+            *unusual_of_bill(document["prices"], catalog),
+        ]
         result.append((document, bill))
     return result
 

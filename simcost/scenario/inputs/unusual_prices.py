@@ -4,23 +4,29 @@ API that its provider ends, commitments bought twice, and what is paid all the t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from simcost.billing import Buy, ManagedEndpoint, OnDemand, Serverless, Spot
 from simcost.billing.owned import Owned
+from simcost.billing.price_list import GIVEN
 from simcost.catalog import Catalog
+from simcost.catalog.aliases import ANY_REGION
 from simcost.catalog.contracts import beside_its_time
 from simcost.catalog.dates import is_later, today
 from simcost.catalog.energy_facts import LEAST_G_PER_KWH
 from simcost.catalog.facts import Offer, TokenPrice
-from simcost.catalog.usual_prices import unusual_machine_price, unusual_token_price
+from simcost.catalog.usual_prices import unusual_machine_price, unusual_token_price, unusual_tokens
 from simcost.errors import InputError
 from simcost.plan import Fixed, Schedule
 from simcost.plan.autoscaling import Chain, DynamoPlanner, Keda
 from simcost.scenario.schema.scaling import FromManifest
 from simcost.scenario.schema.scenario import Plan
+from simcost.trace.usage.usage import HOURLY, TOKENS
 from simcost.units import format_usd, plural
 
+_INPUT, _OUTPUT = TOKENS[0], TOKENS[3]
+"""Units of input and output tokens."""
 _LEAST_KW = 0.02
 """Average power of a node per accelerator: a small card that is idle, and its part of the host."""
 _MOST_USD_PER_KWH = 1.0
@@ -36,6 +42,28 @@ def unusual_prices(plan: Plan, catalog: Catalog) -> list[str]:
     if plan.overflow is not None:
         notes += about_api(plan.overflow.api, catalog.token_price(plan.overflow.api), catalog.as_of)
     return [*notes, *_dated_to_come(catalog)]
+
+
+def unusual_of_bill(prices: Iterable[Mapping[str, Any]], catalog: Catalog) -> list[str]:
+    """The same of the prices of a bill, each of an hour or of a token, as `price_list` has them."""
+    told = (_unusual_row(row, catalog) for row in prices)
+    return [*dict.fromkeys(filter(None, told)), *_dated_to_come(catalog)]
+
+
+def _unusual_row(row: Mapping[str, Any], catalog: Catalog) -> str:
+    name = f"{row['provider']}/{row['sku']}"
+    if row["unit"] in (_INPUT, _OUTPUT) and row["quality"] == GIVEN:
+        said = unusual_tokens(name, row["unit"].removesuffix("_tokens"), 1e6 * row["usd"])
+        return said and f"{said[:-1]}; in `prices` of a purchasing plan it is that of one token."
+    try:
+        if row["unit"] in TOKENS:
+            return unusual_token_price(catalog.token_price(name)) if row["quality"] != GIVEN else ""
+        if row["unit"] == HOURLY:
+            region = None if row["region"] == ANY_REGION else row["region"]
+            return unusual_machine_price(catalog.offer(name, region), row["usd"])
+    except InputError:  # a name of the user's own
+        pass
+    return ""
 
 
 def _dated_to_come(catalog: Catalog) -> list[str]:

@@ -51,6 +51,7 @@ def advise(
     """
     from simcost.billing.commitment.offered import offered
     from simcost.billing.price_list import line_prices, price_sentences
+    from simcost.scenario.inputs.unusual_prices import unusual_of_bill
     from simcost.studies.commitments.optimizer import Aim
     from simcost.studies.commitments.study import CommitmentRequest, study
 
@@ -73,7 +74,11 @@ def advise(
     advice = study(request, same, progress)
     return replace(
         advice,
-        assumptions=(*advice.assumptions, *price_sentences(prices, catalog.as_of)),
+        assumptions=(
+            *advice.assumptions,
+            *price_sentences(prices, catalog.as_of),
+            *unusual_of_bill(prices, catalog),
+        ),
         prices=prices,
         catalog_date=catalog.as_of,
         findings=findings,
