@@ -1,7 +1,9 @@
 """A file of usage as an account: lines with prices, runs by the clock-hour."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from math import fsum
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,12 +27,15 @@ from simcost.units import SECONDS_PER_HOUR
 if TYPE_CHECKING:
     from simcost.catalog import Catalog
 
+_SEEN = 1e-3
+"""Share of the hours of a file above which rounding is told."""
+
 
 def bill_usage(usage: UsageRows, purchase: Purchasing, catalog: "Catalog") -> Bill:
     """The bill of metered usage.
 
     Where the file names its machines, runs are metered by the provider's granularity and minimum, and what runs at
-    the end of the file is cut there; else quantities are taken as metered already.
+    the end of the file is cut there, unless it is interrupted; else quantities are taken as metered already.
 
     Raises:
         FaultsError: prices that neither the plan nor the catalog has, all of them, each with its place.
@@ -59,6 +64,7 @@ def bill_usage(usage: UsageRows, purchase: Purchasing, catalog: "Catalog") -> Bi
         notes=(
             *prompts,
             *of_base_tier(usage, purchase, catalog),
+            *account.notes,
             *settled.notes,
             *_unused_prices(usage, purchase),
             *_later_prices(charges, usage),
@@ -104,7 +110,7 @@ def usage_account(
     start_s = _first_hour(usage) if usage.horizon_s is None else 0.0
     of_machines = machine_runs(usage, rows)
     check_interruptions(usage, rows, of_machines)
-    end = _metered_ends(usage, rows, of_machines, catalog)
+    end, beyond_h = _metered_ends(usage, rows, of_machines, catalog)
     line = place[usage.line[rows]]
     runs = UsageIntervals(
         start_s=usage.start_s[rows] - start_s,
@@ -116,7 +122,18 @@ def usage_account(
     if usage.horizon_s is not None:
         return metered(lines, runs, horizon_s=usage.horizon_s, start_s=None)
     last = float(max(usage.end_s.max(), usage.start_s.max())) - start_s
-    return metered(lines, runs, horizon_s=max(last, 1.0), start_s=start_s, cut=False)
+    account = metered(lines, runs, horizon_s=max(last, 1.0), start_s=start_s, cut=False)
+    return replace(account, notes=tuple(_cut_at_end(beyond_h, float(account.hours.sum()))))
+
+
+def _cut_at_end(beyond_h: float, all_h: float) -> Iterator[str]:
+    """A note on runs that are taken to go on after the usage, where their rounding would be seen in the bill."""
+    if beyond_h > _SEEN * all_h:
+        yield (
+            f"machines that run up to the end of the usage are taken to run on, and billed without {beyond_h:.3g} h "
+            "that granularity and minimum of their provider add to runs that end; if theirs ended there, add a row "
+            "with a later `end` and a `quantity` of 0"
+        )
 
 
 def _first_hour(usage: UsageRows) -> float:
@@ -208,19 +225,23 @@ def _in_effect(usage: UsageRows, rows: Ints, line: Ints, lines: Sequence[Line], 
     return np.where(free, 0.0, price)
 
 
-def _metered_ends(usage: UsageRows, rows: Ints, runs: MachineRuns, catalog: "Catalog") -> Floats:
+def _metered_ends(usage: UsageRows, rows: Ints, runs: MachineRuns, catalog: "Catalog") -> tuple[Floats, float]:
     """Ends of rows as the providers meter runs of machines: what granularity and minimum add lies behind the last
-    row.
+    row. And the hours that they would add to the runs that are cut at the end of the file.
     """
     final = float(usage.end_s.max()) if usage.horizon_s is None else usage.horizon_s
     result = usage.end_s[rows].copy()
     if usage.resource is None:
-        return result
+        return result, 0.0
     named = usage.resource[rows] >= 0
     providers = np.array([key[0] for key in usage.keys])[usage.line[rows]]
+    beyond_h = []
     for provider in np.unique(providers):
         rule = catalog.billing_rule(str(provider))
         ends = (providers == provider) & runs.last & named
         start, end = runs.start_s[ends], runs.end_s[ends]
-        result[ends] = start + billed_seconds(end - start, end >= final - JOIN_S, rule)
-    return result
+        goes_on = (end >= final - JOIN_S) & ~runs.interrupted[ends]
+        result[ends] = start + billed_seconds(end - start, goes_on, rule)
+        added = billed_seconds(end - start, np.zeros_like(goes_on), rule) - (end - start)
+        beyond_h.append(fsum((usage.quantity[rows][ends] * added)[goes_on].tolist()) / SECONDS_PER_HOUR)
+    return result, fsum(beyond_h)

@@ -79,6 +79,8 @@ class Metered:
     """[hour, line] Cost at the prices in effect, where runs have prices of their own."""
     runs: UsageIntervals
     """Runs within the hours; for reservations of capacity, which need each second."""
+    notes: tuple[str, ...] = ()
+    """How runs were metered."""
 
     @property
     def span_h(self) -> float:

@@ -70,6 +70,21 @@ def test_machines_are_metered_by_their_runs_others_as_they_stand(tmp_path: Path)
     assert billed(tmp_path, [run(0, 0.01), run(2, 3)], prices=OWN).total_usd == pytest.approx(2.0 * 1.01)
 
 
+@pytest.mark.parametrize(
+    ("last", "usd", "told"),
+    [
+        ([], 0.01 + 1 / 60, True),
+        ([run(1, 1, resource="a") | {"quantity": 0}], 2 / 60, False),
+        ([run(0.5, 0.51, resource="a", interrupted="true")], 3 / 60, False),
+    ],
+)
+def test_a_run_that_is_cut_at_the_end_is_told(tmp_path: Path, last: Rows, usd: float, told: bool) -> None:
+    """Of two runs of one length the last was billed without the minimum of its provider, and nothing said so."""
+    bill = billed(tmp_path, [*(run(h, h + 0.01, resource="a") for h in (0, 0.25)), *last], prices=OWN)
+    assert bill.total_usd == pytest.approx(2.0 * usd)
+    assert any("are taken to run on" in note for note in bill.notes) == told
+
+
 def test_rows_that_cannot_be_are_named_with_their_lines(tmp_path: Path) -> None:
     rows = [
         run(0, 2, resource="a"),
