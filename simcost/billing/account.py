@@ -112,12 +112,13 @@ def usage_account(
     check_interruptions(usage, rows, of_machines)
     end, beyond_h = _metered_ends(usage, rows, of_machines, catalog)
     line = place[usage.line[rows]]
+    stated = [_stated_spot(usage, i, purchase, catalog) for i in hourly]
     runs = UsageIntervals(
         start_s=usage.start_s[rows] - start_s,
         end_s=end - start_s,
         line=line,
         units=usage.quantity[rows],
-        price_usd=_in_effect(usage, rows, line, lines, of_machines),
+        price_usd=_in_effect(usage, rows, line, lines, of_machines, stated),
     )
     if usage.horizon_s is not None:
         return metered(lines, runs, horizon_s=usage.horizon_s, start_s=None)
@@ -178,10 +179,8 @@ def _line(usage: UsageRows, i: int, purchase: Purchasing, catalog: "Catalog") ->
     paid = own if own is not None else contract.contracted_usd_per_h if contract else None
     basis = contract.basis if contract and own is None else None
     if pricing == "spot":
-        observed = offer.spot_usd_per_h if offer else None
-        named = purchase.own_spot(provider, sku)
-        paid = _spot_usd(usage, i, name, observed if named is None else named)
-        given = named is not None or not np.isnan(usage.price_usd[usage.line == i]).any()
+        paid = _spot_usd(usage, i, name, _stated_spot(usage, i, purchase, catalog))
+        given = purchase.own_spot(provider, sku) is not None or not np.isnan(usage.price_usd[usage.line == i]).any()
         basis = None if offer is None or given else offer.spot_basis
     return Line(
         provider=provider,
@@ -200,6 +199,19 @@ def _line(usage: UsageRows, i: int, purchase: Purchasing, catalog: "Catalog") ->
     )
 
 
+def _stated_spot(usage: UsageRows, i: int, purchase: Purchasing, catalog: "Catalog") -> float | None:
+    """The spot price of the plan, else of the catalog, which rows of a line without one pay; None = not known."""
+    provider, sku, region, _, _, pricing = usage.keys[i][:6]
+    if pricing != "spot":
+        return None
+    if (own := purchase.own_spot(provider, sku)) is not None:
+        return own
+    try:
+        return catalog.offer(f"{provider}/{sku}", None if region == "any" else region).spot_usd_per_h
+    except CatalogError:
+        return None
+
+
 def _spot_usd(usage: UsageRows, i: int, name: str, stated: float | None) -> float:
     """Mean price in effect of the rows of a spot line; the stated one of those that say none."""
     rows = usage.line == i
@@ -211,14 +223,17 @@ def _spot_usd(usage: UsageRows, i: int, name: str, stated: float | None) -> floa
     return float(np.average(filled, weights=weight)) if weight.sum() else float(filled.mean())
 
 
-def _in_effect(usage: UsageRows, rows: Ints, line: Ints, lines: Sequence[Line], runs: MachineRuns) -> Floats | None:
-    """Price of each row where it is not its line's: spot at the price in effect, and nothing for a run that AWS
-    interrupts within its first hour.
+def _in_effect(
+    usage: UsageRows, rows: Ints, line: Ints, lines: Sequence[Line], runs: MachineRuns, stated: Sequence[float | None]
+) -> Floats | None:
+    """Price of each row where it is not its line's: spot at the price in effect, rows that say none at the one that is
+    stated, and nothing for a run that AWS interrupts within its first hour.
     """
     spot = np.array([one.pricing == "spot" for one in lines], np.bool_)
     if not spot.any():
         return None
-    own = np.array([one.contracted_usd for one in lines], np.float64)[line]
+    usual = [one.contracted_usd if usd is None else usd for one, usd in zip(lines, stated, strict=True)]
+    own = np.array(usual, np.float64)[line]
     price = np.where(np.isnan(usage.price_usd[rows]), own, usage.price_usd[rows])
     aws = np.array([one.provider == "aws" for one in lines], np.bool_)[line]
     free = spot[line] & aws & runs.interrupted & runs.within_first_hour

@@ -172,6 +172,14 @@ def test_spot_intervals_as_in_worked_examples(shared: Path, tmp_path: Path) -> N
         assert found.total_usd == pytest.approx(case["expected"]["cost_usd"], rel=1e-9)
 
 
+def test_spot_rows_without_a_price_pay_the_stated_one(tmp_path: Path) -> None:
+    """A gap in a history of prices: rows without one were billed at the mean of all rows, 3 USD in place of 4."""
+    rows = [run(0, 1, pricing="spot", price=1.0), run(1, 2, pricing="spot")]
+    bill = billed(tmp_path, rows, prices=OWN, spot={"aws/x.large": 3.0})
+    assert bill.total_usd == pytest.approx(4.0)
+    assert bill.total_usd == pytest.approx(sum(charge.effective_cost_usd for charge in bill.charges))
+
+
 def test_spot_that_aws_takes_within_an_hour_is_free(tmp_path: Path) -> None:
     short = run(0, 0.5, pricing="spot", price=1.0, resource="i", interrupted="true")
     last = run(50, 51, quantity=0, resource="z")
