@@ -5,12 +5,13 @@ capacity the smallest size first, for spend the highest saving first, ties by th
 capacity after usage of the same worth.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 import numpy as np
 
 from simcost.billing.commitment.bound import Bound, CommitmentUse, CommittedUnits, Floats, Spend
+from simcost.billing.instants import Holding, shared_out
 from simcost.billing.metering import Line, Metered
 
 _DUST = 1e-10
@@ -29,9 +30,10 @@ def cover(account: Metered, bounds: Sequence[Bound]) -> tuple[Floats, list[Commi
     for _, same in groupby(ordered, key=lambda bound: bound.order):
         group = list(same)
         capacity = [bound for bound in group if isinstance(bound, CommittedUnits)]
+        at_once = _at_once(account, [bound for bound in capacity if bound.by_second])
         for own in (True, False):
             for one in capacity:
-                _cover_capacity(account, left, one, bought[id(one)], own=own)
+                _cover_capacity(account, left, one, bought[id(one)], at_once, own=own)
             spend = [bound for bound in group if isinstance(bound, Spend)]
             _cover_spend(account, left, spend, bought, own=own)
     return left, [bought[id(bound)] for bound in bounds]
@@ -49,18 +51,24 @@ def _bought(account: Metered, bound: Bound) -> CommitmentUse:
     )
 
 
-def _cover_capacity(account: Metered, left: Floats, bound: CommittedUnits, bought: CommitmentUse, *, own: bool) -> None:
+def _cover_capacity(
+    account: Metered,
+    left: Floats,
+    bound: CommittedUnits,
+    bought: CommitmentUse,
+    at_once: Mapping[tuple[int, int], Floats],
+    *,
+    own: bool,
+) -> None:
     usd = bound.usd_per_unit_h
     available = bound.payments.active(account) * bound.units
     free = available - np.sum([hours * bound.takes[i] for i, hours in bought.covered_h.items()], axis=0)
-    taken: list[int] = []
     for i in _lines(account.lines, bound, own=own):
         if bound.takes[i] <= 0:
             continue
         hours = np.minimum(left[:, i], free / bound.takes[i])
         if bound.by_second:
-            hours = np.minimum(hours, _at_once(account, bound, [*taken, i]) - _at_once(account, bound, taken))
-            taken.append(i)
+            hours = np.minimum(hours, at_once[id(bound), i])
         _enter(bought, left, i, hours, hours * bound.takes[i] * usd)
         free = free - hours * bound.takes[i]
 
@@ -109,31 +117,24 @@ def _enter(bought: CommitmentUse, left: Floats, line: int, hours: Floats, usd: F
     bought.covered_usd[line] = bought.covered_usd.get(line, 0.0) + usd
 
 
-def _at_once(account: Metered, bound: CommittedUnits, lines: Sequence[int]) -> Floats:
-    """[hour] Hours of lines within so many units at each instant, while the capacity can be used."""
-    within, _ = concurrent(account, lines, bound.units, bound.payments.from_h, bound.usable_h or bound.payments.to_h)
-    return within
-
-
-def concurrent(
-    account: Metered, lines: Sequence[int], units: float, from_h: float, to_h: float
-) -> tuple[Floats, Floats]:
-    """[hour] Unit-hours of lines that lie within so many units at each instant of a time, and those of the units that
-    nothing used.
+def _at_once(account: Metered, bounds: Sequence[CommittedUnits]) -> dict[tuple[int, int], Floats]:
+    """[hour] Hours of each line that lie within so many units at each instant, by bound and line; what one holds, none
+    of the others holds too.
     """
-    runs = account.runs
-    mine = np.isin(runs.line, lines)
-    count = len(account.length_h)
-    stop = min(to_h, float(account.span_h))
-    start = max(from_h, 0.0)
-    begin, end = (np.clip(time_s[mine] / 3600.0, start, stop) for time_s in (runs.start_s, runs.end_s))
-    time_h = np.concatenate([begin, end, np.arange(count + 1, dtype=np.float64), [start, stop]])
-    step = np.concatenate([runs.units[mine], -runs.units[mine], np.zeros(count + 3)])
-    order = np.argsort(time_h, kind="stable")
-    time_h, used = time_h[order], np.cumsum(step[order])
-    width = np.diff(np.append(time_h, time_h[-1]))
-    width[(time_h < start) | (time_h >= stop)] = 0.0
-    hour = np.clip(time_h.astype(np.int64), 0, count - 1)
-    within = np.bincount(hour, np.minimum(np.maximum(used, 0.0), units) * width, minlength=count)
-    idle = np.bincount(hour, np.maximum(units - np.maximum(used, 0.0), 0.0) * width, minlength=count)
-    return np.round(within, 12), np.round(idle, 12)
+    held = [
+        Holding(
+            units=one.units,
+            from_h=one.payments.from_h,
+            to_h=one.payments.to_h if one.usable_h is None else one.usable_h,
+        )
+        for one in bounds
+    ]
+    turns = [
+        (k, i)
+        for own in (True, False)
+        for k, one in enumerate(bounds)
+        for i in _lines(account.lines, one, own=own)
+        if one.takes[i] > 0
+    ]
+    taken, _ = shared_out(account, held, turns) if turns else ({}, [])
+    return {(id(bounds[k]), i): hours for (k, i), hours in taken.items()}

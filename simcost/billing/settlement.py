@@ -181,9 +181,8 @@ def settle(
         CatalogError: a price that is not stated.
     """
     named = [_spelled(one, account) for one in _named(commitments)]
-    for one in named:
-        if isinstance(one, CapacityReservation):
-            account = with_unused(account, one, rates, own_usd)
+    if reserved := [one for one in named if isinstance(one, CapacityReservation)]:
+        account = with_unused(account, reserved, rates, own_usd)
     bounds = [_told(one.bind(account, rates), account) for one in named if not isinstance(one, CapacityReservation)]
     left, bought = cover(account, bounds)
     rest_usd = _on_demand(account, left, sustained=sustained)

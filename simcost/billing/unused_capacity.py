@@ -1,6 +1,6 @@
 """Unused capacity of reservations, at the price that its use would have."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from simcost.billing.commitment import CapacityReservation
 from simcost.billing.commitment.bound import CommitmentRates, only_region
-from simcost.billing.coverage import concurrent
+from simcost.billing.instants import Holding, shared_out
 from simcost.billing.metering import Ints, Line, Metered
 from simcost.catalog.facts import Offer
 from simcost.units import SECONDS_PER_HOUR
@@ -16,45 +16,70 @@ from simcost.units import SECONDS_PER_HOUR
 
 def with_unused(
     account: Metered,
-    reservation: CapacityReservation,
+    reservations: Sequence[CapacityReservation],
     rates: CommitmentRates,
     own_usd: Callable[[str], float | None],
 ) -> Metered:
-    """The account with lines for what nothing used of a capacity reservation: one, or one for each contract price.
+    """The account with lines for what nothing used of capacity reservations: one for each, or for each contract price.
+
+    What runs in one reservation is in no other; those of a zone are used before those of any.
 
     Args:
         account: what was metered.
-        reservation: the capacity.
+        reservations: the capacity.
         rates: list prices and contracts.
         own_usd: the user's own price of an hour of an SKU, if any.
 
     Raises:
-        InputError: usage in several regions, of which the reservation names none.
-        CatalogError: the instance has no price.
+        InputError: usage in several regions, of which a reservation names none.
+        CatalogError: an instance has no price.
     """
-    region = reservation.region or only_region(account, "aws", reservation.sku, reservation.kind)
-    same = [
+    regions = [one.region or only_region(account, "aws", one.sku, one.kind) for one in reservations]
+    same = [_same(account, one, region) for one, region in zip(reservations, regions, strict=True)]
+    zonal_first = sorted(range(len(reservations)), key=lambda k: not reservations[k].zone)
+    _, idle = shared_out(
+        account,
+        [_holding(one, float(account.span_h)) for one in reservations],
+        [(k, i) for k in zonal_first for i in same[k]],
+    )
+    lines, hours = list(account.lines), [account.hours]
+    for k, one in enumerate(reservations):
+        prices, which = _prices(account, one, regions[k], same[k], rates, own_usd)
+        lines += [replace(ln, zone=one.zone, account=one.account, tags=(), reserved_idle=True) for ln in prices]
+        hours += [np.where(which == i, idle[k], 0.0)[:, None] for i in range(len(prices))]
+    return replace(account, lines=tuple(lines), hours=np.hstack(hours))
+
+
+def _same(account: Metered, one: CapacityReservation, region: str) -> list[int]:
+    """Lines of usage that run in a reservation."""
+    return [
         i
         for i, line in enumerate(account.lines)
-        if (line.provider, line.sku, line.region) == ("aws", reservation.sku, region)
-        and reservation.zone in ("", line.zone)
+        if (line.provider, line.sku, line.region) == ("aws", one.sku, region)
+        and one.zone in ("", line.zone)
         and line.pricing == "standard"
     ]
-    until = account.span_h if reservation.until is None else reservation.until / SECONDS_PER_HOUR
-    _, idle = concurrent(account, same, float(reservation.count), reservation.since / SECONDS_PER_HOUR, until)
+
+
+def _holding(one: CapacityReservation, span_h: float) -> Holding:
+    until_h = span_h if one.until is None else one.until / SECONDS_PER_HOUR
+    return Holding(units=float(one.count), from_h=one.since / SECONDS_PER_HOUR, to_h=until_h)
+
+
+def _prices(
+    account: Metered,
+    one: CapacityReservation,
+    region: str,
+    same: Sequence[int],
+    rates: CommitmentRates,
+    own_usd: Callable[[str], float | None],
+) -> tuple[list[Line], Ints]:
+    """An instance of a reservation at each of its prices, and [hour] which of them is paid."""
     given = [account.lines[i] for i in same if account.lines[i].quality == "given"]
     if given:
-        lines, which = given[:1], np.zeros(len(idle), np.int64)
-    else:
-        offer = rates.offer(f"aws/{reservation.sku}", None if region == "any" else region)
-        lines, which = _by_price(account, offer, rates, own_usd(offer.sku))
-    unused = [replace(line, zone=reservation.zone, account=reservation.account, tags=()) for line in lines]
-    hours = [np.where(which == i, idle, 0.0) for i in range(len(lines))]
-    return replace(
-        account,
-        lines=(*account.lines, *(replace(line, reserved_idle=True) for line in unused)),
-        hours=np.column_stack([account.hours, *hours]),
-    )
+        return given[:1], np.zeros(len(account.length_h), np.int64)
+    offer = rates.offer(f"aws/{one.sku}", None if region == "any" else region)
+    return _by_price(account, offer, rates, own_usd(offer.sku))
 
 
 def _by_price(account: Metered, offer: Offer, rates: CommitmentRates, own_usd: float | None) -> tuple[list[Line], Ints]:
