@@ -531,6 +531,16 @@ def test_a_term_that_ends_within_the_usage_covers_its_hours_alone(tmp_path: Path
     assert again.total_usd == pytest.approx(12.0)
 
 
+def test_a_contract_that_ends_within_the_usage_is_told(tmp_path: Path) -> None:
+    """Only commitments for years said that their term is over."""
+    bill = billed(tmp_path, [run(0, 30)], prices=OWN, commitments=(take_or_pay(since_h=-20),))
+    [told] = [note for note in bill.notes if "its term ends" in note]
+    assert told.startswith("block: its term ends 4 h after the start of the usage, which goes on to 30 h")
+    assert told.endswith("add the one that follows it, if there is one")
+    whole = billed(tmp_path, [run(0, 4)], prices=OWN, commitments=(take_or_pay(since_h=0),))
+    assert not any("its term ends" in note for note in whole.notes)
+
+
 def test_what_begins_after_a_run_that_ends_within_an_hour_is_not_invoiced() -> None:
     """A run of 100 minutes has two clock-hours, the second of them cut; a payment at minute 105 lies behind it."""
     line = Line(provider="aws", sku="x.large", region="r", list_usd=2.0, contracted_usd=2.0, as_of="", quality="given")

@@ -225,5 +225,5 @@ class CapacityBlock(Termed):
             provider="aws",
             region=region,
             sku=self.sku,
-            notes=notes,
+            notes=(*notes, *self.end_note(account)),
         )

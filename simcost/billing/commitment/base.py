@@ -27,6 +27,8 @@ class Termed:
 
     focus_type: ClassVar[str]
     """Its CommitmentDiscountType in FOCUS."""
+    follow_up: ClassVar[str] = "add the one that follows it, if there is one"
+    """Remedy where its term ends within the usage."""
     name: str = ""
     """As bills show it; empty = its kind."""
     account: str = ""
@@ -51,11 +53,22 @@ class Termed:
         """End of its term, or of the first, from the start of the usage."""
         return self.start_h + self.term_h
 
+    def end_note(self, account: "Metered") -> tuple[str, ...]:
+        """A note on a term that ends within the usage."""
+        if not 0 < self.end_h < account.span_h - 1e-9:
+            return ()
+        text = (
+            f"{self.name}: its term ends {self.end_h:,.0f} h after the start of the usage, which goes on to "
+            f"{account.span_h:,.0f} h: what it covered is paid without it from then on; {self.follow_up}"
+        )
+        return (text,)
+
 
 @record
 class Yearly(Termed):
     """Bought for years."""
 
+    follow_up: ClassVar[str] = "say `renewed: true` where it is bought again"
     years: Years = 1
     """Length of the term."""
     upfront: Upfront = "none"
@@ -84,15 +97,8 @@ class Yearly(Termed):
         return Payments(terms=terms, from_h=self.start_h, to_h=inf if self.renewed else self.end_h)
 
     def end_note(self, account: "Metered") -> tuple[str, ...]:
-        """A note on a term that ends within the usage."""
-        if self.renewed or self.end_h >= account.span_h - 1e-9:
-            return ()
-        text = (
-            f"{self.name}: its term ends {self.end_h:,.0f} h after the start of the usage, which goes on to "
-            f"{account.span_h:,.0f} h: what it covered is paid without it from then on; say `renewed: true` where it "
-            "is bought again"
-        )
-        return (text,)
+        """A note on a term that ends within the usage, and is not bought again."""
+        return () if self.renewed else Termed.end_note(self, account)
 
 
 @record

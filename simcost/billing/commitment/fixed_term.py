@@ -79,4 +79,5 @@ class TakeOrPay(Termed):
             provider=self.provider,
             region=region,
             sku=self.sku,
+            notes=self.end_note(account),
         )
