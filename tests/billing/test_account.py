@@ -541,6 +541,18 @@ def test_a_contract_that_ends_within_the_usage_is_told(tmp_path: Path) -> None:
     assert not any("its term ends" in note for note in whole.notes)
 
 
+def test_rates_that_are_not_below_on_demand_are_told(tmp_path: Path) -> None:
+    """A plan said that it covers nothing, and not why; a reservation at the price of a month said nothing."""
+    plan = SavingsPlan(name="sp", commitment=1.0, rates={"x.large": 2.5})
+    held = ReservedInstances(name="ri", sku="x.large", count=2, price=900.0)
+    notes = billed(tmp_path, [run(0, 4)], prices=OWN, commitments=(plan, held)).notes
+    assert "sp: its rate is not below the price on demand of aws/x.large in r, which it does not cover" in notes
+    assert "ri: $900.00 an hour of each x.large is above its price on demand, $2.00" in notes
+    below = (replace(plan, rates={"x.large": 1.5}), replace(held, price=2.0))
+    said = billed(tmp_path, [run(0, 4)], prices=OWN, commitments=below).notes
+    assert not any("on demand" in note for note in said)
+
+
 def test_what_begins_after_a_run_that_ends_within_an_hour_is_not_invoiced() -> None:
     """A run of 100 minutes has two clock-hours, the second of them cut; a payment at minute 105 lies behind it."""
     line = Line(provider="aws", sku="x.large", region="r", list_usd=2.0, contracted_usd=2.0, as_of="", quality="given")

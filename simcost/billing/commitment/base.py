@@ -1,6 +1,6 @@
 """Common members of commitments of one form: term and price."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field
 from fnmatch import fnmatchcase
 from math import inf
@@ -12,7 +12,7 @@ from simcost.billing.commitment.terms import Discount, Terms, Years, years_h
 from simcost.catalog.facts import CommitmentRate, Instrument, Upfront
 from simcost.errors import CatalogError, InputError
 from simcost.record import record
-from simcost.units import SECONDS, SECONDS_PER_HOUR, PositiveCount, Usd, UsdPerH
+from simcost.units import SECONDS, SECONDS_PER_HOUR, PositiveCount, Usd, UsdPerH, format_usd
 
 if TYPE_CHECKING:
     from simcost.billing.commitment.bound import CommitmentRates, CommittedUnits, Floats, Payments, Spend
@@ -192,6 +192,8 @@ class HourlyPrice(Yearly):
         """The capacity with its payments."""
         from simcost.billing.commitment.bound import CommittedUnits
 
+        terms = self.terms(account, rates, region)
+        each = terms.effective_usd_per_h / self.count
         return CommittedUnits(
             name=self.name,
             kind=getattr(self, "kind", ""),
@@ -199,15 +201,26 @@ class HourlyPrice(Yearly):
             order=order,
             account=self.account,
             shared=self.shared,
-            payments=self.payments(self.terms(account, rates, region)),
+            payments=self.payments(terms),
             units=units,
             takes=takes,
             unit=unit,
             provider=self.provider,
             region=region,
             sku=self.sku,
-            notes=(self._basis(rates, region), *self.end_note(account)),
+            notes=(self._basis(rates, region), *self._above(account, region, each), *self.end_note(account)),
         )
+
+    def _above(self, account: "Metered", region: str, usd_per_h: float) -> Iterator[str]:
+        """A note on a price above that on demand, most likely that of a month, or of several units."""
+        mine = (self.provider, self.sku, region, "standard")
+        lines = [line for line in account.lines if (line.provider, line.sku, line.region, line.pricing) == mine]
+        prices = [line.contracted_usd for line in lines]
+        if prices and usd_per_h > max(prices) * (1 + 1e-9):
+            yield (
+                f"{self.name}: {format_usd(usd_per_h)} an hour of each {self.sku} is above its price on demand, "
+                f"{format_usd(max(prices))}"
+            )
 
 
 @record
@@ -262,12 +275,17 @@ class SpendPlan(Yearly):
 
         found = [0.0] * len(account.lines)
         missing: dict[str, CatalogError] = {}
+        dearer: dict[str, None] = {}
         for i, line in enumerate(account.lines):
             if line.pricing == "standard" and self.eligible(line, account):
                 try:
-                    found[i] = self._rate(line, rates)
+                    quoted = self._quoted(line, rates)
                 except CatalogError as error:
                     missing.setdefault(f"{line.name} in {line.region}", error)
+                    continue
+                found[i] = quoted if quoted < line.contracted_usd else self.cheaper_on_demand(line)
+                if quoted and not found[i]:
+                    dearer[f"{line.name} in {line.region}"] = None
         if missing:
             first, *others = missing
             same = f"; the same is missing of {', '.join(others)}" if others else ""
@@ -283,8 +301,13 @@ class SpendPlan(Yearly):
             rates=np.array(found, np.float64),
             payments=self.payments(Terms.of(self.hourly_usd, self.term_h, self.upfront)),
             provider=getattr(self, "provider", ""),
-            notes=(*self._notes(account, rates), *self.end_note(account)),
+            notes=(*self._notes(account, rates), *self._beyond(dearer), *self.end_note(account)),
         )
+
+    def _beyond(self, dearer: Iterable[str]) -> Iterator[str]:
+        """A note on usage that costs no more on demand."""
+        if names := ", ".join(dearer):
+            yield f"{self.name}: its rate is not below the price on demand of {names}, which it does not cover"
 
     def _notes(self, account: "Metered", rates: "CommitmentRates") -> tuple[str, ...]:
         """Basis of its rates."""
@@ -301,13 +324,12 @@ class SpendPlan(Yearly):
     def _of_catalog(self, line: "Line", rates: "CommitmentRates") -> CommitmentRate:
         return rates.commitment_rate(line.provider, self.listed_as, line.sku, line.region, self.years, self.upfront)
 
-    def _rate(self, line: "Line", rates: "CommitmentRates") -> float:
+    def _quoted(self, line: "Line", rates: "CommitmentRates") -> float:
+        """The rate of a line; 0 = it names others alone."""
         named = next((usd for sku, usd in self.rates.items() if fnmatchcase(line.sku.lower(), sku.lower())), None)
         if named is None and self.rates and self.discount is None:
             return 0.0
-        if named is None:
-            named = self._listed(line, rates)
-        return named if named < line.contracted_usd else self.cheaper_on_demand(line)
+        return self._listed(line, rates) if named is None else named
 
     def _listed(self, line: "Line", rates: "CommitmentRates") -> float:
         if self.discount is not None:
