@@ -244,6 +244,15 @@ def test_rows_without_a_machine_beside_those_of_machines_are_as_metered(tmp_path
     assert billed(tmp_path, [ended, run(5, 6, resource="i-2")], prices=OWN).total_usd == pytest.approx(2.0)
 
 
+def test_rows_that_last_no_time_are_told(tmp_path: Path) -> None:
+    """A day whose `start` and `end` are that day was billed as nothing, without a word."""
+    rows = [run(0, 0), run(0, 0) | {"sku": "aws/storage"}, run(1, 1) | {"quantity": 0}, run(2, 3)]
+    [told] = read_usage(write(tmp_path, rows)).findings
+    assert (told["kind"], told["count"]) == ("no_time", 2)
+    counted = write(tmp_path, [run(0, 0) | {"sku": "aws/egress"}, run(2, 3), LATER])
+    assert all(one["kind"] != "no_time" for one in read_usage(counted).findings)
+
+
 @given(
     st.integers(1, 130),
     st.sets(st.integers(1, 129), max_size=5),

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from simcost.tables.cells import Flags
 from simcost.tables.typed import TypedTable
 from simcost.trace.usage import purchase_options, token_columns
 from simcost.trace.usage.repeats import RepeatedUsage
@@ -59,6 +60,7 @@ class UsageFindings:
         yield from self._one_each()
         yield from self._repeats.findings()
         yield from _without_machine(found, keys)
+        yield from _without_time(found, keys)
         yield from self._an_hour_each(found, keys)
 
     def _one_each(self) -> Iterator[Finding]:
@@ -72,7 +74,7 @@ class UsageFindings:
 
     def _an_hour_each(self, found: Mapping[str, Any], keys: Sequence[tuple[str, ...]]) -> Iterator[Finding]:
         """Finding on rows without an end that mostly do not follow each other by the hour, as daily ones or samples."""
-        lasts = np.array([key[KEY - 1] == HOURLY or key[1] == "storage" for key in keys], np.bool_)[found["line"]]
+        lasts = _lasting(found, keys)
         if "end" in self._theirs or self._theirs["start"].lower() == "hour" or not lasts.any():
             return
         line, start_s = found["line"][lasts], found["start_s"][lasts]
@@ -94,3 +96,24 @@ def _without_machine(found: Mapping[str, Any], keys: Sequence[tuple[str, ...]]) 
         says = f"{plural(count, 'row')} {'names' if count == 1 else 'name'} no resource"
         message = f"{says}: taken as metered already, without minimum and granularity"
         yield {"kind": "no_resource", "count": count, "message": message}
+
+
+def _lasting(found: Mapping[str, Any], keys: Sequence[tuple[str, ...]]) -> Flags:
+    """Rows of what is paid by the time: machines, and what is kept."""
+    lasting = np.array([key[KEY - 1] == HOURLY or key[1] == "storage" for key in keys], np.bool_)
+    rows: Flags = lasting[found["line"]]
+    return rows
+
+
+def _without_time(found: Mapping[str, Any], keys: Sequence[tuple[str, ...]]) -> Iterator[Finding]:
+    """Finding on rows that end when they start, of which nothing is billed; of a machine that is named, its minimum."""
+    none = _lasting(found, keys) & (found["end_s"] - found["start_s"] <= _SLACK_S) & (found["quantity"] > 0)
+    if "resource" in found:
+        none &= found["resource"] < 0
+    count = int(found["file_rows"][none].sum()) if "file_rows" in found else int(none.sum())
+    if count:
+        message = (
+            f"{plural(count, 'row')} {'ends when it starts' if count == 1 else 'end when they start'}, so that nothing "
+            "is billed; an `end` that is a day is its first instant: write the day after"
+        )
+        yield {"kind": "no_time", "count": count, "message": message}
