@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from statistics import median
 
 from simcost.catalog.facts import Offer, TokenPrice
@@ -52,14 +53,20 @@ def unusual_token_price(price: TokenPrice) -> str:
 
 def unusual_tokens(name: str, what: str, usd_per_m: float) -> str:
     """The same of the `input` or the `output` tokens of a model alone."""
-    others = [float(getattr(one, f"{what}_usd_per_m")) for one in load_catalog().facts.token_prices]
-    usual = median(others)
-    if usual / _TOKENS_BELOW <= usd_per_m <= max(others):
+    usual, most = _usual_tokens(what)
+    if usual / _TOKENS_BELOW <= usd_per_m <= most:
         return ""
     return (
         f"{name}: {what} at ${usd_per_m:.3g} is {_times(usd_per_m, usual)} times the median of the catalog, "
         f"${usual:.3g}: a price is in USD for a million tokens."
     )
+
+
+@cache
+def _usual_tokens(what: str) -> tuple[float, float]:
+    """Median and highest price of the catalog for a million `input` or `output` tokens."""
+    known = [float(getattr(one, f"{what}_usd_per_m")) for one in load_catalog().facts.token_prices]
+    return median(known), max(known)
 
 
 def _times(usd: float, usual: float) -> str:

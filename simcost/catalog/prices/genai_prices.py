@@ -12,6 +12,7 @@ from typing import Any
 from simcost.catalog.facts import TokenPrice
 from simcost.catalog.prices.json_stream import Path_, place, values
 from simcost.catalog.prices.quote import ImportContext, UnreadableError, listed, mapped, number, said, whole, words
+from simcost.catalog.usual_prices import unusual_token_price
 from simcost.errors import Fault, FaultsError, InputError
 
 PACKAGE = "genai-prices"
@@ -32,6 +33,7 @@ def read_tokens(
         day: of several dated prices, that of this day is taken; `unknown` = the latest.
     """
     ours = {price.name.lower(): price for price in reading.catalog.facts.token_prices}
+    kept: dict[str, TokenPrice] = {}
     for at, provider, model in _models(file, reading):
         reading.rows += 1
         try:
@@ -40,7 +42,22 @@ def read_tokens(
             reading.findings.add("unreadable", at, f"{said(model, 'id')}: {error}")
             continue
         if price is not None:
-            yield _completed(price, ours.get(price.name.lower()))
+            name = price.name.lower()
+            kept[name] = _dearer(kept.get(name), _completed(price, ours.get(name)), at, reading)
+    yield from kept.values()
+
+
+def _dearer(earlier: TokenPrice | None, price: TokenPrice, at: str, reading: ImportContext) -> TokenPrice:
+    """The price of a model, of two of one name the higher; with what is odd about it among the findings."""
+    if unusual := unusual_token_price(price):
+        reading.findings.add("far-from-catalog", at, unusual)
+    if earlier is None:
+        return price
+    low, high = sorted((earlier, price), key=lambda one: (one.input_usd_per_m, one.output_usd_per_m))
+    if replace(low, notes="") != replace(high, notes=""):
+        detail = f"{price.name}: input {low.input_usd_per_m:g} to {high.input_usd_per_m:g}"
+        reading.findings.add("several-prices", at, detail)
+    return high
 
 
 def _models(file: Path | None, reading: ImportContext) -> Iterator[tuple[str, str, Any]]:
@@ -178,7 +195,7 @@ def _batch(model: dict[str, Any], standard: Prices, day: str) -> dict[str, Any]:
             batch[name][0] / standard[name][0] if standard[name][0] else 1.0
             for name in ("input_mtok", "output_mtok", "cache_read_mtok")
         )
-        if entry > 0 and isclose(entry, output, rel_tol=1e-6):
+        if 0 < entry <= 1 and isclose(entry, output, rel_tol=1e-6):
             caches = isnan(standard["cache_read_mtok"][0]) or isclose(cached, entry, rel_tol=1e-6)
             return {"batch_multiplier": float(f"{entry:.9g}"), "batch_caches": caches}
     return {}

@@ -153,7 +153,10 @@ _KINDS = {
     "accelerator-without-host": (OUT, "accelerators alone, without the machine that they need"),
     "memory-unit": (CHANGED, "a memory size in the wrong unit was not believed"),
     "memory-differs": (NOTED, "another memory size per accelerator than in the catalog, which was kept"),
-    "several-prices": (CHANGED, "different prices for one instance type and region; the highest was kept"),
+    "several-prices": (
+        CHANGED,
+        "different prices for one instance type and region, or one model; the highest was kept",
+    ),
     "older-price": (OUT, "an older price of an instance type and region that has a newer one"),
     "replaces-newer": (
         NOTED,
@@ -177,8 +180,8 @@ _KINDS = {
     "far-from-catalog": (
         NOTED,
         (
-            "a price far from those of the catalog, most likely a month's, in cents, or of another number of "
-            "accelerators: correct it in the list and import again"
+            "a price far from those of the catalog, most likely a month's, in cents, of another number of accelerators "
+            "or of tokens: correct it in the list and import again"
         ),
     ),
     "provider-lacks-facts": (NOTED, "a provider of which bills need more than its offers"),

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from support.price_lists import CATALOG, found, imported
 
+from simcost.catalog import load_catalog
 from simcost.catalog.facts import TokenPrice
 from simcost.catalog.prices.importer import Imported, import_prices
 from simcost.errors import FaultsError, InputError
@@ -152,3 +153,32 @@ def test_a_package_that_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch
         import_prices(None, "genai-prices", CATALOG)
     with pytest.raises(InputError, match="give the FILE"):
         import_prices(None, "aws", CATALOG)
+
+
+def test_of_two_prices_of_a_model_the_higher_is_kept(tmp_path: Path) -> None:
+    """Both were written, and the folder could not be read any more."""
+    twice = data(model(input_mtok=7), model("M"), model("other"), model("other"))
+    result = imported(tmp_path, twice, "genai-prices", as_of="2026-10-07")
+    assert {name: price.input_usd_per_m for name, price in tokens(result).items()} == {
+        "anthropic/m": 7,
+        "anthropic/other": 1,
+    }
+    assert found(result) == {"several-prices": 1}
+    folder = tmp_path / "facts"
+    folder.mkdir()
+    for name, text in result.files(folder).items():
+        (folder / name).write_text(text, encoding="utf-8")
+    assert load_catalog(folder).token_price("anthropic/m").input_usd_per_m == 7
+
+
+@pytest.mark.parametrize(
+    ("prices", "told"),
+    [
+        ({"input_mtok": 2.5e-6, "output_mtok": 1e-5}, True),
+        ({"input_mtok": 2.5, "cache_read_mtok": 25}, True),
+        ({"input_mtok": 2.5, "cache_read_mtok": 0.25}, False),
+    ],
+)
+def test_prices_of_tokens_far_from_others_are_told(tmp_path: Path, prices: dict[str, float], told: bool) -> None:
+    result = imported(tmp_path, data(model(**prices)), "genai-prices", as_of="2026-10-07")
+    assert found(result) == ({"far-from-catalog": 1} if told else {})
