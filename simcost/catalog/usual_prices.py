@@ -62,6 +62,17 @@ def unusual_tokens(name: str, what: str, usd_per_m: float) -> str:
     )
 
 
+def unusual_volume_price(item: str, usd_per_gb: float) -> str:
+    """A sentence if `storage` or `egress` costs far more than anywhere in the catalog; else empty."""
+    most = max(tier.price_usd for tier in load_catalog().facts.tier_prices if tier.item == item)
+    if usd_per_gb <= _FAR * most:
+        return ""
+    return (
+        f"{item} at ${usd_per_gb:.3g} per GB is {_times(usd_per_gb, most)} times the highest price of the catalog, "
+        f"${most:.3g}: a price is in USD for a GB, not a terabyte."
+    )
+
+
 @cache
 def _usual_tokens(what: str) -> tuple[float, float]:
     """Median and highest price of the catalog for a million `input` or `output` tokens."""

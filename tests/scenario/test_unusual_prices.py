@@ -45,6 +45,7 @@ plans:
         ("price: $0.04/h", True),
         ("kind: spot, price: $2000/h", True),
         ("kind: managed-endpoint, premium: 25%", False),
+        ("storage: $0.30/GB, egress: $0.12/GB", False),
     ],
 )
 def test_a_price_far_from_all_others_is_told(tmp_path: Path, buy: str, told: bool) -> None:
@@ -259,3 +260,16 @@ def test_cached_input_and_batches_that_cost_more_are_told(tmp_path: Path, cells:
     said = unusual_token_price(load_catalog(facts).token_price("neo/mine"))
     assert told in said
     assert bool(told) == bool(said)
+
+
+@pytest.mark.parametrize(("buy", "told"), [("storage: $80", "storage at $80"), ("egress: $90/GB", "egress at $90")])
+def test_a_price_of_a_terabyte_is_told(tmp_path: Path, buy: str, told: str) -> None:
+    said = [note for note in check(scenario(tmp_path, buy))["notes"] if "not a terabyte" in note]
+    assert [note.startswith(f"{told} per GB") for note in said] == [True]
+    usage = "sku,provider,region,start,end,quantity\n" + "".join(
+        f"{item},aws,us-east-1,2026-08-01T00:00:00Z,2026-08-02T00:00:00Z,1000\n" for item in ("storage", "egress")
+    )
+    (tmp_path / "usage.csv").write_text(usage)
+    (tmp_path / "plan.yaml").write_text(f"purchasing: p\n{buy}\n")
+    [(document, _)] = price_usage(tmp_path / "usage.csv", [tmp_path / "plan.yaml"], {})
+    assert sum(f"aws/{told} per GB" in note for note in document["assumptions"]) == 1

@@ -16,7 +16,12 @@ from simcost.catalog.contracts import beside_its_time
 from simcost.catalog.dates import is_later, today
 from simcost.catalog.energy_facts import LEAST_G_PER_KWH
 from simcost.catalog.facts import Offer, TokenPrice
-from simcost.catalog.usual_prices import unusual_machine_price, unusual_token_price, unusual_tokens
+from simcost.catalog.usual_prices import (
+    unusual_machine_price,
+    unusual_token_price,
+    unusual_tokens,
+    unusual_volume_price,
+)
 from simcost.errors import InputError
 from simcost.plan import Fixed, Schedule
 from simcost.plan.autoscaling import Chain, DynamoPlanner, Keda
@@ -51,6 +56,9 @@ def unusual_of_bill(prices: Iterable[Mapping[str, Any]], catalog: Catalog) -> li
 
 
 def _unusual_row(row: Mapping[str, Any], catalog: Catalog) -> str:
+    if row["sku"] in ("storage", "egress"):
+        said = unusual_volume_price(row["sku"], row["usd"])
+        return said and f"{row['provider']}/{said}"
     name = f"{row['provider']}/{row['sku']}"
     if row["unit"] in (_INPUT, _OUTPUT) and row["quality"] == GIVEN:
         said = unusual_tokens(name, row["unit"].removesuffix("_tokens"), 1e6 * row["usd"])
@@ -167,6 +175,8 @@ def _unusual_owned(owned: Owned) -> Iterator[str]:
 
 
 def _unusual(option: Buy, catalog: Catalog) -> Iterator[str]:
+    for item, usd_per_gb in (("storage", option.storage), ("egress", option.egress)):
+        yield from filter(None, [unusual_volume_price(item, usd_per_gb or 0.0)])
     if isinstance(option, Owned):
         yield from _unusual_owned(option)
     if isinstance(option, ManagedEndpoint) and option.price is not None and option.premium is not None:
