@@ -80,7 +80,7 @@ class Metered:
     runs: UsageIntervals
     """Runs within the hours; for reservations of capacity, which need each second."""
     notes: tuple[str, ...] = ()
-    """How runs were metered."""
+    """Sentences on the metering of its runs."""
 
     @property
     def span_h(self) -> float:
