@@ -235,6 +235,7 @@ def read_prices(path: Path) -> list[SpotPrices]:
         in_ticks = "ticks" in rows.columns
         if in_ticks:
             _check_runs(rows, faults)
+        _check_prices(rows, faults)
         at = rows.columns["start_tick" if in_ticks else TIME]
         _check_order(rows, at, faults)
         until = float(at[-1] + (rows.columns["ticks"][-1] if in_ticks else 0.0))
@@ -246,6 +247,7 @@ def read_prices(path: Path) -> list[SpotPrices]:
 def _from_runs(rows: SpotRows, faults: Faults) -> SpotSeries | None:
     columns = rows.columns
     ok = _check_runs(rows, faults)
+    _check_prices(rows, faults)
     gaps = columns["gap_s"]
     for i in np.flatnonzero(gaps != gaps[0])[:1]:
         faults.add(rows.place(i), f"gap_s is {gaps[i]:g}; write one tick for all rows of a trace")
@@ -259,6 +261,7 @@ def _from_runs(rows: SpotRows, faults: Faults) -> SpotSeries | None:
 
 def _from_changes(rows: SpotRows, faults: Faults, gap_s: float | None, *, exact: bool) -> SpotSeries | None:
     at = rows.columns[TIME]
+    _check_prices(rows, faults)
     if not _check_order(rows, at, faults):
         return None
     if len(at) == 1 and gap_s is None:
@@ -332,6 +335,15 @@ def _check_runs(rows: SpotRows, faults: Faults) -> bool:
         faults.add(rows.place(len(ticks) - 1), f"more than {MOST_TICKS:,} ticks; take a longer tick")
         return False
     return True
+
+
+def _check_prices(rows: SpotRows, faults: Faults) -> None:
+    """Note the first price of 0 where nodes are there: catalogs and exports write so what they do not know."""
+    if PRICE not in rows.columns:
+        return
+    free = (rows.columns[PRICE] == 0) & (rows.columns.get(AVAILABLE, np.ones(len(rows.columns[PRICE]))) > 0)
+    for i in np.flatnonzero(free)[:1]:
+        faults.add(rows.place(i), f"a price of 0 in {rows.name!r} is a missing one; write the one that held")
 
 
 def _check_order(rows: SpotRows, at: Floats, faults: Faults) -> bool:

@@ -134,6 +134,17 @@ def test_prices_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         with_prices(early, dated)
 
 
+def test_a_price_of_0_is_a_missing_one(tmp_path: Path) -> None:
+    """Spot was free for weeks; where nothing is there its price does not matter."""
+    prices = write(tmp_path, "timestamp,price_usd_h\n0,1\n3600,0\n7200,2\n")
+    with pytest.raises(FaultsError, match=r":3: a price of 0 in .* is a missing one"):
+        read_prices(prices)
+    rows = "timestamp,available,price_usd_h\n0,1,1\n3600,{there},0\n7200,1,2\n"
+    assert read_availability(write(tmp_path, rows.format(there=0)))[0].ticks == 3
+    with pytest.raises(FaultsError, match=r":3: a price of 0"):
+        read_availability(write(tmp_path, rows.format(there=2)))
+
+
 def test_prices_as_aws_lists_them(tmp_path: Path) -> None:
     """`aws ec2 describe-spot-price-history`: JSON, the newest first, several types of instances in a zone."""
     listed = [
