@@ -127,7 +127,7 @@ USD_PER_H = Unit("USD per hour", {"/h": 1.0, "USD/h": 1.0, "/month": 1 / HOURS_P
 USD_PER_GB = Unit("USD per GB", {"/GB": 1.0, "USD/GB": 1.0, "/GiB": GB / GIB}, "$0.09/GB")
 USD_PER_YEAR = Unit("USD per year", {"/year": 1.0, "/month": 12.0}, "$20,000/year")
 USD_PER_KWH = Unit("USD per kWh", {"/kWh": 1.0, "/MWh": 1e-3}, "$0.08/kWh")
-USD_PER_KW_MONTH = Unit("USD per kW and month", {"/kW": 1.0}, "$200/kW")
+USD_PER_KW_MONTH = Unit("USD per kW and month", {"/kW": 1.0, "/kW/month": 1.0, "/kW-month": 1.0}, "$200/kW")
 KILOWATTS = Unit("kilowatts", {"kW": 1.0, "W": 1e-3, "MW": 1e3}, "6.5kW")
 PER_S = Unit("requests per second", {"/s": 1.0, "rps": 1.0, "/min": 1 / 60, "/h": 1 / 3600, "/d": 1 / 86400}, "20/s")
 

@@ -15,6 +15,7 @@ from simcost.billing.owned import Owned
 from simcost.billing.serverless import ManagedEndpoint, Serverless
 from simcost.ledger.request_tables import NODES
 from simcost.ledger.requests import LedgerUsage
+from simcost.units import USD_PER_KW_MONTH
 
 NODE = Owned(
     capex=300_000.0,
@@ -104,6 +105,11 @@ def test_all_but_people_is_linear_in_nodes(nodes: int) -> None:
     assert many.staff == one.staff == 40_000
     assert many.energy == pytest.approx(nodes * 6.0 * 1.3 * 8760 * 0.1)
     assert many.colocation == pytest.approx(nodes * 180 * 12 * 10.2)
+
+
+@pytest.mark.parametrize("text", ["$180", "$180/kW", "$180/kW/month", "$180/kW-month"])
+def test_rent_is_read_as_quotes_write_it(text: str) -> None:
+    assert USD_PER_KW_MONTH.parse(text) == 180.0
 
 
 def test_a_node_is_not_sold_for_more_than_it_cost() -> None:
