@@ -58,8 +58,8 @@ class Termed:
         if not 0 < self.end_h < account.span_h - 1e-9:
             return ()
         text = (
-            f"{self.name}: its term ends {self.end_h:,.0f} h after the start of the usage, which goes on to "
-            f"{account.span_h:,.0f} h: what it covered is paid without it from then on; {self.follow_up}"
+            f"{self.name}: its term ends {self.end_h:,.6g} h after the start of the usage, which goes on to "
+            f"{account.span_h:,.6g} h: what it covered is paid without it from then on; {self.follow_up}"
         )
         return (text,)
 
