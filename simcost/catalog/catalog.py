@@ -362,11 +362,13 @@ N = TypeVar("N", bound=Named)
 
 
 def _years(term: float) -> str:
-    return f"{term:g} year{'' if term == 1 else 's'}"
+    return f"{term:.3g} year{'' if term == 1 else 's'}"
 
 
 def _rate_keys(instrument: Instrument, sku: str) -> str:
     """The keys of a commitment that say its rate."""
+    if instrument in ("take-or-pay", "capacity-block"):
+        return "`price: USD/h`"
     spend = instrument.endswith("savings-plan") or instrument == "flexible-cud"
     each = f"`rates: {{{sku}: USD/h}}`" if spend else "`price: USD/h`, `fee` with `hourly`,"
     return f"{each} or `discount`"

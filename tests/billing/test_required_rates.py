@@ -1,5 +1,6 @@
 """Rates of commitments: sourced, or the user's own and called so; maxima as advertised are neither."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from simcost.billing.commitment import (
     ReservedInstances,
     ResourceCud,
     SavingsPlan,
+    TakeOrPay,
 )
 from simcost.billing.metering import Line, Metered, UsageIntervals, metered
 from simcost.billing.settlement import Settlement, settle
@@ -151,3 +153,20 @@ def test_a_list_price_that_is_missing_names_its_commitment() -> None:
     wrong = ReservedInstances(name="base", sku="aws/p5.48xlarge", region="us-east-1", count=1, discount=0.3)
     with pytest.raises(CatalogError, match=r"^base: the catalog has no offer 'aws/aws/p5.48xlarge'"):
         settled(wrong, line("aws/p5.48xlarge", 55.04, "us-east-1"))
+
+
+def test_a_contract_takes_the_rate_that_was_imported(tmp_path: Path) -> None:
+    """`prices import` read quotes of contracts that no plan could use."""
+    head = "provider,instrument,sku,region,term_years,upfront,usd_per_h,discount,source,as_of,quality\n"
+    rows = "".join(f"neo,take-or-pay,box,eu,{rate},2026-08-01,A\n" for rate in ("1,none,14,,q 12", "2,all,,0.4,q 13"))
+    (tmp_path / "commitment_rates.csv").write_text(head + rows, encoding="utf-8")
+    catalog, usage = load_catalog(tmp_path), account(line("neo/box", 20.0, "eu"))
+    hours = float(usage.hours.sum())
+    year = TakeOrPay(name="c", provider="neo", sku="box", count=1, length=365 * 86400.0)
+    settled = settle(usage, [year], catalog)
+    assert settled.effective_usd == pytest.approx(14.0 * hours)
+    assert "c: 14 USD/h (q 12, 2026-08-01, quality A)" in settled.notes
+    prepaid = replace(year, length=2 * 365 * 86400.0, prepaid=True)
+    assert settle(usage, [prepaid], catalog).effective_usd == pytest.approx(12.0 * hours)
+    with pytest.raises(CatalogError, match=r"c: .* for 3 years.*\(only: 1 year.*give `price: USD/h` in the plan"):
+        settle(usage, [replace(year, length=3 * 365 * 86400.0)], catalog)

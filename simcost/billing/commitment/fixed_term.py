@@ -4,8 +4,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import MinLen
 
-from simcost.billing.commitment.base import Termed
-from simcost.billing.commitment.terms import Terms
+from simcost.billing.commitment.base import Termed, list_usd, rate_note
+from simcost.billing.commitment.terms import HOURS_PER_YEAR, Terms
+from simcost.catalog.facts import Upfront
+from simcost.errors import CatalogError
 from simcost.record import record
 from simcost.units import SECONDS_PER_HOUR, PositiveCount, PositiveSeconds, UsdPerH
 
@@ -30,8 +32,8 @@ class TakeOrPay(Termed):
     """None = the only region of the usage."""
     count: PositiveCount
     """Instances."""
-    price: UsdPerH
-    """Per instance and hour, as quoted."""
+    price: UsdPerH | None = None
+    """Per instance and hour, as quoted; None = the rate of the catalog for this length, where it has one."""
     length: PositiveSeconds
     """Of the contract."""
     prepaid: bool = False
@@ -52,13 +54,28 @@ class TakeOrPay(Termed):
         """Length of its term."""
         return self.length / SECONDS_PER_HOUR
 
+    def _usd_per_h(self, account: "Metered", rates: "CommitmentRates", region: str) -> tuple[float, tuple[str, ...]]:
+        """Price of an instance and hour, and the source of one of the catalog. Raises CatalogError."""
+        if self.price is not None:
+            return self.price, ()
+        upfront: Upfront = "all" if self.prepaid else "none"
+        try:
+            rate = rates.commitment_rate(
+                self.provider, "take-or-pay", self.sku, region, self.term_h / HOURS_PER_YEAR, upfront
+            )
+            listed = 0.0 if rate.discount is None else list_usd(account, rates, self.provider, self.sku, region)
+        except CatalogError as error:
+            raise CatalogError(f"{self.name}: {error}") from error
+        return rate.paid_usd_per_h(listed), (rate_note(self.name, rate),)
+
     def bind(self, account: "Metered", rates: "CommitmentRates") -> "CommittedUnits":
-        """So many instances at a time, of this type alone."""
+        """So many instances at a time, of this type alone. Raises CatalogError where no price is stated or known."""
         from simcost.billing.commitment.bound import CommittedUnits, Payments, only_region, takes_of
 
         region = self.region or only_region(account, self.provider, self.sku, self.name)
         hours = self.term_h
-        usd = self.price * self.count
+        usd_per_h, notes = self._usd_per_h(account, rates, region)
+        usd = usd_per_h * self.count
         terms = Terms(
             upfront_usd=usd * hours if self.prepaid else 0.0,
             recurring_usd_per_h=0.0 if self.prepaid else usd,
@@ -79,5 +96,5 @@ class TakeOrPay(Termed):
             provider=self.provider,
             region=region,
             sku=self.sku,
-            notes=self.end_note(account),
+            notes=(*notes, *self.end_note(account)),
         )
