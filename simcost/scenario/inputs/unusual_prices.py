@@ -9,7 +9,6 @@ from typing import Any
 
 from simcost.billing import Buy, ManagedEndpoint, OnDemand, Serverless, Spot
 from simcost.billing.owned import Owned
-from simcost.billing.price_list import GIVEN
 from simcost.catalog import Catalog
 from simcost.catalog.aliases import ANY_REGION
 from simcost.catalog.contracts import beside_its_time
@@ -27,11 +26,10 @@ from simcost.plan import Fixed, Schedule
 from simcost.plan.autoscaling import Chain, DynamoPlanner, Keda
 from simcost.scenario.schema.scaling import FromManifest
 from simcost.scenario.schema.scenario import Plan
-from simcost.trace.usage.usage import HOURLY, TOKENS
 from simcost.units import format_usd, plural
 
-_INPUT, _OUTPUT = TOKENS[0], TOKENS[3]
-"""Units of input and output tokens."""
+_OF_TOKENS = {"input_tokens": "input", "output_tokens": "output"}
+"""Units of tokens that have a usual price."""
 _LEAST_KW = 0.02
 """Average power of a node per accelerator: a small card that is idle, and its part of the host."""
 _MOST_USD_PER_KWH = 1.0
@@ -60,13 +58,14 @@ def _unusual_row(row: Mapping[str, Any], catalog: Catalog) -> str:
         said = unusual_volume_price(row["sku"], row["usd"])
         return said and f"{row['provider']}/{said}"
     name = f"{row['provider']}/{row['sku']}"
-    if row["unit"] in (_INPUT, _OUTPUT) and row["quality"] == GIVEN:
-        said = unusual_tokens(name, row["unit"].removesuffix("_tokens"), 1e6 * row["usd"])
+    given, unit = row["quality"] == "given", row["unit"]
+    if given and unit in _OF_TOKENS:
+        said = unusual_tokens(name, _OF_TOKENS[unit], 1e6 * row["usd"])
         return said and f"{said[:-1]}; in `prices` of a purchasing plan it is that of one token."
     try:
-        if row["unit"] in TOKENS:
-            return unusual_token_price(catalog.token_price(name)) if row["quality"] != GIVEN else ""
-        if row["unit"] == HOURLY:
+        if unit.endswith("_tokens"):
+            return "" if given else unusual_token_price(catalog.token_price(name))
+        if unit == "h":
             region = None if row["region"] == ANY_REGION else row["region"]
             return unusual_machine_price(catalog.offer(name, region), row["usd"])
     except InputError:  # a name of the user's own
