@@ -127,6 +127,7 @@ def test_ways_side_by_side() -> None:
         (("--gpus", "8", "--log-span", "2d"), "--log-span belongs to --failure-model recorded"),
         (("--gpus", "8", "--serve-tokens", "1e9"), "--serve-tokens belongs to --compare"),
         (("--gpus", "8", "--compare", "--quality", "lora=good"), "'good' is not a number"),
+        (("--gpus", "8", "--compare", "--quality", "lora=.8", "--quality", "lora=.5"), "lora is given twice"),
         (("--gpus", "8", "--compare", "--deadline", "1h"), "ask one of them"),
         (("--gpus", "8,16", "--compare"), "give --gpus N"),
         (("--gpus", "8", "--compare", "--method", "lora"), "--method is of one run"),

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from simcost.studies.argument_types import number, pair, positive, quantity, seconds, span, tokens, usd_per_h
-from simcost.studies.options import Arguments, own_catalog, study
+from simcost.studies.options import Arguments, NamedOnce, own_catalog, study
 from simcost.studies.training_cost.run_options import MODELS, levers_of, run_of
 from simcost.units import (
     BYTES,
@@ -263,7 +263,7 @@ def _add_questions(group: Any) -> None:
     group.add_argument(
         "--quality",
         type=_quality,
-        action="append",
+        action=NamedOnce,
         default=[],
         metavar="METHOD=X",
         help="measured quality of a method",
@@ -367,10 +367,10 @@ def _correlated(text: str) -> dict[str, Any]:
     return {"nodes": positive(parts[0]), "per_day": number(parts[1]), "outage": seconds(parts[2])}
 
 
-def _quality(text: str) -> tuple[str, float]:
+def _quality(text: str) -> list[tuple[str, float]]:
     """`lora=0.8`."""
     method, value = pair(text)
-    return method, number(value)
+    return [(method, number(value))]
 
 
 def _counts(text: str) -> tuple[int, ...]:
