@@ -132,6 +132,18 @@ def test_an_engine_that_warms_up_is_left_out_of_the_fit(tmp_path: Path) -> None:
     assert ":1: the first request waited 20" in found.findings[0]["message"]
 
 
+def test_answers_in_one_piece_keep_their_end_alone(tmp_path: Path) -> None:
+    lines = rows(60)
+    for line in lines[7::10]:
+        line["first_token_ts"] = line["last_token_ts"]
+    found = read_observation([write_folder(tmp_path, lines)])
+    assert found.run is not None
+    assert np.flatnonzero(np.isnan(found.run.ttft_s)).tolist() == list(range(7, 60, 10))
+    assert found.run.timed.all()
+    assert [(one["kind"], one["count"]) for one in found.findings] == [("whole_answers", 6)]
+    assert ":8: 6 answers of several tokens came in one piece" in found.findings[0]["message"]
+
+
 def test_a_queue_in_front_of_all_and_a_run_that_only_starts_are_said(tmp_path: Path) -> None:
     lines = rows(20)
     for line in lines:
@@ -220,6 +232,12 @@ def test_saved_details_are_single_requests(tmp_path: Path) -> None:
     assert found.run.e2e_s == pytest.approx(truth.e2e_s)
     with pytest.raises(TraceError, match="different lengths"):
         read_observation([written(tmp_path / "short.json", serve(4) | lists | {"ttfts": [0.1]})])
+    failed = {"output_lens": [0, 0, *lists["output_lens"][2:]], "ttfts": [0.0, 0.0, *lists["ttfts"][2:]]}
+    found = read_observation([written(tmp_path / "failed.json", serve(4) | lists | failed)])
+    assert [one["message"] for one in found.findings if one["kind"] == "failed_requests"] == [
+        f"{tmp_path}/failed.json: 2 of 12 requests failed; the latencies are of the others, and the replay takes it "
+        "that the failed ones put no load on it. Repeat the benchmark at a load that is served"
+    ]
 
 
 def test_a_batch_needs_its_shape(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from simcost.trace.observed.observation import (
     finding,
 )
 from simcost.trace.observed.run_folder import REQUESTS, read_folder, read_log
-from simcost.trace.observed.soundness import check_run, consistent, many_failed, repeated, unstated
+from simcost.trace.observed.soundness import check_run, consistent, failed_requests, many_failed, repeated, unstated
 from simcost.trace.observed.stored_trace import is_trace, read_stored
 
 KNOWN = (
@@ -167,7 +167,9 @@ def _serve(documents: list[Any], path: Path, load: Load) -> ObservedEngine:
         found = _sound("vllm-bench-serve", path, points, configuration)
         mixed = _several_engines([vllm_bench.serve_configuration(document).engine for document in documents])
         return replace(found, findings=(*found.findings, *mixed))
-    return _sound_run("vllm-bench-serve", path, run, configuration)
+    found = _sound_run("vllm-bench-serve", path, run, configuration)
+    failed = failed_requests(len(run), len(documents[0]["start_times"]) - len(run), str(path))
+    return replace(found, findings=(*found.findings, *failed))
 
 
 def _sound(kind: str, path: Path, points: list[ObservedPoint], configuration: Configuration) -> ObservedEngine:

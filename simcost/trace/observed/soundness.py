@@ -59,7 +59,8 @@ def check_run(
     check_unit(_median(_per_token_s(run)), place)
     _check_first_token(_median(run.ttft_s), place)
     check_running(run, place, configuration.max_num_seqs)
-    return run, [*findings, *warmed_up, *_phases(run, place)]
+    run, in_one_piece = _without_whole_answers(run, place, lines)
+    return run, [*findings, *warmed_up, *in_one_piece, *_phases(run, place)]
 
 
 def _check_first_token(ttft_s: float | None, place: str) -> None:
@@ -134,14 +135,19 @@ def _where(point: ObservedPoint, place: str) -> str:
 
 def many_failed(point: ObservedPoint, place: str) -> list[Finding]:
     """A warning where more than a twentieth of what was sent failed: the load of the replay is not that of the run."""
-    sent = point.requests + point.failed
-    if point.failed <= _FAILED * sent:
+    return failed_requests(point.requests, point.failed, _where(point, place))
+
+
+def failed_requests(served: int, failed: int, place: str) -> list[Finding]:
+    """A warning where more than a twentieth of what was sent to a place failed."""
+    sent = served + failed
+    if failed <= _FAILED * sent:
         return []
     message = (
-        f"{_where(point, place)}: {point.failed:,} of {sent:,} requests failed; the latencies are of the others, and "
+        f"{place}: {failed:,} of {sent:,} requests failed; the latencies are of the others, and "
         "the replay takes it that the failed ones put no load on it. Repeat the benchmark at a load that is served"
     )
-    return [finding("failed_requests", message, point.failed)]
+    return [finding("failed_requests", message, failed)]
 
 
 def unstated(points: Sequence[ObservedPoint]) -> list[Finding]:
@@ -203,6 +209,20 @@ def _without_going_back(run: ObservedRun, place: str, lines: Ints) -> tuple[Obse
     message = f"{place}:{at}: times go back in {plural(bad, 'request')}; part of the load, not of the fit"
     ttft, e2e, queue = (np.where(back, np.nan, column) for column in (run.ttft_s, run.e2e_s, run.queue_s))
     return replace(run, ttft_s=ttft, e2e_s=e2e, queue_s=queue), [finding("times_back", message, bad)]
+
+
+def _without_whole_answers(run: ObservedRun, place: str, lines: Ints) -> tuple[ObservedRun, list[Finding]]:
+    """The run without the TTFT of answers of several tokens that came in one piece: it is that of all their tokens."""
+    with np.errstate(invalid="ignore"):
+        whole = run.tpot_s < FASTEST_S
+    count = int(whole.sum())
+    if not count:
+        return run, []
+    message = (
+        f"{place}:{int(lines[int(whole.argmax())])}: {how_many(count, 'answer', 'answers')} of several tokens came in "
+        "one piece, as without streaming: their TTFT is that of the whole answer and leaves the fit, their E2E stays"
+    )
+    return replace(run, ttft_s=np.where(whole, np.nan, run.ttft_s)), [finding("whole_answers", message, count)]
 
 
 def _without_warm_up(run: ObservedRun, place: str, lines: Ints) -> tuple[ObservedRun, list[Finding]]:
