@@ -89,6 +89,30 @@ def test_a_calibration_of_another_model_is_told(tmp_path: Path, measured: str | 
 
 
 @pytest.mark.parametrize(
+    ("fitted", "said"),
+    [
+        ({"max_num_seqs": 256, "max_num_batched_tokens": 8192}, []),
+        (None, []),
+        (
+            {"max_num_seqs": 256, "max_num_batched_tokens": 2048},
+            [
+                (
+                    "fit.yaml was calibrated with max_num_batched_tokens 2,048, and the plan has 8,192; write `batching: "
+                    "{max_num_seqs: 256, max_num_batched_tokens: 2048}` where its engines are those of the calibration."
+                )
+            ],
+        ),
+    ],
+)
+def test_other_limits_of_a_batch_than_those_of_a_calibration_are_told(
+    tmp_path: Path, fitted: dict[str, int] | None, said: list[str]
+) -> None:
+    replica = {"tp": 1, "step": {**SECONDS, "source": "calibrated today"}}
+    (tmp_path / "fit.yaml").write_text(yaml.safe_dump({"replica": replica, "batching": fitted}))
+    assert notes(tmp_path, **{"from": "fit.yaml"}) == said
+
+
+@pytest.mark.parametrize(
     ("other", "differing"),
     [
         ({"precision": "fp8"}, "precision (bf16, fp8)"),

@@ -14,7 +14,7 @@ from support.commands import call
 from support.observed_runs import META, latencies, requests, rows, serve, write_folder
 
 from simcost.errors import TraceError
-from simcost.trace.observed import read_observation
+from simcost.trace.observed import ObservedRun, read_observation
 from simcost.trace.observed.load import Load
 
 Lines = list[dict[str, Any]]
@@ -132,6 +132,15 @@ def test_an_engine_that_warms_up_is_left_out_of_the_fit(tmp_path: Path) -> None:
     assert ":1: the first request waited 20" in found.findings[0]["message"]
 
 
+def test_requests_at_a_time_are_those_between_arrival_and_end() -> None:
+    arrival, e2e = np.array([0.0, 1.0, 2.0, 2.5, 9.0]), np.array([2.0, 5.0, np.nan, 0.5, 1.0])
+    tokens, none = np.ones(5, np.int64), np.full(5, np.nan)
+    run = ObservedRun(
+        arrival_s=arrival, prompt_tokens=tokens, output_tokens=tokens, ttft_s=none, e2e_s=e2e, queue_s=none
+    )
+    assert run.most_at_a_time == 2
+
+
 def test_answers_in_one_piece_keep_their_end_alone(tmp_path: Path) -> None:
     lines = rows(60)
     for line in lines[7::10]:
@@ -235,8 +244,10 @@ def test_saved_details_are_single_requests(tmp_path: Path) -> None:
     failed = {"output_lens": [0, 0, *lists["output_lens"][2:]], "ttfts": [0.0, 0.0, *lists["ttfts"][2:]]}
     found = read_observation([written(tmp_path / "failed.json", serve(4) | lists | failed)])
     assert [one["message"] for one in found.findings if one["kind"] == "failed_requests"] == [
-        f"{tmp_path}/failed.json: 2 of 12 requests failed; the latencies are of the others, and the replay takes it "
-        "that the failed ones put no load on it. Repeat the benchmark at a load that is served"
+        (
+            f"{tmp_path}/failed.json: 2 of 12 requests failed; the latencies are of the others, and the replay takes it "
+            "that the failed ones put no load on it. Repeat the benchmark at a load that is served"
+        )
     ]
 
 

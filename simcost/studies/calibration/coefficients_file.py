@@ -8,6 +8,8 @@ from typing import Any
 from simcost import __version__
 from simcost.scenario.runs.provenance import dump
 from simcost.studies.calibration.study import Calibration, overhead_of, step_of
+from simcost.trace.observed import ObservedEngine
+from simcost.units import format_count
 
 _HEAD = "# Calibration by `simcost calibrate`; a plan takes it as `replica: {from: THIS_FILE}`.\n"
 
@@ -66,7 +68,19 @@ def _source(result: Calibration, today: str) -> str:
     document = result.document
     what = f"{document['points']} benchmark points" if document["points"] else f"{document['requests']} requests"
     on = [str(part) for part in (document["model"], document["engine"]) if part]
-    return f"calibrated {today} on {what}" + (f" of {', '.join(on)}" if on else "")
+    return f"calibrated {today} on {what}" + (f" of {', '.join(on)}" if on else "") + _reach(result.observation)
+
+
+def _reach(observed: ObservedEngine) -> str:
+    """Words on the loads that were observed, beyond which the coefficients extrapolate."""
+    run, points = observed.run, observed.points
+    if run is not None:
+        longest, most = int(run.prompt_tokens.max()), run.most_at_a_time
+    else:
+        longest = round(max(max(point.prompt_tokens.values()) for point in points))
+        clients = [point.concurrency for point in points]
+        most = max((one for one in clients if one is not None), default=0) if None not in clients else 0
+    return f"; observed: prompts up to {format_count(longest)} tokens" + (f", {most:,} requests at a time" * bool(most))
 
 
 def _rounded(errors: dict[str, dict[str, float | None]]) -> dict[str, dict[str, float]]:

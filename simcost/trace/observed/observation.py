@@ -63,6 +63,15 @@ class ObservedRun:
             return np.where(gaps > 0, (self.e2e_s - self.ttft_s) / gaps, np.nan)
 
     @property
+    def most_at_a_time(self) -> int:
+        """Largest number of requests that were sent and not ended; of those with a known end."""
+        known = ~np.isnan(self.e2e_s)
+        begin, end = self.arrival_s[known], (self.arrival_s + self.e2e_s)[known]
+        times = np.concatenate([end, begin])  # at one time, those that end first
+        change = np.concatenate([-np.ones(len(end)), np.ones(len(begin))])
+        return int(np.cumsum(change[np.argsort(times, kind="stable")]).max(initial=0))
+
+    @property
     def timed(self) -> npt.NDArray[np.bool_]:
         """Requests with a latency."""
         return ~(np.isnan(self.ttft_s) & np.isnan(self.e2e_s))

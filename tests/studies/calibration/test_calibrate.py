@@ -1,6 +1,7 @@
 """A calibration finds the engine that made a run, and says what it cannot know."""
 
 import json
+import re
 from contextlib import redirect_stdout
 from dataclasses import replace
 from io import StringIO
@@ -134,7 +135,7 @@ def test_a_scenario_takes_the_file(calibrated: Path, capsys: pytest.CaptureFixtu
     document = json.loads(capsys.readouterr().out)
     assert any("coefficients.yaml" in name for name in document["provenance"]["inputs"])
     said = " ".join(document["assumptions"])
-    assert "calibrated" in said
+    assert re.search(r"calibrated .*; observed: prompts up to [\d,]+ tokens, 32 requests at a time", said)
     assert "outside of its engine before its first token" in said
 
 
