@@ -97,8 +97,9 @@ def test_a_calibration_of_another_model_is_told(tmp_path: Path, measured: str | 
             {"max_num_seqs": 256, "max_num_batched_tokens": 2048},
             [
                 (
-                    "fit.yaml was calibrated with max_num_batched_tokens 2,048, and the plan has 8,192; write `batching: "
-                    "{max_num_seqs: 256, max_num_batched_tokens: 2048}` where its engines are those of the calibration."
+                    "fit.yaml was calibrated with max_num_batched_tokens 2,048, and the plan has 8,192; write "
+                    "`batching: {max_num_seqs: 256, max_num_batched_tokens: 2048}` where its engines are those of the "
+                    "calibration."
                 )
             ],
         ),

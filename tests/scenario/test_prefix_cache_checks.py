@@ -135,3 +135,26 @@ def result(path: Path, out: Path) -> dict[str, Any]:
     assert said.code == 0, said.err
     found: dict[str, Any] = json.loads(said.out)["plans"][0]
     return found
+
+
+@pytest.mark.parametrize(
+    ("prompts", "plan", "told"),
+    [
+        ((100, 200, 300), "prefix_cache: true", None),
+        ((100, 300, 200), "prefix_cache: true", "2 of 4 turns of its sessions (50.0 %)"),
+        ((100, 149, 200), "prefix_cache: true", "2 of 4 turns of its sessions (50.0 %)"),
+        ((100, 150, 200), "prefix_cache: true", None),
+        ((100, 300, 200), "prefix_cache: {hit_share: 20%}", None),
+        ((100, 300, 200), "", None),
+    ],
+)
+def test_turns_that_cannot_begin_with_the_turn_before_are_told(
+    prompts: tuple[int, ...], plan: str, told: str | None, tmp_path: Path
+) -> None:
+    rows = [f"{10 * i + k},{tokens},50,talk{k}" for i, tokens in enumerate(prompts) for k in range(2)]
+    log = tmp_path / "log.csv"
+    log.write_text("\n".join(["arrival,prompt_tokens,output_tokens,session", *rows]), encoding="utf-8")
+    call("trace", "import", str(log), "--format", "csv", "-o", str(tmp_path / "log.parquet"))
+    path = scenario(tmp_path, plan, "{kind: trace, path: log.parquet}")
+    found = [note for note in call("check", str(path), "--json").document()["notes"] if "so cannot begin" in note]
+    assert [note.partition(" have a shorter")[0] for note in found] == ([f"log.parquet: {told}"] if told else [])

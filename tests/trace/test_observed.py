@@ -245,8 +245,8 @@ def test_saved_details_are_single_requests(tmp_path: Path) -> None:
     found = read_observation([written(tmp_path / "failed.json", serve(4) | lists | failed)])
     assert [one["message"] for one in found.findings if one["kind"] == "failed_requests"] == [
         (
-            f"{tmp_path}/failed.json: 2 of 12 requests failed; the latencies are of the others, and the replay takes it "
-            "that the failed ones put no load on it. Repeat the benchmark at a load that is served"
+            f"{tmp_path}/failed.json: 2 of 12 requests failed; the latencies are of the others, and the replay takes "
+            "it that the failed ones put no load on it. Repeat the benchmark at a load that is served"
         )
     ]
 

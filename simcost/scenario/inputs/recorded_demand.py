@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from simcost.errors import InputError
 from simcost.scenario.checks.prefix_cache_checks import reads_prefixes
 from simcost.scenario.checks.routing_checks import may_read_prefixes, prefix_block_tokens
+from simcost.scenario.inputs.conversation_notes import shorter_turns
 from simcost.scenario.inputs.file_hashes import hashed, hashes
 from simcost.scenario.inputs.trace_models import adapter_notes, other_models
 from simcost.scenario.inputs.trace_starts import shifted_starts
@@ -40,7 +41,8 @@ class RecordedDemand:
     inputs: dict[str, str]
     """SHA-256 of each trace by its name in the scenario."""
     label_notes: tuple[str, ...] = ()
-    """Notes on traces whose requests name another model than the scenario's, or adapters that it does not take."""
+    """Notes on traces whose requests name another model than the scenario's, adapters that it does not take, or
+    sessions that are no conversations."""
     prefix_block_tokens: int | None = None
     """Length of the blocks that the traces hash; None = none does, or they differ and no plan reads them."""
     starts: str | None = None
@@ -64,7 +66,11 @@ class RecordedDemand:
             inputs=hashes(
                 loaded.folder, [name for workload in scenario.open_workloads() for name in workload_traces(workload)]
             ),
-            label_notes=(*other_models(scenario, loaded.folder), *adapter_notes(scenario, loaded.folder)),
+            label_notes=(
+                *other_models(scenario, loaded.folder),
+                *adapter_notes(scenario, loaded.folder),
+                *shorter_turns(scenario, loaded.folder),
+            ),
             prefix_block_tokens=_block_tokens(scenario, loaded.folder),
         )
 

@@ -9,6 +9,7 @@ from typing import Any
 from simcost.errors import FaultsError, TraceError
 from simcost.scenario.checks.load import load_with_services
 from simcost.scenario.checks.routing_checks import door_of
+from simcost.scenario.inputs.conversation_notes import shorter_turns
 from simcost.scenario.inputs.gateway_notes import gateway_notes
 from simcost.scenario.inputs.other_calibrations import other_calibrations
 from simcost.scenario.inputs.shared_measurements import shared_measurements
@@ -49,6 +50,7 @@ def check(path: Path, data_folder: Path | None = None) -> dict[str, Any]:
     with suppress(TraceError):  # of a trace that cannot be read only the run speaks
         notes += [note for pool in pools for note in other_models(pool.scenario, pool.folder)]
         notes += [note for pool in pools for note in adapter_notes(pool.scenario, pool.folder)]
+        notes += [note for pool in pools for note in shorter_turns(pool.scenario, pool.folder)]
         notes += [note for pool in pools for note in tokens_in_batches(pool.scenario, pool.folder)]
     return {"faults": [], "notes": notes}
 
