@@ -49,15 +49,14 @@ class AdapterSlots:
         """Assumptions on time and memory."""
         if self.load is not None:
             return (
-                f"LoRA: {self.slots} slots of rank {self.rank} take their memory from the KV cache; each adapter of a "
-                f"step makes it longer by {self.step_share:.3g} of its fixed part (constants of inference-sim, not "
+                f"LoRA: {plural(self.slots, 'slot')} of rank {self.rank}, with memory from the KV cache; each adapter "
+                f"of a step makes it longer by {self.step_share:.3g} of its fixed part (constants of inference-sim, not "
                 "fitted, and not in the spread of step times), and adapters that are not there are loaded before it."
             )
         return (
-            f"LoRA: {plural(self.slots, 'adapter')} of rank {self.rank} take their memory from the KV "
-            f"cache, and every step is {self.step_factor:.3g} times as long, as if it held all of them (constants of "
-            "inference-sim, not fitted; the spread of step times covers none to twice of that). Loading of further "
-            "adapters takes no time."
+            f"LoRA: {plural(self.slots, 'adapter')} of rank {self.rank}, with memory from the KV cache; every step is "
+            f"{self.step_factor:.3g} times as long, as if it held all of them (constants of inference-sim, not fitted; "
+            "the spread of step times covers none to twice of that). Loading of further adapters takes no time."
         )
 
     @property
