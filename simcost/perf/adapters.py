@@ -51,7 +51,7 @@ class AdapterSlots:
             return (
                 f"LoRA: {plural(self.slots, 'slot')} of rank {self.rank}, with memory from the KV cache; each adapter "
                 f"of a step makes it longer by {self.step_share:.3g} of its fixed part (constants of inference-sim, "
-                "not fitted, and not in the spread of step times), and adapters that are not there are loaded before it."
+                "not fitted, and not in the spread of step times), and those that are not there are loaded before it."
             )
         return (
             f"LoRA: {plural(self.slots, 'adapter')} of rank {self.rank}, with memory from the KV cache; every step is "
