@@ -207,8 +207,8 @@ def overhead_bytes(model: Model, tp: int, max_num_batched_tokens: int) -> float:
 
 BLOCK_TOKENS = 16
 DOUBT = "if these are blocks, give their tokens"
-FEW_OF_ESTIMATE = 0.25
-"""Share of the estimate below which a stated KV capacity is doubted."""
+FEW_OF_ESTIMATE, ONE_RANK = 0.25, 1.3
+"""Shares below which a stated KV capacity is doubted: of the estimate; of the part of one of several ranks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,7 +316,7 @@ def _fit(
     if stated is None:
         source += lengths_in_words(model, held_tokens)
     elif weights < accelerator.memory_bytes:
-        source = "no KV cache" if spec.images else _given(stated, tokens)
+        source = "no KV cache" if spec.images else _given(stated, tokens, spec.dp)
         tokens = stated // BLOCK_TOKENS * BLOCK_TOKENS
     return MemoryFit(
         weights_bytes=weights_bytes(model, spec) + drafter.weights * spec.tp,
@@ -330,12 +330,13 @@ def _fit(
     )
 
 
-def _given(stated: int, estimate: int) -> str:
-    """Provenance of a stated KV capacity, which may count blocks in place of tokens."""
-    if stated >= FEW_OF_ESTIMATE * estimate:
+def _given(stated: int, estimate: int, ranks: int) -> str:
+    """Provenance of a stated KV capacity, which may count blocks in place of tokens, or be that of one rank."""
+    if stated >= max(FEW_OF_ESTIMATE, ONE_RANK / ranks * (ranks > 1)) * estimate:
         return "KV capacity given"
     share = f"{100 * stated / estimate:.2g} % of the {estimate:,} tokens that should fit"
-    return f"KV capacity given, {stated:,} tokens, {share}: {DOUBT}"
+    of_all = f" in {ranks} ranks together: if these are of one rank, give those of all; " if ranks > 1 else ": "
+    return f"KV capacity given, {stated:,} tokens, {share}{of_all}{DOUBT}"
 
 
 def _what_is_missing(

@@ -101,7 +101,8 @@ class ReplicaSpec:
     overhead: Bytes | None = None
     """Activations, graphs and libraries per device; None = the documented estimate."""
     kv_tokens: Annotated[int, Ge(1)] | None = None
-    """Measured KV capacity in tokens (vLLM: num_gpu_blocks * block_size); None = computed."""
+    """Measured KV capacity in tokens (vLLM: num_gpu_blocks * block_size), of all dp ranks together, of which vLLM logs
+    each by itself; None = computed."""
     engine: Engine | None = None
     """Engine whose measurements correct the step time; None = the mean of the engines that were measured."""
     step: GivenStep | None = None

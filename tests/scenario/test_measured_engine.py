@@ -76,6 +76,17 @@ def test_a_kv_cache_in_blocks_is_doubted(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(("dp", "part", "told"), [(2, 0.5, True), (4, 0.25, True), (2, 1, False), (4, 0.4, False)])
+def test_a_kv_cache_of_one_rank_is_doubted(tmp_path: Path, dp: int, part: float, *, told: bool) -> None:
+    catalog = load_catalog()
+    model, device = catalog.model("llama-3.1-8b"), catalog.accelerator("h100")
+    whole = fit_memory(model, device, ReplicaSpec(accelerator="h100", dp=dp), 8192).kv_capacity_tokens
+    found = notes(tmp_path, dp=dp, kv_tokens=int(part * whole))
+    assert [f"in {dp} ranks together: if these are of one rank, give those of all" in note for note in found] == (
+        [True] if told else []
+    )
+
+
 @pytest.mark.parametrize(
     ("measured", "told"),
     [("meta-llama/Llama-3.1-8B-Instruct", False), ("Qwen/Qwen3-8B", True), (None, False)],
