@@ -71,7 +71,13 @@ def inference_perf_point(document: Any, path: Path, load: Load) -> ObservedPoint
         output_tokens=levels(successes.get("output_len"), path, "output_len"),
         latencies=latencies,
         failed=count(member(document, "failures", "count")) or 0,
+        cached_share=_cached_share(member(successes, "prompt_tokens")),
     )
+
+
+def _cached_share(tokens: Any) -> float:
+    cached, total = number(member(tokens, "cached")), number(member(tokens, "total"))
+    return min(cached / total, 1.0) if cached and total and cached > 0 else 0.0
 
 
 def is_guidellm(document: Any) -> bool:

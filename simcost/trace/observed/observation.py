@@ -95,6 +95,8 @@ class ObservedPoint:
     """ttft, tpot, e2e -> mean, p50, ... -> seconds."""
     failed: int = 0
     """Requests that were sent and not served; they are in no latency."""
+    cached_share: float = 0.0
+    """Share of the prompt tokens that the engine had in its prefix cache, where the output counts them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,12 @@ _NAMES = {
     "output": ("request_generation_tokens",),
 }
 _LEVELS = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
+_CACHED = (
+    ("prefix_cache_hits_total", "prefix_cache_queries_total"),
+    ("gpu_prefix_cache_hits_total", "gpu_prefix_cache_queries_total"),
+    ("cached_tokens_total", "prompt_tokens_total"),
+)
+"""Counters of tokens of prompts: found in the cache, and looked up."""
 _COUNTERS = {"prompt": "prompt_tokens_total", "output": "generation_tokens_total"}
 
 
@@ -76,6 +82,7 @@ def prometheus_point(text: str, path: Path, load: Load) -> tuple[ObservedPoint, 
             for key in ("ttft", "tpot", "e2e")
             if (name := _found(scrape, _NAMES[key]))
         },
+        cached_share=_cached_share(scrape),
     )
     return point, _configuration(scrape)
 
@@ -117,6 +124,14 @@ def _add(scrape: _Scrape, name: str, labels: Mapping[str, str], value: float) ->
 
 def _found(scrape: _Scrape, names: tuple[str, ...]) -> str | None:
     return next((name for name in names if scrape.counts.get(name, 0) > 0 and name in scrape.sums), None)
+
+
+def _cached_share(scrape: _Scrape) -> float:
+    """Tokens found in the prefix cache over those looked up by vLLM, or over those of all prompts by SGLang."""
+    for found, asked in _CACHED:
+        if scrape.counters.get(asked):
+            return min(scrape.counters.get(found, 0.0) / scrape.counters[asked], 1.0)
+    return 0.0
 
 
 def _lengths(scrape: _Scrape, key: str, served: float, given: int | None, path: Path) -> Mapping[float, float]:

@@ -22,7 +22,15 @@ from simcost.trace.observed.observation import (
     finding,
 )
 from simcost.trace.observed.run_folder import REQUESTS, read_folder, read_log
-from simcost.trace.observed.soundness import check_run, consistent, failed_requests, many_failed, repeated, unstated
+from simcost.trace.observed.soundness import (
+    cached_prompts,
+    check_run,
+    consistent,
+    failed_requests,
+    many_failed,
+    repeated,
+    unstated,
+)
 from simcost.trace.observed.stored_trace import is_trace, read_stored
 
 KNOWN = (
@@ -176,6 +184,8 @@ def _sound(kind: str, path: Path, points: list[ObservedPoint], configuration: Co
     checked = [consistent(point, str(path)) for point in points]
     findings = tuple(found for _, several in checked for found in several)
     findings += tuple(found for point in points for found in many_failed(point, str(path)))
+    cached = max((point.cached_share for point in points), default=0.0)
+    findings += tuple(cached_prompts(cached, str(path), counted=True))
     kept = tuple(point for point, _ in checked)
     return ObservedEngine(kind=kind, files=(path,), configuration=configuration, points=kept, findings=findings)
 

@@ -22,6 +22,8 @@ _BACK = 0.5
 _ALWAYS = 0.95
 _FAILED = 0.05
 """Share of failed requests from which on they are told."""
+_CACHED = 0.05
+"""Share of cached prompt tokens from which on they are told: some per cent are found on unrelated prompts."""
 _HALVES = 0.15
 _WARM_UP, _WARM_UP_S = 10.0, 2.0
 """Time to the first token of the first request from which on it is that of an engine that warms up: times the median,
@@ -148,6 +150,23 @@ def failed_requests(served: int, failed: int, place: str) -> list[Finding]:
         "the replay takes it that the failed ones put no load on it. Repeat the benchmark at a load that is served"
     )
     return [finding("failed_requests", message, failed)]
+
+
+def cached_prompts(share: float, place: str, *, counted: bool) -> list[Finding]:
+    """A warning where more than a twentieth of the prompt tokens was in a prefix cache, or may have been: the replay
+    computes all of them.
+    """
+    if share <= _CACHED:
+        return []
+    if counted:
+        told = f"{share:.0%} of the prompt tokens were found in the prefix cache"
+    else:
+        told = f"{share:.0%} of the prompt tokens were in an earlier prompt, and may have been found in a prefix cache"
+    message = (
+        f"{place}: {told}, and the replay computes all of them: b, q and the first-token overhead come out too small, "
+        "and smaller still in a plan with a prefix_cache. Measure with the cache off, or prompts that share nothing"
+    )
+    return [finding("cached_prompts", message)]
 
 
 def unstated(points: Sequence[ObservedPoint]) -> list[Finding]:

@@ -8,12 +8,15 @@ import numpy as np
 
 from simcost.errors import TraceError
 from simcost.trace.observed.observation import Configuration, ObservedEngine, ObservedRun
-from simcost.trace.observed.soundness import check_run
+from simcost.trace.observed.soundness import cached_prompts, check_run
+from simcost.trace.requests.prefix_reuse import counted_requests, shared_in_trace
 from simcost.trace.requests.store import open_trace, read_labelled
 from simcost.units import NS_PER_S
 
 _MAGIC = b"PAR1"
 _LATENCIES = ("ttft_s", "e2e_s")
+_EVER_S = 1e9
+"""Time for which prompts are remembered: that of any log."""
 
 
 def is_trace(path: Path) -> bool:
@@ -54,4 +57,6 @@ def read_stored(path: Path) -> ObservedEngine:
     )
     configuration = Configuration(model=next(iter(info.models), None))
     run, findings = check_run(run, str(path), np.arange(1, len(run) + 1), configuration)
+    shared, counted = sum(int(tokens.sum()) for _, tokens in shared_in_trace(path, _EVER_S)), counted_requests(path)
+    findings += cached_prompts(shared / int(run.prompt_tokens.sum()), str(path), counted=bool(counted))
     return ObservedEngine(kind="trace", files=(path,), configuration=configuration, run=run, findings=tuple(findings))
