@@ -51,7 +51,7 @@ def _turns(path: Path) -> tuple[int, int]:
     if "session" not in columns or "prefix_hashes" in columns:
         return 0, 0
     names, said, turns, shorter, count = dict[str, int](), dict[int, int](), 0, 0, 0
-    for batch, labels in read_labelled(path, ["session"]):
+    for batch, labels in read_labelled(path, ["session"], _LOOKED_AT):
         sessions = numbered(labels["session"], names).tolist()
         prompts, outputs = batch.prompt_tokens.tolist(), batch.output_tokens.tolist()
         for session, prompt, output in zip(sessions, prompts, outputs, strict=True):

@@ -42,7 +42,7 @@ class RecordedDemand:
     """SHA-256 of each trace by its name in the scenario."""
     label_notes: tuple[str, ...] = ()
     """Notes on traces whose requests name another model than the scenario's, adapters that it does not take, or
-    sessions that are no conversations."""
+    sessions whose turns are too short."""
     prefix_block_tokens: int | None = None
     """Length of the blocks that the traces hash; None = none does, or they differ and no plan reads them."""
     starts: str | None = None
