@@ -23,7 +23,8 @@ vllm:prefix_cache_hits_total{engine="0"} %d
 
 
 def cached(found: ObservedEngine) -> list[str]:
-    return [one["message"].partition(", and the replay")[0] for one in found.findings if one["kind"] == "cached_prompts"]
+    told = [one["message"] for one in found.findings if one["kind"] == "cached_prompts"]
+    return [message.partition(", and the replay")[0] for message in told]
 
 
 @pytest.mark.parametrize(
