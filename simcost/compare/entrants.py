@@ -31,7 +31,7 @@ class Entrant:
     policy: str = ""
     """Of scaling, sizes left out; empty = all replicas are there throughout, with which no policy serves better."""
     counts: tuple[float, ...] = ()
-    """Most, fewest and first replicas."""
+    """Most, fewest and first replicas, and the fewest while requests come."""
     hardware: str = ""
     """Replicas alike."""
     outruns: Mapping[str, frozenset[int]] = field(default_factory=dict)

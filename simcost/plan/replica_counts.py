@@ -54,6 +54,10 @@ class StartingReplicas(ReplicaBounds):
         """Replicas at the start."""
         return self.min if self.start is None else self.start
 
+    def smallest(self) -> int:
+        """`min`, or those at the start where they are fewer."""
+        return min(self.min, self.initial())
+
     def starting_with(self, replicas: int) -> Self:
         """The same, with other replicas at time 0."""
         return replace(self, start=replicas)  # type: ignore[type-var]  # a dataclass with these fields

@@ -80,6 +80,8 @@ def test_every_policy_scales_a_simulated_pool(policy: Autoscaler) -> None:
     ready = ledger.pulse["ready"].to_pylist()
     assert max(ready) > max(policy.initial(), 1) or policy.kind in ("aws", "dynamo", "chain")
     assert max(ready) <= 6
+    asked = [row["value"] for row in ledger.events.to_pylist() if row["what"] == "desired"]
+    assert min(asked, default=policy.initial()) >= policy.smallest()
     assert run(policy, rate=16).events.equals(ledger.events)
 
 

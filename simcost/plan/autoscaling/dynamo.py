@@ -126,6 +126,10 @@ class DynamoPlanner(ReplicaBounds):
         """The same, with other replicas at time 0."""
         return replace(self, start=replicas)
 
+    def smallest(self) -> int:
+        """`min_endpoint`, or those at the start where they are fewer."""
+        return min(self.min_endpoint, self.initial())
+
     def fresh(self) -> DynamoState:
         """Both stages wait for their first interval."""
         return {

@@ -178,6 +178,11 @@ class Keda(StartingReplicas):
         """So that both loops are due at steps only."""
         return gcd(ns(self.polling), ns(self.sync)) / NS_PER_S
 
+    def smallest(self) -> int:
+        """`min`, or those at the start, while idle or while it is paused at a number, where they are fewer."""
+        others = self.idle, self.paused_replicas
+        return min(self.min, self.initial(), *(count for count in others if count is not None))
+
     def fresh(self) -> KedaState:
         """Both loops before anything happened."""
         return {

@@ -254,6 +254,10 @@ class Kpa(ReplicaBounds):
         """Itself: Knative starts from `initial_scale`."""
         return self
 
+    def smallest(self) -> int:
+        """`min`, at the start too."""
+        return self.min
+
     def fresh(self) -> KpaState:
         """An autoscaler that has seen nothing."""
         return {

@@ -266,6 +266,9 @@ class Policy(Protocol):
     def largest(self) -> int:
         """The most replicas that it ever wants; raises an InputError where its bounds are not replicas."""
 
+    def smallest(self) -> int:
+        """The fewest replicas that it ever asks for, at the start, idle or paused included."""
+
     def sized(self, most: int) -> Self:
         """The policy with all its counts of replicas in proportion, rounded up, so that the largest is `most`."""
 

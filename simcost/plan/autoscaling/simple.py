@@ -47,6 +47,10 @@ class Fixed:
         """The constant."""
         return self.replicas
 
+    def smallest(self) -> int:
+        """The constant."""
+        return self.replicas
+
     def sized(self, most: int) -> Self:
         """The same with another constant."""
         return replace(self, replicas=most)
@@ -106,6 +110,10 @@ class Schedule:
     def largest(self) -> int:
         """The most of the timetable."""
         return max(1, *(step.replicas for step in self.steps))
+
+    def smallest(self) -> int:
+        """The fewest of the timetable."""
+        return min(step.replicas for step in self.steps)
 
     def sized(self, most: int) -> Self:
         """The timetable in proportion."""
@@ -255,6 +263,10 @@ class Predictive(ReplicaBounds):
     def starting_with(self, replicas: int) -> Self:
         """Itself: the forecast holds from time 0 on."""
         return self
+
+    def smallest(self) -> int:
+        """`min`, at the start too."""
+        return self.min
 
     def fresh(self) -> None:
         """Nothing to remember."""

@@ -262,6 +262,10 @@ class Chain(ReplicaBounds):
         """The same, with other replicas at time 0 of the policy that scales."""
         return replace(self, then=self.then.starting_with(replicas))
 
+    def smallest(self) -> int:
+        """The fewest of the policy that scales."""
+        return self.then.smallest()
+
     def fresh(self) -> ChainState:
         """Nothing published."""
         return {

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from simcost.billing import Spot
-from simcost.plan import Fixed
-from simcost.plan.autoscaling.simple import Schedule
+from simcost.plan import Scaling
+from simcost.plan.replica_counts import most_replicas
 from simcost.scenario.runs.resolve import ResolvedPlan
 
 SIZES = ("replicas", "min", "max", "start")
 """Fields of a scaling policy that are sizes."""
-BELOW_MIN = ("idle", "paused_replicas")
-"""Fields that may be below its `min`: replicas of KEDA while nothing is active, or while it is paused."""
 
 
 def may_lose_nodes(plan: ResolvedPlan) -> bool:
@@ -21,23 +19,24 @@ def may_lose_nodes(plan: ResolvedPlan) -> bool:
 
 def always_there(plan: ResolvedPlan) -> float:
     """Replicas that are there all the time."""
-    scaling = plan.pool.scaling
-    if isinstance(scaling, Fixed):
-        return float(scaling.replicas)
-    if isinstance(scaling, Schedule):
-        return float(min(step.replicas for step in scaling.steps))
-    below = [getattr(scaling, name, None) for name in BELOW_MIN]
-    return float(min(getattr(scaling, "min", 0) or 0, scaling.initial(), *(one for one in below if one is not None)))
+    return float(plan.pool.scaling.smallest())
 
 
 def counts_of(plan: ResolvedPlan, replicas: float) -> tuple[float, ...]:
-    """Most, fewest and first replicas."""
-    fewest, first = always_there(plan), getattr(plan.pool.scaling, "start", None)
-    return replicas, fewest, fewest if first is None else float(first)
+    """Most, fewest and first replicas, and the fewest while requests come: a policy that idles has more of these."""
+    scaling = plan.pool.scaling
+    return replicas, always_there(plan), float(scaling.initial()), _fewest_in_use(scaling)
 
 
 def sizes_of(plan: ResolvedPlan) -> tuple[float, ...]:
-    """Counts of replicas of a policy, more of which never serve worse; none where it has others."""
+    """Most and first replicas of a policy, and the fewest while requests come, more of which never serve worse; none
+    where it has other sizes.
+    """
     scaling = plan.pool.scaling
-    found = [] if plan.other_pools else [getattr(scaling, name, None) for name in SIZES]
-    return tuple(0.0 if one is None else float(one) for one in found) if any(found) else ()
+    if plan.other_pools or not any(hasattr(scaling, name) for name in SIZES):
+        return ()
+    return most_replicas(scaling), float(scaling.initial()), _fewest_in_use(scaling)
+
+
+def _fewest_in_use(scaling: Scaling) -> float:
+    return float(getattr(scaling, "min", scaling.smallest()))
