@@ -138,7 +138,7 @@ def test_window_averages_against_the_written_semantics(writes: list[tuple[int, f
     writes = sorted(writes, key=lambda write: write[0])
     held, first, last = window(size), None, None
     for second, value in writes:
-        held = recorded(held, second, value, size)
+        held = recorded(held, [second], value, size)
         if last is None or second - last >= size:
             first = second
         last = second
@@ -161,16 +161,16 @@ def test_window_averages_of_partial_windows_and_gaps() -> None:
     held = window(6)
     assert average(held, 100, 6) is None
     for second in (100, 101, 102):
-        held = recorded(held, second, 9.0, 6)
+        held = recorded(held, [second], 9.0, 6)
     assert average(held, 102, 6) == 9.0  # three seconds are known
     assert average(held, 104, 6) == 9.0  # nothing new: still those three
-    held = recorded(held, 105, 3.0, 6)
+    held = recorded(held, [105], 3.0, 6)
     assert average(held, 105, 6) == 5.0  # 103 and 104 count as 0
     assert average(held, 110, 6) == 3.0  # 105 alone is left
-    held = recorded(held, 111, 4.0, 6)
+    held = recorded(held, [111], 4.0, 6)
     assert average(held, 111, 6) == 4.0  # a gap as long as the window: again
-    assert recorded(held, 105, 1.0, 6) == held  # too old to count
-    assert average(recorded(held, 110, 8.0, 6), 111, 6) == 6.0
+    assert recorded(held, [105], 1.0, 6) == held  # too old to count
+    assert average(recorded(held, [110], 8.0, 6), 111, 6) == 6.0
 
 
 @given(values=st.lists(st.integers(0, 30), min_size=1, max_size=60), buckets=st.integers(1, 9))

@@ -136,8 +136,8 @@ def stabilized(
 def stabilized_plainly(log: Sequence[Logged], wanted: int, window_s: float, now_ns: int) -> tuple[int, list[Logged]]:
     """Without behavior: the highest recommendation not older than the window, and the new log."""
     since = now_ns - ns(window_s)
-    held = max((count for count, at in log if at >= since), default=wanted)
-    return max(held, wanted), _put(log, wanted, now_ns, since)
+    held = max([count for count, at in log if at >= since] + [wanted])
+    return held, _put(log, wanted, now_ns, since)
 
 
 def limited(current: int, wanted: int, bounds: tuple[int, int], allowed: tuple[int, int]) -> tuple[int, str]:

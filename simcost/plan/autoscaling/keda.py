@@ -192,7 +192,7 @@ class Keda(StartingReplicas):
             "cached": {},
             "failures": {},
             "wanted": None,
-            "hpa": _hpa(self).fresh(),
+            "hpa": _parameters(self)[0].fresh(),
         }
 
     def reads(self) -> Mapping[str, Source]:
@@ -228,7 +228,7 @@ class Keda(StartingReplicas):
 
     def _sync(self, now_s: float, seen: Observation, state: KedaState) -> Decision[KedaState]:
         """A sync of the HPA on the values of the triggers."""
-        failures, totals = {**state["failures"]}, dict(seen.totals)
+        failures, totals = {**state["failures"]}, dict[str, float]()
         for trigger in self._asked():
             value = self._value(trigger, seen)
             if isinstance(trigger, MetricTrigger) and trigger.cached and trigger.name in state["cached"]:
@@ -239,7 +239,7 @@ class Keda(StartingReplicas):
                 value = _on_fallback(trigger, self.fallback.wanted(seen.current), seen.ready)
             totals[trigger.name] = value
         hpa_sees = replace(seen, totals=totals, failed=seen.failed & {"cpu", "memory"})
-        desired, reason, hpa = _hpa(self).step(now_s, hpa_sees, state["hpa"])
+        desired, reason, hpa = _parameters(self)[0].step(now_s, hpa_sees, state["hpa"])
         due = ns(now_s) + ns(self.sync)
         return Decision(desired, reason, {**state, "hpa": hpa, "failures": failures, "next_sync_ns": due})
 
@@ -250,7 +250,7 @@ class Keda(StartingReplicas):
         active = active if values else [one.name for one in self.triggers]  # CPU and memory alone are always active
         error = any(map(isnan, values.values()))
         activity = state["activity"] or {"created_ns": now_ns, "last_active_ns": None}
-        done = execute(self._limits(), now_ns, seen.current, bool(active), error, activity)
+        done = execute(_parameters(self)[1], now_ns, seen.current, bool(active), error, activity)
         cached = {name: None if isnan(value) else value for name, value in values.items()}
         words = f"{done.reason}: {active[0]} is active" if active else f"{done.reason}: no trigger is active"
         due = now_ns + ns(self.polling)
@@ -275,20 +275,23 @@ class Keda(StartingReplicas):
         value = seen.total(trigger.name)
         return 0.0 if isnan(value) and trigger.ignore_null else value
 
-    def _limits(self) -> ScaleLimits:
-        return ScaleLimits(
-            least=self.min,
-            idle=self.idle,
-            cooldown_s=self.cooldown,
-            initial_cooldown_s=self.initial_cooldown,
-            fallback=None if self.fallback is None else self.fallback.replicas,
-            no_scale_in=self.paused_scale_in,
-            no_scale_out=self.paused_scale_out,
-            forced=self.force_activation,
-        )
-
 
 @lru_cache(maxsize=64)
+def _parameters(keda: Keda) -> tuple[Hpa, ScaleLimits]:
+    """Parameters of both loops, made once."""
+    limits = ScaleLimits(
+        least=keda.min,
+        idle=keda.idle,
+        cooldown_s=keda.cooldown,
+        initial_cooldown_s=keda.initial_cooldown,
+        fallback=None if keda.fallback is None else keda.fallback.replicas,
+        no_scale_in=keda.paused_scale_in,
+        no_scale_out=keda.paused_scale_out,
+        forced=keda.force_activation,
+    )
+    return _hpa(keda), limits
+
+
 def _hpa(keda: Keda) -> Hpa:
     """HPA that KEDA makes: one External metric per trigger."""
     behavior = keda.behavior

@@ -6,6 +6,7 @@ Semantics: knative serving pkg/autoscaler/scaling/autoscaler.go.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from math import ceil, floor, isnan
 from typing import Annotated, ClassVar, Literal, NamedTuple, Self, TypedDict
 
@@ -80,31 +81,31 @@ def decide(decider: Decider, now_ns: int, stable: float, panic: float, ready: in
     """Replicas for the totals seen over the stable and the panic window."""
     counted = max(1, ready)
     wanted_panic = ceil(panic / decider.target)
-    desired_stable = _bounded(decider, ceil(stable / decider.target), counted)
-    desired_panic = _bounded(decider, wanted_panic, counted)
-    since_ns, most = state["since_ns"], state["most"]
+    most = ceil(decider.max_scale_up_rate * counted)
+    fewest = floor(counted / decider.max_scale_down_rate) if decider.reachable else 0
+    desired_stable = _bounded(ceil(stable / decider.target), fewest, most, decider.activation_scale)
+    desired_panic = _bounded(wanted_panic, fewest, most, decider.activation_scale)
+    since_ns, in_panic = state["since_ns"], state["most"]
     if wanted_panic / counted >= decider.panic_threshold:
         since_ns = now_ns
     elif since_ns is not None and since_ns + ns(decider.window_s) < now_ns:
-        since_ns, most = None, 0
+        since_ns, in_panic = None, 0
     desired = desired_stable
     if since_ns is not None:
-        desired = most = max(desired_stable, desired_panic, most)
+        desired = in_panic = max(desired_stable, desired_panic, in_panic)
     delayed = state["delayed"]
     if decider.reachable and decider.scale_down_delay_s > 0:
         tick = now_ns // NS_PER_S // TICK_S
         delayed = highest(delayed, tick, desired, ceil(decider.scale_down_delay_s / TICK_S))
         desired = delayed[0][1]
     excess = _excess(decider, panic, ready)
-    return Wanted(desired, excess, {"since_ns": since_ns, "most": most, "delayed": delayed})
+    return Wanted(desired, excess, {"since_ns": since_ns, "most": in_panic, "delayed": delayed})
 
 
-def _bounded(decider: Decider, raw: int, counted: int) -> int:
+def _bounded(raw: int, fewest: int, most: int, activation_scale: int) -> int:
     """Within the rates; from the activation scale up where there is load."""
-    most = ceil(decider.max_scale_up_rate * counted)
-    fewest = floor(counted / decider.max_scale_down_rate) if decider.reachable else 0
     bounded = min(max(raw, fewest), most)
-    return max(bounded, decider.activation_scale) if raw > 0 and decider.activation_scale > 1 else bounded
+    return max(bounded, activation_scale) if raw > 0 and activation_scale > 1 else bounded
 
 
 def _excess(decider: Decider, panic: float, ready: int) -> int:
@@ -282,41 +283,51 @@ class Kpa(ReplicaBounds):
     def step(self, now_s: float, seen: Observation, state: KpaState) -> Decision[KpaState]:
         """Record what was seen; at a tick, or with the first load at zero replicas, decide."""
         now_ns = ns(now_s)
-        second, ticked = now_ns // NS_PER_S, state["ticked"]
-        new = self.sampled(now_s, seen, state)
-        poked = state["desired"] == 0 and seen.total(self.signal) > 0
+        second, ticked, value = now_ns // NS_PER_S, state["ticked"], seen.total(self.signal)
+        new = self._recording(second, value, state)
+        poked = state["desired"] == 0 and value > 0
         if ticked is not None and second // TICK_S == ticked // TICK_S and not poked:
             return Decision(seen.current, "BetweenTicks", new)
-        return self._tick(now_ns, second, seen, {**new, "ticked": second})
+        new["ticked"] = second
+        return self._tick(now_ns, second, seen, new)
 
     def sampled(self, now_s: float, seen: Observation, state: KpaState) -> KpaState:
         """The value in each second since the last sample."""
-        second, value = ns(now_s) // NS_PER_S, seen.total(self.signal)
+        return self._recording(ns(now_s) // NS_PER_S, seen.total(self.signal), state)
+
+    def _recording(self, second: int, value: float, state: KpaState) -> KpaState:
+        """A state of its own, with a value in each second since the last sample."""
         new: KpaState = {**state, "looked": second}
         if isnan(value):
             return new
         since = second if state["looked"] is None else min(state["looked"] + 1, second)
-        for each in range(max(since, second - int(self.window)), second + 1):
-            new["stable"] = recorded(new["stable"], each, value, self.window)
-            new["panic_window"] = recorded(new["panic_window"], each, value, self.panic_window_s)
+        seconds = range(max(since, second - int(self.window)), second + 1)
+        new["stable"] = recorded(state["stable"], seconds, value, self.window)
+        new["panic_window"] = recorded(state["panic_window"], seconds, value, self.panic_window_s)
         return new
 
-    def _tick(self, now_ns: int, second: int, seen: Observation, state: KpaState) -> Decision[KpaState]:
-        panic = state["panic"] or fresh(seen.ready, now_ns)
-        status = state["status"] or kpa_reconciler.fresh(now_ns)
-        stable = average(state["stable"], second, self.window)
-        desired, excess, words = state["desired"], state["excess"], "no data"
+    def _tick(self, now_ns: int, second: int, seen: Observation, new: KpaState) -> Decision[KpaState]:
+        """Decide, on a state that holds what was seen; what else a tick changes is put into it."""
+        rules, bounds = _parameters(self)
+        panic = new["panic"] or fresh(seen.ready, now_ns)
+        status = new["status"] or kpa_reconciler.fresh(now_ns)
+        stable = average(new["stable"], second, self.window)
+        desired, excess, words = new["desired"], new["excess"], "no data"
         if stable is not None:
-            short = average(state["panic_window"], second, self.panic_window_s) or 0.0
-            rules = self.decider()
+            short = average(new["panic_window"], second, self.panic_window_s) or 0.0
             desired, excess, panic = decide(rules, now_ns, stable, short, seen.ready, panic)
             mode = "stable" if panic["since_ns"] is None else "panic"
             words = f"{mode} mode, {stable:.4g} and {short:.4g} {self.metric}, {rules.target:.4g} a replica"
-        bounds = self.bounds()
         want, applied, reason = kpa_reconciler.apply(bounds, now_ns, desired, status)
-        status = kpa_reconciler.reconciled(bounds, now_ns, want, excess, seen.ready, status)
-        new: KpaState = {**state, "panic": panic, "status": status, "desired": desired, "excess": excess}
+        new["status"] = kpa_reconciler.reconciled(bounds, now_ns, want, excess, seen.ready, status)
+        new["panic"], new["desired"], new["excess"] = panic, desired, excess
         return Decision(want if applied else seen.current, f"{reason}: {words}", new)
+
+
+@lru_cache(maxsize=64)
+def _parameters(kpa: Kpa) -> tuple[Decider, RevisionLimits]:
+    """Parameters of autoscaler and reconciler, made once."""
+    return kpa.decider(), kpa.bounds()
 
 
 def queue_limit(container_concurrency: int) -> int | None:

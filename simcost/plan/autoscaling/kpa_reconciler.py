@@ -8,6 +8,7 @@ Nothing here is changed in place; all values are plain JSON.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import ceil, floor
 from typing import Literal, NamedTuple, TypedDict
 
@@ -146,33 +147,29 @@ def window(length_s: float) -> Window:
     return {"buckets": [0.0] * ceil(length_s), "first": None, "last": None, "total": 0.0}
 
 
-def recorded(old: Window, second: int, value: float, length_s: float) -> Window:
-    """The window with a value added to the bucket of a second.
+def recorded(old: Window, seconds: Iterable[int], value: float, length_s: float) -> Window:
+    """The window with a value added to the bucket of each of some seconds.
 
     Seconds that are passed over count as 0; after a gap of the whole length the series starts again; a value older
     than that is ignored.
     """
-    last = old["last"]
-    if last is not None and second + length_s <= last:
-        return old
-    new: Window = {**old, "buckets": [*old["buckets"]]}
-    if last is None or second - last >= length_s:
-        new |= {"buckets": [0.0] * len(old["buckets"]), "first": second, "last": second, "total": 0.0}
-    elif second > last:
-        _clear(new, last + 1, second)
-        new["last"] = second
-    elif old["first"] is not None and second < old["first"]:
-        new["first"] = second
-    new["buckets"][second % len(new["buckets"])] += value
-    new["total"] += value
-    return new
-
-
-def _clear(new: Window, since: int, until: int) -> None:
-    size = len(new["buckets"])
-    for second in range(since, until + 1):
-        new["total"] -= new["buckets"][second % size]
-        new["buckets"][second % size] = 0.0
+    buckets, first, last, total = [*old["buckets"]], old["first"], old["last"], old["total"]
+    size = len(buckets)
+    for second in seconds:
+        if last is None or second - last >= length_s:
+            buckets, first, last, total = [0.0] * size, second, second, 0.0
+        elif second + length_s <= last:
+            continue
+        elif second > last:
+            for passed in range(last + 1, second + 1):
+                total -= buckets[passed % size]
+                buckets[passed % size] = 0.0
+            last = second
+        elif first is not None and second < first:
+            first = second
+        buckets[second % size] += value
+        total += value
+    return {"buckets": buckets, "first": first, "last": last, "total": total}
 
 
 def average(of: Window, second: int, length_s: float) -> float | None:

@@ -9,6 +9,7 @@ Metrics of other systems are made of the signals of the simulator.
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from math import nan
@@ -227,7 +228,7 @@ class Observation:
 
     def publishing(self, name: str, value: float) -> Observation:
         """The same instant with one more metric of the pool, as policies in a chain publish them."""
-        return replace(self, totals={**self.totals, name: value})
+        return replace(self, totals=ChainMap({name: value}, self.totals))  # type: ignore[arg-type]  # changed by none
 
 
 class Decision(NamedTuple, Generic[State_co]):

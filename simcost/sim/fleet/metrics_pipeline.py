@@ -52,21 +52,27 @@ _WALKED = ("kv_demand", "queued_prompt_tokens", "next_ttft_s")
 
 
 class Totals(Mapping[str, float]):
-    """Metrics of the pool by name, each read when a policy asks for it."""
+    """Metrics of the pool by name, each read when a policy first asks for it."""
 
-    __slots__ = ("_pipeline", "_shown")
+    __slots__ = ("_pipeline", "_read", "_shown")
 
     def __init__(self, pipeline: MetricsPipeline, shown: list[Sample]) -> None:
         self._pipeline, self._shown = pipeline, shown
+        self._read: dict[str, float] = {}
 
     def __getitem__(self, name: str) -> float:
-        if name not in self._pipeline.sources:
-            raise KeyError(name)
-        return self._pipeline.total(name, self._shown)
+        if name not in self._read:
+            if name not in self._pipeline.sources:
+                raise KeyError(name)
+            self._read[name] = self._pipeline.total(name, self._shown)
+        return self._read[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._pipeline.sources
 
     def get(self, name: str, default: Any = None) -> Any:
         """As of all mappings, at half the cost."""
-        return self._pipeline.total(name, self._shown) if name in self._pipeline.sources else default
+        return self[name] if name in self._pipeline.sources else default
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._pipeline.sources)
@@ -238,7 +244,9 @@ class MetricsPipeline:
 
     def _pooled(self, signal: Signal, shown: list[Sample]) -> float:
         pool = shown[-1].pool()
-        return float({"running": pool.running, "waiting": pool.waiting}.get(signal.name, pool.running + pool.waiting))
+        if signal.name == "in_flight":
+            return float(pool.running + pool.waiting)
+        return float(pool.running if signal.name == "running" else pool.waiting)
 
     def _mean_in_flight(self, signal: Signal, shown: list[Sample]) -> float:
         """Since the sample before the newest."""

@@ -73,8 +73,8 @@ def mean(samples: Sequence[Sample], columns: Sequence[int]) -> Floats:
     newest = samples[-1]
     total, count = np.zeros(len(newest.numbers)), np.zeros(len(newest.numbers))
     for sample in samples:
-        there, place = places(newest.numbers, sample.numbers)
-        total[there] += summed(sample.rows, columns)[place]
+        there, values = _placed(newest, sample, columns)
+        total[there] += values
         count[there] += 1
     return total / count
 
@@ -84,8 +84,8 @@ def most(samples: Sequence[Sample], columns: Sequence[int]) -> Floats:
     newest = samples[-1]
     result = summed(newest.rows, columns)
     for sample in samples[:-1]:
-        there, place = places(newest.numbers, sample.numbers)
-        result[there] = np.maximum(result[there], summed(sample.rows, columns)[place])
+        there, values = _placed(newest, sample, columns)
+        result[there] = np.maximum(result[there], values)
     return result
 
 
@@ -93,13 +93,21 @@ def rate(samples: Sequence[Sample], columns: Sequence[int]) -> Floats:
     """Increase per second of counters, from the first sample that has a replica to the newest; NaN with one alone."""
     newest = samples[-1]
     first, since_ns = np.zeros(len(newest.numbers)), np.full(len(newest.numbers), newest.t_ns)
-    for sample in reversed(samples):
-        there, place = places(newest.numbers, sample.numbers)
-        first[there] = summed(sample.rows, columns)[place]
-        since_ns[there] = sample.t_ns
+    for sample in samples[:1] if samples[0].numbers is newest.numbers else reversed(samples):
+        there, values = _placed(newest, sample, columns)
+        first[there], since_ns[there] = values, sample.t_ns
     span_s = (newest.t_ns - since_ns) / NS_PER_S
     grown = summed(newest.rows, columns) - first
     return np.where(span_s > 0, grown / np.where(span_s > 0, span_s, 1.0), np.nan)
+
+
+def _placed(newest: Sample, sample: Sample, columns: Sequence[int]) -> tuple[Flags | slice, Floats]:
+    """Replicas of the newest sample that another one has, and the sum of its columns by each of them."""
+    values = summed(sample.rows, columns)
+    if sample.numbers is newest.numbers:
+        return slice(None), values
+    there, place = places(newest.numbers, sample.numbers)
+    return there, values[place]
 
 
 def percentile(samples: Sequence[Sample], metric: int, share: float, middles: Floats) -> float:
