@@ -58,6 +58,11 @@ class TargetTracking:
         return max(self.high_periods, self.low_periods)
 
     @property
+    def from_zero(self) -> bool:
+        """False: it multiplies the capacity that there is."""
+        return False
+
+    @property
     def of_all(self) -> bool:
         """True if it tracks a sum over replicas, which more of them do not lower."""
         source = self.source or (Signal(name=self.metric),)  # type: ignore[arg-type]
@@ -130,6 +135,11 @@ class StepScaling:
     def __post_init__(self) -> None:
         if self.datapoints is not None and self.datapoints > self.periods:
             raise ValueError(f"datapoints ({self.datapoints}) are more than periods ({self.periods})")
+
+    @property
+    def from_zero(self) -> bool:
+        """True if it adds capacity where there is none."""
+        return any(adjusted(0, step.adjustment, self.type, self.min_magnitude) > 0 for step in self.steps)
 
     @property
     def out_cooldown(self) -> float:
@@ -247,6 +257,12 @@ class AwsScaling(StartingReplicas):
     def interval(self) -> float:
         """So that all alarms are due at steps only."""
         return gcd(*(ns(policy.period) for policy in self.policies)) / NS_PER_S
+
+    @property
+    def never_wakes(self) -> bool:
+        """True if it has no replicas at the start or may remove the last, and none of its policies adds one then."""
+        removes = any(policy.scale_in for policy in self.policies if isinstance(policy, TargetTracking))
+        return not any(policy.from_zero for policy in self.policies) and (removes or self.initial() == 0)
 
     @property
     def scrape_s(self) -> float:

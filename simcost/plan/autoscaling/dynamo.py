@@ -111,7 +111,7 @@ class DynamoPlanner(ReplicaBounds):
     @property
     def never_scales(self) -> bool:
         """True if the throughput stage alone decides, and does not know what a replica serves."""
-        return self._by_throughput() and not self._by_load() and self.engine_rps is None
+        return self._by_throughput() and not self.by_load and self.engine_rps is None
 
     @property
     def interval(self) -> float:
@@ -143,11 +143,11 @@ class DynamoPlanner(ReplicaBounds):
         """Arrivals of the interval, the load of each engine, as far as a stage looks at them."""
         rate = Signal(name="requests_per_s", window=self.throughput_interval)
         arrivals: dict[str, Source] = {"requests_per_s": (rate,)} if self._by_throughput() else {}
-        return arrivals | (own(*self._load_signals()) if self._by_load() else {})
+        return arrivals | (own(*self._load_signals()) if self.by_load else {})
 
     def by_replica(self) -> frozenset[str]:
         """The load of each engine."""
-        return frozenset(self._load_signals()) if self._by_load() else frozenset()
+        return frozenset(self._load_signals()) if self.by_load else frozenset()
 
     def step(self, now_s: float, seen: Observation, state: DynamoState) -> Decision[DynamoState]:
         """The stages that are due; a decision by load goes first."""
@@ -161,7 +161,7 @@ class DynamoPlanner(ReplicaBounds):
         """Replicas whatever the budget, and whether a stage has decided on them, while replicas are `moving` or not."""
         now_ns, reasons, decided = ns(now_s), list[str](), False
         wanted = seen.current if state["wanted"] is None else state["wanted"]
-        if self._by_load() and now_ns >= state["next_load_ns"]:
+        if self.by_load and now_ns >= state["next_load_ns"]:
             state = {**state, "next_load_ns": now_ns + ns(self.load_interval)}
             found, reason = (None, _IN_PROGRESS) if moving else self._load(seen, state["bound"])
             wanted, decided = (seen.current, False) if found is None else (found, True)
@@ -169,7 +169,7 @@ class DynamoPlanner(ReplicaBounds):
         if self._by_throughput() and now_ns >= state["next_throughput_ns"]:
             state = {**state, "next_throughput_ns": now_ns + ns(self.throughput_interval)}
             needed, reason = self._throughput(seen)
-            if needed is not None and self._by_load():
+            if needed is not None and self.by_load:
                 state = {**state, "bound": needed}
             elif needed is not None and moving and (seen.draining or needed > seen.ready):
                 reason = f"{_IN_PROGRESS}{reason}"
@@ -178,7 +178,9 @@ class DynamoPlanner(ReplicaBounds):
             reasons.append(f"Throughput{reason}")
         return wanted, decided, "; ".join(reasons) or "BetweenIntervals", state
 
-    def _by_load(self) -> bool:
+    @property
+    def by_load(self) -> bool:
+        """True if the load of each engine decides, the throughput at most on a bound."""
         return self.target != "sla" or self.load_scaling
 
     def _by_throughput(self) -> bool:

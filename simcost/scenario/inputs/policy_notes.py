@@ -26,11 +26,33 @@ def policy_notes(scaling: Scaling, plan: Plan) -> Iterator[str]:
     yield from _out_of_reach(scaling, plan)
     yield from _woken_by_engines(scaling, plan)
     yield from _not_followed(scaling)
+    if why := _stays_at_zero(scaling):
+        yield f"It never leaves 0 replicas, however many requests wait: {why}."
     if isinstance(scaling, DynamoPlanner) and scaling.never_scales:
         yield (
             "Its planner scales by throughput alone and waits for engine_rps, the requests per second that one replica "
             "serves within the SLA, so that it never changes the replicas: write it in its config, or under scaling."
         )
+
+
+def _stays_at_zero(scaling: Scaling) -> str:
+    """Reason why a policy that may have 0 replicas asks for none from then on; empty where it does not."""
+    if isinstance(scaling, Chain):
+        alone = scaling.smallest() == 0 and len(scaling.then.reads()) == 1
+        return _stays_at_zero(scaling.then) or (_stays_at_zero(scaling.first) if alone else "")
+    if isinstance(scaling, Hpa) and scaling.min > 0 and scaling.initial() == 0:
+        return "an HPA is disabled there unless its min is 0; write `start`, or leave it out"
+    if isinstance(scaling, Hpa) and scaling.min == 0 and all(metric.of_pods for metric in scaling.metrics):
+        return "without pods its metrics have no value; give it an Object or External metric, or a min of 1"
+    if isinstance(scaling, AwsScaling) and scaling.min == 0 and scaling.never_wakes:
+        return (
+            "target tracking and percentages are in proportion to the replicas there are; add step scaling by numbers"
+        )
+    if isinstance(scaling, DynamoPlanner) and scaling.initial() == 0 and scaling.by_load:
+        return "its planner goes by the load of each engine; write a `start` of 1 or more"
+    if isinstance(scaling, Wva) and scaling.min == 0 and scaling.initial() == 0:
+        return "WVA goes by the KV use of each replica; write a `start` of 1 or more"
+    return ""
 
 
 def _tracked_sums(scaling: Scaling) -> Iterator[str]:
