@@ -16,6 +16,7 @@ import streamlit as st
 from simcost.catalog import load_catalog
 from simcost.errors import InputError, SimcostError
 from simcost.present.format import count
+from simcost.scenario.inputs.trace_models import logged_model
 from simcost.studies.argument_types import condition, pairs
 from simcost.studies.traces import view
 from simcost.tables.json_objects import one_row
@@ -295,7 +296,9 @@ def _found(log: dict[str, Any], scenarios: Path, plans: Any) -> None:
         cards = [accelerator.name for accelerator in catalog.facts.accelerators if catalog.offers_for(accelerator.name)]
         left, middle, right = st.columns(3)
         with left:
-            model = fields.choice("Model", models, index=models.index("llama-3.1-8b"))
+            named = logged_model(log["trace"], catalog)
+            first = named if named in models else "llama-3.1-8b"
+            model = fields.choice("Model", models, index=models.index(first))
             on = fields.choices("Accelerators", cards, ["l40s", "h100-sxm"], max_selections=4)
         with middle:
             provider = fields.choice("Provider", ["aws", "azure", "gcp", "any"])

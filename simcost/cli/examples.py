@@ -38,7 +38,7 @@ EXAMPLES = {
         "forecast hourly.csv --horizon 14d",
         "forecast log.parquet --horizon 48h --levels 80,95 --html fan.html",
     ),
-    "forecast score": ("forecast score forecast.json hourly.csv", "forecast score forecast.json hourly.csv --json"),
+    "forecast score": ("forecast score issued.parquet hourly.csv", "forecast score issued.parquet hourly.csv --json"),
     "forecast value": (
         "forecast value hourly.csv --per-replica 2 --price 1.86",
         "forecast value hourly.csv --per-replica 2 --price 1.86 --lead 10min --json",

@@ -8,6 +8,9 @@ from typing import Any, NoReturn
 from simcost.errors import InputError, did_you_mean
 from simcost.studies.argument_types import PAIR
 
+ACTION = "ACTION"
+"""What the actions of a verb are called in its usage."""
+_Actions = argparse._SubParsersAction  # noqa: SLF001 - argparse has no public name
 _MAP = "--map"
 
 
@@ -55,7 +58,17 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raises UsageError."""
-        raise UsageError(message, self.format_usage())
+        raise UsageError(self._which_action(message) or message, self.format_usage())
+
+    def _which_action(self, message: str) -> str:
+        """The message of a verb without its action; empty where that is not the fault."""
+        names = [name for action in self._actions if isinstance(action, _Actions) for name in action.choices]
+        if not (names and message.endswith(f": {ACTION}")):
+            return ""
+        return (
+            f"which action? there are {', '.join(names)}; `{self.prog} --help` says what each does; begin with "
+            f"`{self.prog} {names[0]} --help`, which has examples"
+        )
 
 
 def _separate_maps(words: Sequence[str]) -> list[str]:

@@ -200,7 +200,7 @@ def one_trace(path: Path, name: str | None = None) -> SpotSeries:
     if len(named) != 1:
         names = [trace.name for trace in traces]
         hint = "" if name is None else did_you_mean(name, names)
-        asked = "say which trace" if name is None else f"no trace {name!r}{hint}"
+        asked = "has several traces: name one by --trace" if name is None else f"no trace {name!r}{hint}"
         raise InputError(f"{path}: {asked}; there are {', '.join(names)}")
     return named[0]
 

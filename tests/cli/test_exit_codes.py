@@ -31,6 +31,15 @@ def test_gates(finished: Said, home: Path, gates: list[str], code: int, said: st
     assert found.document()["plans"], "the result is shown before the gate fails"
 
 
+@pytest.mark.parametrize("verb", ["trace", "train", "autoscale", "catalog", "prices", "focus"])
+def test_a_verb_without_its_action_says_with_which_to_begin(verb: str) -> None:
+    """It said that ACTION is required."""
+    said = refused(verb)
+    assert "which action? there are " in said
+    first = said.partition("begin with `simcost ")[2].partition("`")[0]
+    assert call(*first.split()).code == 0
+
+
 def test_the_slo_gate(tmp_path: Path) -> None:
     file = scenario(tmp_path, ("ttft: 1s", "ttft: 1ms"))
     found = call("run", file, "--out", tmp_path / "out", "--quiet", "--fail-on", "slo")

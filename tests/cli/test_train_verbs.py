@@ -258,8 +258,10 @@ def test_a_cluster_with_spot_beside_it(jobs: Path, tmp_path: Path) -> None:
     assert found["mix"]["best"] in found["mix"]["mixes"]
     assert found["mix"]["mixes"][-1]["spot_gpus"] == 0
     assert found["verdict"].endswith(found["mix"]["verdict"])
+    assert found["mix"]["verdict"].startswith("Under fifo-skip, ")  # other policies were sized beside it
+    assert "the mixes queue under fifo-skip, whatever --policy says" in found["mix"]["notes"]
     assert (tmp_path / "size.html").read_text(encoding="utf-8").count("<svg") == 2
-    assert "say which trace; there are a, b" in refused(*words)
+    assert "has several traces: name one by --trace; there are a, b" in refused(*words)
     assert "no trace 'c'" in refused(*words, "--trace", "c")
     assert "--checkpoint 0" in refused(*words, "--trace", "a", "--checkpoint", "0s")
 

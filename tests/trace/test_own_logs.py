@@ -591,6 +591,26 @@ def test_columns_that_would_change_the_answer_are_not_passed_over_in_silence(tmp
     assert "each row is taken as one request" in messages(imported(tmp_path, sums, "csv"))["unread_column"]
 
 
+@pytest.mark.parametrize(
+    ("column", "told"),
+    [
+        ("Upstream Model", "model"),
+        ("requested_model_id", "model"),
+        ("HTTP", "status"),
+        ("upstream_status", "status"),
+        ("http.response.status_code", "status"),
+        ("model_version", None),
+        ("cache_status", None),
+        ("error_code", None),
+    ],
+)
+def test_a_model_or_a_status_of_a_longer_name_is_told(tmp_path: Path, column: str, told: str | None) -> None:
+    """Requests of two models became one trace without a word where the column was called `Upstream Model`."""
+    csv = log(tmp_path, f"{HEADER[:-1]},{column}\n0,9,5,a\n1,9,5,b\n")
+    found = messages(imported(tmp_path, csv, "csv")).get("unread_column", "")
+    assert (f"{told}={column}" in found) if told else not found
+
+
 def test_a_trace_under_the_name_of_a_log_is_told_to_be_parquet(tmp_path: Path) -> None:
     file = log(tmp_path, HEADER[:-1] + "\n0,90,50\n")
     got = import_trace(file, "csv", tmp_path / "out.CSV")

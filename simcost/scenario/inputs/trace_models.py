@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simcost.errors import did_you_mean
+from simcost.errors import CatalogError, did_you_mean
 from simcost.tables.paths import inside
 from simcost.trace.workload.spec import AdapterColumn, RecordedWorkload
 
 if TYPE_CHECKING:
+    from simcost.catalog import Catalog
     from simcost.scenario.schema.scenario import Scenario
 
 _SHOWN = 3
@@ -81,6 +83,20 @@ def _unused_adapters(scenario: Scenario, folder: Path) -> list[str]:
         for path in paths
         if "adapter" in open_trace(inside(folder, path)).columns
     ]
+
+
+def logged_model(trace: Path, catalog: Catalog) -> str | None:
+    """The model of the catalog that most requests of a stored trace name; None where they name none that is known.
+
+    Raises:
+        TraceError: a trace that cannot be read.
+    """
+    from simcost.trace.requests.store import open_trace
+
+    for name in open_trace(trace).models:
+        with suppress(CatalogError):
+            return catalog.model(name).name
+    return None
 
 
 def is_same_model(model: str, name: str) -> bool:

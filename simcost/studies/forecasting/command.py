@@ -100,7 +100,7 @@ def _add_forecast(verbs: Any) -> None:
     ahead.add_argument("--reconcile", choices=("bottom-up", "top-down"), help="make names like tenant/model add up")
     ahead.add_argument("--raw", action="store_true", help="clean nothing but missing values")
     seed(ahead, of_scenario=False)
-    output(ahead, "-o", "--output", help="write the forecast (.parquet), to be scored later")
+    output(ahead, "-o", "--output", help="write the forecast (.parquet, to be scored later; or .csv)")
     output(ahead, "--paths-out", metavar="PARQUET", help="write the sample paths")
     output(ahead, "--html", metavar="FILE", help="write a page with the fan charts")
 

@@ -1,5 +1,7 @@
 """Forecasts on disk, to be scored when the future has come: one Parquet file, a row per series and step.
 
+A name that ends in .csv gets the rows alone, for a spreadsheet: they cannot be scored.
+
 Columns: series, timestamp_utc, mean, base, median, lo_L and hi_L per level, `part:NAME` per stated event (null in
 series without it). What steps do not add up to (levels of totals and peaks) stands in the metadata.
 """
@@ -15,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 
 from simcost.errors import InputError
@@ -50,7 +53,7 @@ def write_forecast(
     """Write forecasts, whole or not at all.
 
     Args:
-        path: Parquet, replaced if it is there.
+        path: Parquet, or .csv of the rows alone; replaced if it is there.
         forecasts: at least one; all with the same levels.
         timezone: whose days they were made for.
         said: what the reader should know of their origin: file, seed, created, simcost_version, ...
@@ -69,7 +72,22 @@ def write_forecast(
     table = pa.concat_tables([_table(forecast, list(parts)) for forecast in forecasts])
     table = table.replace_schema_metadata({KEY: json.dumps(about, allow_nan=False)})
     with whole_file(path) as draft:
-        pq.write_table(table, draft, compression="zstd")
+        if path.suffix == ".csv":
+            times = table["timestamp_utc"].cast(pa.timestamp("s", "UTC"))
+            pyarrow.csv.write_csv(table.set_column(1, "timestamp_utc", times), draft)
+        else:
+            pq.write_table(table, draft, compression="zstd")
+
+
+def check_names(forecast: Path | None, paths: Path | None) -> None:
+    """Check that the names of files to write say what is written: `.parquet`, of a forecast also `.csv`.
+
+    Raises:
+        InputError: another ending.
+    """
+    for path, endings in ((forecast, (".parquet", ".csv")), (paths, (".parquet",))):
+        if path is not None and path.suffix not in endings:
+            raise InputError(f"{path}: is written by the end of its name; end it in {' or '.join(endings)}")
 
 
 def read_forecast(path: Path) -> ForecastFile:
@@ -95,7 +113,7 @@ def read_forecast(path: Path) -> ForecastFile:
     ) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise InputError(
-            f"{path}: no forecast, or a damaged one ({why}); write one with `simcost forecast FILE -o {path.name}`"
+            f"{path}: no forecast, or a damaged one ({why}); write one with `simcost forecast FILE -o {path.stem}.parquet`"
         ) from error
 
 

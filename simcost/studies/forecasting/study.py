@@ -31,7 +31,7 @@ from simcost.scenario.files.faults import fault_at, repeated_names
 from simcost.scenario.files.nodes import YamlNode
 from simcost.scenario.files.parts import load_with_places
 from simcost.scenario.storage.sample_paths import write_paths
-from simcost.studies.forecasting.forecast_file import read_forecast, write_forecast
+from simcost.studies.forecasting.forecast_file import check_names, read_forecast, write_forecast
 from simcost.tables.calendar import find_zone
 from simcost.tables.digests import sha256_of
 from simcost.tables.object_stores import source_name
@@ -191,7 +191,7 @@ def forecast_file(
         horizon_s: how far ahead; None = as far as the history bears, see `steps_ahead`.
         reading: how the file is read.
         events: YAML of user events.
-        out: Parquet of the forecast, to be scored later.
+        out: Parquet of the forecast, to be scored later, or .csv of its rows.
         paths_out: Parquet of the sample paths.
         page: what the caller will write; checked here, before anything is done.
         unit_usd: price of one of what is counted, for the bill of the horizon.
@@ -204,6 +204,7 @@ def forecast_file(
         InputError: anything that cannot be read, forecast or written.
     """
     check_outputs(filter(None, (out, paths_out, page)), filter(None, (path, events)))
+    check_names(out, paths_out)
     stated = load_events(events) if events else StatedEvents(events=(), timezone=None, places={})
     asked = replace(asked, zone=_zone(reading.timezone, stated.timezone, asked.zone, events))
     series, notes = reading.series(path, asked.zone)

@@ -31,7 +31,9 @@ def add(verbs: Any) -> None:
     init = verb(verbs, "init", _init, "write a first scenario: asks on a terminal, or takes the options")
     output(init, "out", nargs="?", default=Path("scenario.yaml"), metavar="FILE", help="default: scenario.yaml")
     init.add_argument("--name", help="of the scenario (default: that of the file)")
-    init.add_argument("--model", help="name of a model in the catalog")
+    init.add_argument(
+        "--model", help="name of a model in the catalog (default: the one that most requests of --trace name)"
+    )
     init.add_argument("--on", metavar="A,B", help="accelerators to compare")
     init.add_argument("--provider", metavar="P", help="of the offers, e.g. aws; any = the cheapest of all")
     own_catalog(init)
@@ -52,7 +54,8 @@ def _init(arguments: Arguments) -> None:
         option = f"--{given[0].replace('_', '-')}"
         raise InputError(f"{option} is of synthetic requests, and --trace has its own: leave one of the two out")
     asks = sys.stdin.isatty() and not (arguments.json or arguments.quiet)
-    answered = {name: _answer(arguments, name, asks) for name in _QUESTIONS}
+    usual = {name: answer for name, (_, answer) in _QUESTIONS.items()} | _of_trace(arguments)
+    answered = {name: _answer(arguments, name, usual[name], asks) for name in _QUESTIONS}
     file: Path = arguments.out
     result = write_scenario(
         ScenarioAnswers(
@@ -74,10 +77,20 @@ def _init(arguments: Arguments) -> None:
     show(arguments, result, "new_scenario.view")
 
 
-def _answer(arguments: Arguments, name: str, asks: bool) -> str:
+def _of_trace(arguments: Arguments) -> dict[str, str]:
+    """Answers that a trace gives: the model that most of its requests name, where the catalog has it."""
+    if arguments.trace is None or arguments.model is not None:
+        return {}
+    from simcost.catalog import load_catalog
+    from simcost.scenario.inputs.trace_models import logged_model
+
+    model = logged_model(arguments.trace, load_catalog(arguments.catalog))
+    return {} if model is None else {"model": model}
+
+
+def _answer(arguments: Arguments, name: str, usual: str, asks: bool) -> str:
     """The option, else what the terminal answers, else what is usual."""
-    given = getattr(arguments, name)
-    question, usual = _QUESTIONS[name]
+    given, question = getattr(arguments, name), _QUESTIONS[name][0]
     if given is not None:
         return str(given)
     if not asks or (arguments.trace is not None and name in _OF_SYNTHETIC):

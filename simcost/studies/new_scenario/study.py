@@ -13,6 +13,8 @@ from simcost.catalog import load_catalog
 from simcost.errors import FaultsError, InputError
 from simcost.outputs import check_outputs, whole_file
 from simcost.scenario.checks.load import load_text
+from simcost.scenario.inputs.trace_models import other_models
+from simcost.scenario.schema.loaded_scenario import LoadedServices
 from simcost.studies.new_scenario.sizing import ANY, GuessedPlan, MeanLoad, guess_plan
 from simcost.trace.requests.describe import describe_trace
 
@@ -49,6 +51,8 @@ class NewScenario:
     plans: tuple[str, ...]
     next: tuple[str, ...]
     """Commands to go on with."""
+    notes: tuple[str, ...] = ()
+    """Sentences on requests of the trace that name another model."""
 
 
 def scenario_name(file: Path) -> str:
@@ -75,7 +79,7 @@ def write_scenario(answers: ScenarioAnswers, file: Path, *, replace: bool = Fals
     plans = [guess_plan(catalog, answers.model, name, answers.provider, load) for name in answers.accelerators]
     text = scenario_text(answers, plans, file.parent)
     try:
-        load_text(text, file)
+        loaded = load_text(text, file)
     except FaultsError as error:
         raise InputError("; ".join(f"{fault.path}: {fault.message}" for fault in error.faults)) from None
     with whole_file(file) as draft:
@@ -92,6 +96,7 @@ def write_scenario(answers: ScenarioAnswers, file: Path, *, replace: bool = Fals
             f"simcost report results/{answers.name} -o review.html",
             f"simcost optimize {quote(str(file))}",
         ),
+        notes=() if isinstance(loaded, LoadedServices) else tuple(other_models(loaded.scenario, loaded.folder)),
     )
 
 

@@ -8,5 +8,6 @@ def parts(result: NewScenario) -> list[Part]:
     """Parts below the verdict, on every screen."""
     return [
         Part(title="Plans", said=result.plans),
+        Part(title="Notes", said=result.notes),
         Part(title="Next", said=result.next),
     ]

@@ -96,12 +96,15 @@ def _sized(name: str) -> Any:
 
 def _with_mixes(result: "SizingResult", jobs: Any, arguments: Arguments, asked: Any) -> "SizingResult":
     """And the mixes of reserved and spot GPUs that keep the target."""
-    from simcost.studies.scheduling.spot_mix import SpotMix, mixes
+    from simcost.studies.scheduling.spot_mix import MIXED_UNDER, SpotMix, mixes
     from simcost.trace.spot import one_trace
 
     trace = one_trace(arguments.spot_trace, arguments.trace)
     spot = SpotMix(trace=trace, usd_per_gpu_h=arguments.spot, checkpoints=checkpoints_of(arguments))
     mix = mixes(jobs, spot, asked)
+    others = {sized.policy for sized in result.policies} - {MIXED_UNDER}
+    if others:
+        mix = replace(mix, verdict=f"Under {MIXED_UNDER}, {mix.verdict[0].lower()}{mix.verdict[1:]}")
     return replace(result, verdict=f"{result.verdict} {mix.verdict}", mix=mix)
 
 

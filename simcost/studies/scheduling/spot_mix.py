@@ -25,6 +25,8 @@ MOST_SPOT = 4
 """Times the cluster that needs no spot: where the search for spot nodes ends."""
 _LONG_END = 1.25
 """Times the span of the submissions until the last job ends, beyond which a log is too short for money a month."""
+MIXED_UNDER = "fifo-skip"
+"""Name of the policy under which mixes are tried."""
 FOREVER_S = 1e12
 """Stands for the wait of a job that never ends."""
 
@@ -78,7 +80,7 @@ def mixes(jobs: Jobs, spot: SpotMix, question: SizingTarget) -> MixResult:
     def keeps(base: int, nodes: int) -> bool:
         return _percentile(tried(base, nodes), question) <= question.wait_s
 
-    sized = size_of_jobs(jobs, lambda gpus, _: schedule(jobs, gpus, FifoSkip()), ["fifo-skip"], question)
+    sized = size_of_jobs(jobs, lambda gpus, _: schedule(jobs, gpus, FifoSkip()), [MIXED_UNDER], question)
     alone = sized.policies[0].gpus // question.step
     rows: list[MixRow] = []
     for base in np.unique(np.linspace(0, alone, BASES).round().astype(int)).tolist()[::-1]:
@@ -234,6 +236,7 @@ def _short_log(jobs: Jobs, alone: JobLedger) -> Iterator[str]:
 def _notes(spot: SpotMix) -> tuple[str, ...]:
     most = int(spot.trace.nodes.max())
     return (
+        f"the mixes queue under {MIXED_UNDER}, whatever --policy says",
         "waits here count the time in the queue after preemptions too; with spot, jobs pay for their checkpoints",
         f"the trace had at most {most:,} node{'s' if most != 1 else ''}; more of them come and go in proportion",
         "a spot node is paid while jobs need it; one that is needed and to be had is there at once",

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from simcost.errors import InputError
+from simcost.errors import InputError, did_you_mean
 from simcost.progress import Progress
 from simcost.studies.argument_types import condition, delimiter, mark, natural, positive, seconds
 from simcost.studies.options import (
@@ -124,7 +124,12 @@ def _trace_import(arguments: Arguments) -> None:
     if any_format and (arguments.jobs_log or holds_jobs(arguments.files[0], dict(arguments.map))):
         arguments.format, arguments.jobs_log = "auto", True
     arguments.format = arguments.format or _format_of(arguments.files[0])
-    if arguments.jobs_log or arguments.format in set(JOB_FORMATS) - set(FORMATS):
+    of_jobs = [name for name in JOB_FORMATS if name not in FORMATS]
+    if arguments.format not in ("auto", *FORMATS, *of_jobs):
+        near = did_you_mean(arguments.format, [*FORMATS, *of_jobs])
+        known = f"of requests {', '.join(FORMATS)}; of jobs {', '.join(of_jobs)}"
+        raise InputError(f"unknown format {arguments.format!r}{near} (known: {known})")
+    if arguments.jobs_log or arguments.format in of_jobs:
         _jobs_import(arguments)
         return
     check_distinct(arguments.files)

@@ -103,7 +103,7 @@ def read_times(sieve: Sieve, timezone: str) -> LogTimes:
             finding(
                 "no_zone",
                 count,
-                f"{have} times without a zone; they were read as UTC: if they are local, say the time zone",
+                f"{have} times without a zone; they were read as UTC; if they are of another one, pass --timezone",
             )
         )
     later = {ours: found[ours].ns for ours in found}

@@ -10,9 +10,9 @@ _TIME = (
 _COUNT = {"token", "tokens", "toks", "tok", "len", "length"}
 _WORDS: Mapping[str, tuple[set[str], ...]] = {
     "arrival": _TIME,
-    "prompt_tokens": ({"prompt", "input", "in", "context", "request", "prefill"}, _COUNT),
+    "prompt_tokens": ({"prompt", "input", "in", "context", "request", "req", "prefill"}, _COUNT),
     "output_tokens": (
-        {"output", "out", "completion", "generated", "generation", "response", "answer", "decode"},
+        {"output", "out", "completion", "generated", "generation", "response", "resp", "answer", "decode"},
         _COUNT,
     ),
 }

@@ -1,5 +1,6 @@
 """Columns of request logs that are not read, though they change the answer where they are given."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from shlex import quote
 
@@ -7,30 +8,20 @@ from simcost.trace.requests.column_words import latency_columns, plain_name
 from simcost.trace.requests.failures import GENERIC_RULES
 from simcost.trace.requests.formats import FORMATS, LATENCIES, OURS, LogFormat, other_format
 
-_UNREAD: Mapping[str, tuple[tuple[str, ...], str]] = {
-    "model": (("model", "model_name", "model_id"), "the model of each request, by which a plan is chosen"),
+_UNREAD: Mapping[str, tuple[str, str]] = {
+    "model": (r"(?:\w+_)?model(?:_?name|_?id)?", "the model of each request, by which a plan is chosen"),
     "status": (
-        ("status", "status_code", "statuscode", "http_status", "http_status_code", "http_code", "response_code"),
+        r"(?:(?:http|request|req|response|resp|upstream|downstream|return|result|final|call)_)*"
+        r"(?:status(?:_?code)?|http(?:_?code)?|(?:http|response|resp|return|result)_?code)",
         "a status, by which failed requests are left out",
     ),
     "cached_tokens": (
-        (
-            "cached_tokens",
-            "cachedtokens",
-            "cached_input_tokens",
-            "cachedinputtokens",
-            "input_cached_tokens",
-            "inputcachedtokens",
-            "cached_prompt_tokens",
-            "cachedprompttokens",
-            "num_cached_tokens",
-            "prompt_cache_hit_tokens",
-            "cachedcontenttokencount",
-        ),
+        r"(?:num_)?cached_?(?:input_?|prompt_?)?tokens|input_?cached_?tokens|prompt_cache_hit_tokens"
+        r"|cachedcontenttokencount",
         "the tokens of each prompt that were read from a cache, which an API bills for less",
     ),
 }
-"""Of generic logs: names of optional columns in use elsewhere, in lower case, and what they are for."""
+"""Of generic logs: patterns of names of optional columns in use elsewhere, in lower case, and what they are for."""
 _BESIDE_PROMPTS = (
     "cache_read_input_tokens",
     "cache_creation_input_tokens",
@@ -61,8 +52,8 @@ def unread_columns(
     if form.rules is not GENERIC_RULES:
         return []
     result = []
-    for ours, (names, meaning) in _UNREAD.items():
-        alike = [name for name in present if plain_name(name) in names]
+    for ours, (pattern, meaning) in _UNREAD.items():
+        alike = [name for name in present if re.fullmatch(pattern, plain_name(name))]
         if alike and ours not in mapping and not set(alike) & set(used):
             said = " and ".join(alike[:2])
             passed = f"--map {quote(f'{ours}={alike[0]}')}"

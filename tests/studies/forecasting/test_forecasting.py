@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
@@ -44,6 +45,21 @@ def test_a_forecast_is_judged_by_the_days_it_was_issued_with(history: Path, tmp_
     other = score_file(issued, actuals, reading=SeriesOptions(timezone="Europe/Berlin"))
     assert other["series"] == own["series"]
     assert other["timezone"] == "UTC"
+
+
+def test_the_end_of_a_name_says_what_is_written(history: Path, tmp_path: Path) -> None:
+    """`-o x.csv` was Parquet."""
+    told = made(history, out=tmp_path / "rows.csv")["series"]["demand"]
+    read = pyarrow.csv.read_csv(tmp_path / "rows.csv")
+    assert read.column_names[:3] == ["series", "timestamp_utc", "mean"]
+    assert read["mean"].to_pylist() == pytest.approx(told["mean"], rel=1e-5)
+    assert [time.isoformat() for time in read["timestamp_utc"].to_pylist()][0] == "2026-01-15T00:00:00+00:00"
+    with pytest.raises(InputError, match="write one with `simcost forecast FILE -o rows.parquet`"):
+        score_file(tmp_path / "rows.csv", history)
+    for names in ({"out": tmp_path / "rows.json"}, {"paths_out": tmp_path / "paths.csv"}):
+        with pytest.raises(InputError, match="is written by the end of its name; end it in .parquet"):
+            made(history, **names)
+        assert not next(iter(names.values())).exists()
 
 
 def test_a_bill_is_the_total_at_its_unit_cost(history: Path) -> None:

@@ -63,6 +63,23 @@ def test_a_trace_is_replayed(tmp_path: Path) -> None:
     assert workload.path == "log.parquet"
 
 
+def test_the_model_is_the_one_that_the_requests_of_a_trace_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Plans for llama-3.1-8b were written without a word, whatever model the log named."""
+    head, trace = "arrival,prompt_tokens,output_tokens,model\n", tmp_path / "log.parquet"
+    rows = "0,300,50,gpt-4o\n5,300,50,meta-llama/Llama-3.1-70B-Instruct\n9,300,50,gpt-4o\n"
+    (tmp_path / "log.csv").write_text(head + rows, encoding="utf-8")
+    assert (
+        main(["trace", "import", str(tmp_path / "log.csv"), "-o", str(trace), "--map", "model=model", "--quiet"]) == 0
+    )
+    file = answered(tmp_path, "--trace", str(trace))
+    assert load(file).scenario.model == "llama-3.1-70b"
+    assert "name another than llama-3.1-70b: gpt-4o (2)" in " ".join(capsys.readouterr().out.split())
+    file.unlink()
+    assert load(answered(tmp_path, "--trace", str(trace), "--model", "qwen3-8b")).scenario.model == "qwen3-8b"
+
+
 def test_a_trace_of_any_name_is_found(tmp_path: Path) -> None:
     trace = tmp_path / "a #1: b.parquet"
     log = tmp_path / "log.csv"
