@@ -112,9 +112,8 @@ def read_forecast(path: Path) -> ForecastFile:
         InputError,
     ) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise InputError(
-            f"{path}: no forecast, or a damaged one ({why}); write one with `simcost forecast FILE -o {path.stem}.parquet`"
-        ) from error
+        remedy = f"write one with `simcost forecast FILE -o {path.stem}.parquet`"
+        raise InputError(f"{path}: no forecast, or a damaged one ({why}); {remedy}") from error
 
 
 def _about(issued: Issued) -> dict[str, Any]:

@@ -31,9 +31,7 @@ def add(verbs: Any) -> None:
     init = verb(verbs, "init", _init, "write a first scenario: asks on a terminal, or takes the options")
     output(init, "out", nargs="?", default=Path("scenario.yaml"), metavar="FILE", help="default: scenario.yaml")
     init.add_argument("--name", help="of the scenario (default: that of the file)")
-    init.add_argument(
-        "--model", help="name of a model in the catalog (default: the one that most requests of --trace name)"
-    )
+    init.add_argument("--model", help="name of a model in the catalog (default: what most requests of --trace name)")
     init.add_argument("--on", metavar="A,B", help="accelerators to compare")
     init.add_argument("--provider", metavar="P", help="of the offers, e.g. aws; any = the cheapest of all")
     own_catalog(init)

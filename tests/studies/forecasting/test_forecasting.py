@@ -53,11 +53,11 @@ def test_the_end_of_a_name_says_what_is_written(history: Path, tmp_path: Path) -
     read = pyarrow.csv.read_csv(tmp_path / "rows.csv")
     assert read.column_names[:3] == ["series", "timestamp_utc", "mean"]
     assert read["mean"].to_pylist() == pytest.approx(told["mean"], rel=1e-5)
-    assert [time.isoformat() for time in read["timestamp_utc"].to_pylist()][0] == "2026-01-15T00:00:00+00:00"
-    with pytest.raises(InputError, match="write one with `simcost forecast FILE -o rows.parquet`"):
+    assert read["timestamp_utc"][0].as_py().isoformat() == "2026-01-15T00:00:00+00:00"
+    with pytest.raises(InputError, match=r"write one with `simcost forecast FILE -o rows.parquet`"):
         score_file(tmp_path / "rows.csv", history)
     for names in ({"out": tmp_path / "rows.json"}, {"paths_out": tmp_path / "paths.csv"}):
-        with pytest.raises(InputError, match="is written by the end of its name; end it in .parquet"):
+        with pytest.raises(InputError, match=r"is written by the end of its name; end it in .parquet"):
             made(history, **names)
         assert not next(iter(names.values())).exists()
 

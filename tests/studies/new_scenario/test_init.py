@@ -70,9 +70,7 @@ def test_the_model_is_the_one_that_the_requests_of_a_trace_name(
     head, trace = "arrival,prompt_tokens,output_tokens,model\n", tmp_path / "log.parquet"
     rows = "0,300,50,gpt-4o\n5,300,50,meta-llama/Llama-3.1-70B-Instruct\n9,300,50,gpt-4o\n"
     (tmp_path / "log.csv").write_text(head + rows, encoding="utf-8")
-    assert (
-        main(["trace", "import", str(tmp_path / "log.csv"), "-o", str(trace), "--map", "model=model", "--quiet"]) == 0
-    )
+    assert main(["trace", "import", str(tmp_path / "log.csv"), "-o", str(trace), "--quiet"]) == 0
     file = answered(tmp_path, "--trace", str(trace))
     assert load(file).scenario.model == "llama-3.1-70b"
     assert "name another than llama-3.1-70b: gpt-4o (2)" in " ".join(capsys.readouterr().out.split())
