@@ -11,13 +11,17 @@ from simcost.trace.requests.formats import FORMATS, LATENCIES, OURS, LogFormat, 
 _UNREAD: Mapping[str, tuple[str, str]] = {
     "model": (r"(?:\w+_)?model(?:_?name|_?id)?", "the model of each request, by which a plan is chosen"),
     "status": (
-        r"(?:[a-z]+_)?(?:(?:http|response|upstream|result)_)*(?:status_?code|http(?:_?code)?)"
-        + r"|(?:(?:http|request|response|resp|upstream|result|final)_)*(?:status|(?:response|return|result)_code)",
+        (
+            r"(?:[a-z]+_)*(?:status_?code|http(?:_?code)?)"
+            r"|(?:(?:http|request|response|resp|upstream|result|final)_)*(?:status|(?:response|return|result)_code)"
+        ),
         "a status, by which failed requests are left out",
     ),
     "cached_tokens": (
-        r"(?:num_)?cached_?(?:input_?|prompt_?)?tokens|input_?cached_?tokens|prompt_cache_hit_tokens"
-        + r"|cachedcontenttokencount",
+        (
+            r"(?:num_)?cached_?(?:input_?|prompt_?)?tokens|input_?cached_?tokens|prompt_cache_hit_tokens"
+            r"|cachedcontenttokencount"
+        ),
         "the tokens of each prompt that were read from a cache, which an API bills for less",
     ),
 }
