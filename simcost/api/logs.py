@@ -125,7 +125,7 @@ def _format_of(file: Path) -> FormatName:
 def new_scenario(
     file: str | Path,
     *,
-    model: str,
+    model: str | None = None,
     trace: str | Path | None = None,
     accelerators: str | Sequence[str] = ("l40s", "h100-sxm"),
     provider: str = "aws",
@@ -141,7 +141,7 @@ def new_scenario(
 
     Args:
         file: YAML file to write.
-        model: of the catalog.
+        model: of the catalog; None = the one that most requests of the trace name.
         trace: a stored trace to replay, in the folder of the file or below; None = synthetic requests.
         accelerators: of the catalog.
         provider: of the offers; `any` = the cheapest of all.
@@ -165,7 +165,7 @@ def new_scenario(
     write_scenario(
         ScenarioAnswers(
             name=scenario_name(target),
-            model=_named("model", model),
+            model=_model(model, trace),
             accelerators=words("accelerators", accelerators),
             provider=_named("provider", provider),
             **_synthetic(trace, rate_per_s=rate_per_s, prompt_tokens=prompt_tokens, output_tokens=output_tokens),
@@ -178,6 +178,20 @@ def new_scenario(
         replace=replace,
     )
     return load(target)
+
+
+def _model(given: str | None, trace: str | Path | None) -> str:
+    """The model, or the one that requests of the trace name. Raises InputError where neither names one."""
+    if given is not None:
+        return _named("model", given)
+    from simcost.catalog import load_catalog
+    from simcost.scenario.inputs.trace_models import logged_model
+
+    found = None if trace is None else logged_model(path_of(trace, "trace"), load_catalog())
+    if found is None:
+        where = "no trace names one" if trace is None else f"the requests of {trace} name none of the catalog"
+        raise InputError(f"model: {where}; pass model, such as model=\"llama-3.1-8b\"")
+    return found
 
 
 def _named(name: str, given: str) -> str:

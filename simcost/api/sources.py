@@ -12,20 +12,22 @@ from simcost.api.changes import yaml_text
 from simcost.api.inputs import local_files, path_of
 from simcost.api.results import Result
 from simcost.api.scenarios import CheckedScenario
+from simcost.api.wording import in_python
 from simcost.errors import InputError
 from simcost.scenario.checks import load as checks
 
 _LOGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 """Ends of names that no scenario has."""
 Source: TypeAlias = str | Path | Mapping[str, Any] | CheckedScenario
-"""A scenario: path of a YAML file, YAML text of several lines, a mapping, or one that is loaded."""
+"""A scenario: path of a YAML file or of the folder of a result, YAML text of several lines, a mapping, or one that is loaded."""
 
 
 def load(source: Source, *, folder: str | Path | None = None) -> CheckedScenario:
     """A checked scenario.
 
     Args:
-        source: path of a YAML file; or the scenario as a mapping, or as YAML text of several lines.
+        source: path of a YAML file, or of the folder of a result, whose scenario it is; or the scenario as a mapping,
+            or as YAML text of several lines.
         folder: where its traces are; None = the folder of the file, of a mapping or text the working directory.
 
     Raises:
@@ -46,9 +48,10 @@ def load(source: Source, *, folder: str | Path | None = None) -> CheckedScenario
             f"{source}: is not a scenario: by its name it is a log; import it with sc.import_log, and write a scenario "
             "for it with sc.new_scenario"
         )
-    with local_files() as inputs:
+    with in_python(), local_files() as inputs:
         file = inputs.path(source, "source")
-        return CheckedScenario(checks.load_with_services(file, place))
+        read = checks.load_as_run if file.is_dir() else checks.load_with_services
+        return CheckedScenario(read(file, place))
 
 
 def run(source: Source, out: str | Path | None = None, **options: Any) -> Result:

@@ -14,7 +14,7 @@ _WHERE = re.compile(r"--where (?:'([^'=]+)=([^']*)'|(\w+)=([^\s;,?']+))")
 _OPTION = re.compile(
     r"--([a-z][a-z-]+)(?: '([^']*)'| ((?<=--format )[a-z-]+|skip|csv|[.,;])(?=[\s;,]|$)| ([A-Z]{2,})(?=[\s;,)]|$))?"
 )
-_NAMES = {"run-plan": "plan_of_run", "map": "columns"}
+_NAMES = {"run-plan": "plan_of_run", "map": "columns", "data": "folder"}
 """Arguments that are not named as their options."""
 
 

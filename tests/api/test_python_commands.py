@@ -131,6 +131,19 @@ def test_a_log_is_no_scenario_and_a_cell_may_run_again(log: Path, tmp_path: Path
     assert repr(first).startswith("<CheckedScenario mine: 'l40s fp8, fixed', 'l40s fp8, scaled', ")
 
 
+def test_a_new_scenario_without_a_model_is_of_the_one_that_the_trace_names(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"arrival": [0, 9], "prompt_tokens": [300, 300], "output_tokens": [50, 50]})
+    for name, model in (("known", "Meta-Llama-3.1-8B-Instruct"), ("other", "gpt-4o")):
+        log = frame.assign(model=model)
+        sc.import_log(log, tmp_path / f"{name}.parquet")
+    scenario = sc.new_scenario(tmp_path / "x.yaml", trace=tmp_path / "known.parquet")
+    assert scenario.loaded.scenario.model == "llama-3.1-8b"
+    with pytest.raises(sc.InputError, match="other.parquet name none of the catalog; pass model"):
+        sc.new_scenario(tmp_path / "y.yaml", trace=tmp_path / "other.parquet")
+    with pytest.raises(sc.InputError, match="pass model"):
+        sc.new_scenario(tmp_path / "y.yaml")
+
+
 def test_a_new_scenario_is_sound_or_not_written(tmp_path: Path) -> None:
     assert sc.new_scenario(tmp_path / "My Chat.yaml", model="llama-3.1-8b", accelerators="l4").name == "my-chat"
     file = tmp_path / "a.yaml"

@@ -60,7 +60,8 @@ def read(file: Path) -> tuple[str, list[Fault]]:
     try:
         raw = file.read_bytes() if file.stat().st_size <= MAX_BYTES else None
     except OSError as error:
-        return "", [Fault(file=str(file), message=f"cannot be read: {error.strerror}")]
+        remedy = "; name a file in it" if file.is_dir() else ""
+        return "", [Fault(file=str(file), message=f"cannot be read: {error.strerror}{remedy}")]
     if raw is None:
         return "", [Fault(file=str(file), message=f"is larger than {MAX_BYTES:,} bytes: too large for a scenario")]
     try:
