@@ -190,7 +190,7 @@ def _model(given: str | None, trace: str | Path | None) -> str:
     found = None if trace is None else logged_model(path_of(trace, "trace"), load_catalog())
     if found is None:
         where = "no trace names one" if trace is None else f"the requests of {trace} name none of the catalog"
-        raise InputError(f"model: {where}; pass model, such as model=\"llama-3.1-8b\"")
+        raise InputError(f'model: {where}; pass model, such as model="llama-3.1-8b"')
     return found
 
 

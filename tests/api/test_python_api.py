@@ -81,7 +81,7 @@ def test_a_folder_that_another_run_wrote_to_meanwhile_is_an_error(
 def test_the_folder_of_a_result_is_a_scenario_too(result: sc.Result) -> None:
     """`sc.advise(folder)`, as `simcost advise RUN`, said only that it is a directory."""
     assert sc.load(result.folder, folder=result.folder).plans == sc.load(SCENARIO).plans
-    with pytest.raises(sc.InputError, match="'scenario' that it was run of is not there; .* or pass folder with"):
+    with pytest.raises(sc.InputError, match=r"'scenario' that it was run of is not there; .* or pass folder with"):
         sc.load(result.folder)
     with pytest.raises(sc.InputError, match="no finished result"):
         sc.load(result.folder / "runs")

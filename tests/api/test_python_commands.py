@@ -138,7 +138,7 @@ def test_a_new_scenario_without_a_model_is_of_the_one_that_the_trace_names(tmp_p
         sc.import_log(log, tmp_path / f"{name}.parquet")
     scenario = sc.new_scenario(tmp_path / "x.yaml", trace=tmp_path / "known.parquet")
     assert scenario.loaded.scenario.model == "llama-3.1-8b"
-    with pytest.raises(sc.InputError, match="other.parquet name none of the catalog; pass model"):
+    with pytest.raises(sc.InputError, match=r"other.parquet name none of the catalog; pass model"):
         sc.new_scenario(tmp_path / "y.yaml", trace=tmp_path / "other.parquet")
     with pytest.raises(sc.InputError, match="pass model"):
         sc.new_scenario(tmp_path / "y.yaml")
