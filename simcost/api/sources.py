@@ -19,7 +19,7 @@ from simcost.scenario.checks import load as checks
 _LOGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 """Ends of names that no scenario has."""
 Source: TypeAlias = str | Path | Mapping[str, Any] | CheckedScenario
-"""A scenario: path of a YAML file or of the folder of a result, YAML text of several lines, a mapping, or a loaded one."""
+"""A scenario: path of a YAML file or of a result's folder, YAML text of several lines, a mapping, or a loaded one."""
 
 
 def load(source: Source, *, folder: str | Path | None = None) -> CheckedScenario:

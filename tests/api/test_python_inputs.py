@@ -332,7 +332,7 @@ def test_findings_name_the_start_and_the_rows_to_select(tmp_path: Path) -> None:
         (lambda _, out: sc.import_log(LOG, None), "out: None is not a path"),
         (lambda _, out: sc.import_log(LOG, out, time_format=3), "time_format: 3 is not a text"),
         (lambda _, out: sc.forecast(LOG, timezone=3), "timezone: 3 is not a text"),
-        (lambda _, out: sc.forecast(LOG, model=3), "model: 'None' is not known; one of auto"),
+        (lambda _, out: sc.forecast(LOG, model=None), "model: 'None' is not known; one of auto"),
         (lambda _, out: sc.bill(USAGE, {}, plan_of_run=3), "plan_of_run belongs to a results folder"),
         (lambda _, out: sc.new_scenario(None, model="llama-3.1-8b"), "file: None is not a path"),
         (lambda _, out: sc.new_scenario(out, model=3), "model: 3 is not a text"),
