@@ -57,7 +57,7 @@ def download(uri: str, folder: Path) -> Path:
             while part := source.read(_PART_BYTES):
                 copy.write(part)
         after = store.get_file_info(key)
-    except (OSError, ValueError) as error:
+    except _errors() as error:
         raise InputError(f"{uri}: cannot be read: {_reason(error)}") from error
     if (after.size, after.mtime_ns) != (info.size, info.mtime_ns):  # it comes in parts, which may be of both
         raise InputError(f"{uri}: was written again while it was copied; try again")
@@ -94,7 +94,7 @@ def upload(folder: Path, uri: str, last: str) -> None:
         for name in sorted(names, key=lambda name: name == last):
             with store.open_output_stream(f"{prefix}/{name}", compression=None) as target:
                 target.write((folder / name).read_bytes())
-    except (OSError, ValueError) as error:
+    except _errors() as error:
         raise InputError(f"{uri}: cannot be written: {_reason(error)}; the results are whole in {folder}") from error
 
 
@@ -191,8 +191,19 @@ def _azure(account: str, parts: SplitResult) -> tuple[Any, str]:
     return store, f"{container or host}{parts.path}".rstrip("/")
 
 
+def _errors() -> tuple[type[Exception], ...]:
+    """What a store raises: Azure's without credentials is an error of pyarrow's own."""
+    from pyarrow import ArrowException
+
+    return OSError, ValueError, ArrowException
+
+
+_REFUSED = ("ACCESS_DENIED", "InvalidAccessKey", "SignatureDoesNotMatch", "403", "AuthenticationException", "access token")
+"""Words of the errors of a store that refuses the caller, or finds no credentials."""
+
+
 def _reason(error: Exception) -> str:
     """The error of a store in one line; what may be wrong where it refuses the caller."""
     said = " ".join(str(error).split()).removesuffix(".")
-    refused = any(word in said for word in ("ACCESS_DENIED", "InvalidAccessKey", "SignatureDoesNotMatch", "403"))
+    refused = any(word in said for word in _REFUSED)
     return f"{said}; check the credentials in the environment, and what they may do there" if refused else said

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pyarrow import ArrowException
 from support.commands import scenario
 from support.object_servers import PROXIES, ObjectServer, object_server, whole_folder
 
@@ -118,6 +119,22 @@ def test_results_of_a_run_lie_in_the_store_as_they_lie_here(
     copied = whole_folder(store, "run", tmp_path / "copied")
     check_sums(copied)
     assert (copied / "result.json").is_file()
+
+
+def test_a_store_without_credentials_is_an_error_not_a_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Azure's store raises an error of pyarrow's own, which is no OSError."""
+
+    class Refusing:
+        def get_file_info(self, _: str) -> None:
+            raise ArrowException("Unknown error: AuthenticationException: Failed to get token")
+
+    monkeypatch.setattr("simcost.tables.object_stores._opened", lambda _: (Refusing(), "log.csv"))
+    with pytest.raises(InputError, match="cannot be read: .*; check the credentials in the environment"):
+        download("abfs://c@a.dfs.core.windows.net/log.csv", tmp_path)
+    with pytest.raises(InputError, match="cannot be written: .*; the results are whole in"):
+        upload(tmp_path, "abfs://c@a.dfs.core.windows.net/out", SUMS)
 
 
 def test_a_uri_survives_being_a_path_and_files_are_none() -> None:
