@@ -198,7 +198,14 @@ def _errors() -> tuple[type[Exception], ...]:
     return OSError, ValueError, ArrowException
 
 
-_REFUSED = ("ACCESS_DENIED", "InvalidAccessKey", "SignatureDoesNotMatch", "403", "AuthenticationException", "access token")
+_REFUSED = (
+    "ACCESS_DENIED",
+    "InvalidAccessKey",
+    "SignatureDoesNotMatch",
+    "403",
+    "AuthenticationException",
+    "access token",
+)
 """Words of the errors of a store that refuses the caller, or finds no credentials."""
 
 

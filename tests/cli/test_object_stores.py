@@ -131,9 +131,9 @@ def test_a_store_without_credentials_is_an_error_not_a_traceback(
             raise ArrowException("Unknown error: AuthenticationException: Failed to get token")
 
     monkeypatch.setattr("simcost.tables.object_stores._opened", lambda _: (Refusing(), "log.csv"))
-    with pytest.raises(InputError, match="cannot be read: .*; check the credentials in the environment"):
+    with pytest.raises(InputError, match=r"cannot be read: .*; check the credentials in the environment"):
         download("abfs://c@a.dfs.core.windows.net/log.csv", tmp_path)
-    with pytest.raises(InputError, match="cannot be written: .*; the results are whole in"):
+    with pytest.raises(InputError, match=r"cannot be written: .*; the results are whole in"):
         upload(tmp_path, "abfs://c@a.dfs.core.windows.net/out", SUMS)
 
 
