@@ -9,7 +9,7 @@ from simcost.errors import InputError, did_you_mean
 from simcost.studies.argument_types import PAIR
 
 ACTION = "ACTION"
-"""What the actions of a verb are called in its usage."""
+"""Name of the actions of a verb in its usage."""
 _Actions = argparse._SubParsersAction  # noqa: SLF001 - argparse has no public name
 _MAP = "--map"
 

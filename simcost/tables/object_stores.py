@@ -192,7 +192,7 @@ def _azure(account: str, parts: SplitResult) -> tuple[Any, str]:
 
 
 def _errors() -> tuple[type[Exception], ...]:
-    """What a store raises: Azure's without credentials is an error of pyarrow's own."""
+    """Errors that a store raises: Azure's without credentials is an error of pyarrow's own."""
     from pyarrow import ArrowException
 
     return OSError, ValueError, ArrowException
