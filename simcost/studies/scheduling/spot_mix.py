@@ -236,9 +236,9 @@ def _short_log(jobs: Jobs, alone: JobLedger) -> Iterator[str]:
 def _notes(spot: SpotMix) -> tuple[str, ...]:
     most = int(spot.trace.nodes.max())
     return (
-        f"the mixes queue under {MIXED_UNDER}, whatever --policy says",
         "waits here count the time in the queue after preemptions too; with spot, jobs pay for their checkpoints",
         f"the trace had at most {most:,} node{'s' if most != 1 else ''}; more of them come and go in proportion",
         "a spot node is paid while jobs need it; one that is needed and to be had is there at once",
         f"over {spot.starts} starts along {spot.trace.name}",
+        f"the mixes queue under {MIXED_UNDER}, whatever --policy says",
     )
