@@ -500,6 +500,24 @@ def test_a_series_that_ends_before_the_others_is_told(tmp_path: Path) -> None:
     assert told["message"].startswith("ends at 2026-09-06, others at 2026-09-11: its forecast begins where it ends")
 
 
+def test_series_that_are_wanted_do_not_depend_on_others(tmp_path: Path) -> None:
+    """A tenant of one row, or of other steps, kept all others of its file from being read, also those named."""
+    hours = [f"a,2026-01-05T{hour:02}:00Z,{hour}" for hour in range(24)]
+    days = [f"days,2026-01-{day:02},9" for day in range(5, 9)]
+    path = table(tmp_path, "\n".join(["series,timestamp,value", "one,2026-01-05T03:00Z,7", *hours, "none,2026-01-05,"]))
+    (series,), _ = read_series(path, only=["a"])
+    assert (series.name, series.values.tolist()) == ("a", list(range(24)))
+    with pytest.raises(FaultsError, match="leave out the rows of this one, or name those wanted") as caught:
+        read_series(path)
+    assert lines(caught) == [2, 27, 0]
+    with pytest.raises(FaultsError, match=r"^\S*:2: series 'one': is its only row; give at least two[^;]*$"):
+        read_series(path, only=["one"])
+    path = table(tmp_path, "\n".join(["series,timestamp,value", *hours, *days]))
+    assert [one.name for one in read_series(path, freq="1h", only=["a"])[0]] == ["a"]
+    with pytest.raises(InputError, match="cannot be split into 1h"):
+        read_series(path, freq="1h")
+
+
 def test_a_series_of_totals_is_told(tmp_path: Path) -> None:
     """A bill of all series together counted everything twice."""
     days = np.datetime64("2026-09-01") + np.arange(30)

@@ -208,7 +208,8 @@ def history_of(demand: Demand, folder: Path) -> tuple[Series, list[str]]:
         InputError: there is none, or it counts something else.
     """
     path = inside(folder, demand.history)
-    read, notes = read_series(path, freq=demand.forecast.freq, timezone=demand.timezone)
+    only = () if demand.series is None else (demand.series,)
+    read, notes = read_series(path, freq=demand.forecast.freq, timezone=demand.timezone, only=only)
     known = [one.name for one in read]
     if demand.series is None and len(read) > 1:
         raise InputError(f"{path}: has {len(read)} series; name one in demand.series: {', '.join(known[:5])}")

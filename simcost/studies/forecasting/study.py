@@ -158,6 +158,7 @@ class SeriesOptions:
             quantity=self.quantity,
             regressors=self.regressors,
             time_format=self.time_format,
+            only=self.only,
         )
         known = [one.name for one in found]
         for name in self.only:

@@ -1,6 +1,8 @@
 """Reading demand: series from CSV or Parquet tables, counted from a stored trace, or from the clients of ServeGen."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,7 @@ def read_series(
     quantity: str | None = None,
     regressors: Sequence[str] = (),
     time_format: str | None = None,
+    only: Collection[str] = (),
 ) -> tuple[list[Series], list[dict[str, Any]]]:
     """The demand series of a file.
 
@@ -55,6 +58,7 @@ def read_series(
         quantity: what is counted; None = the `unit` column, the name of the value column, `requests` or `jobs`.
         regressors: columns of known influences; rows after the last value are their future.
         time_format: pattern of strptime of the times of a table, as `%d.%m.%Y`; None = it is found out.
+        only: names of the series wanted; others of a table that cannot be read as series are left out. Empty = all.
 
     Returns:
         The series in the order of the file (of a trace: by name), and findings: `kind`, `series` (empty: all),
@@ -77,10 +81,7 @@ def read_series(
     rows = read_rows(path, head, columns, time_format)
     notes = Notes(Faults(path), rows.place, [*rows.findings, *_zones_unread(head.names, columns, timezone)])
     named = columns[VALUE] if columns[VALUE].lower() not in GENERIC else "value"
-    read = [gridded(points, timezone, asked_s, notes) for points in _points(rows, timezone, quantity, named, notes)]
-    notes.faults.check()
-    steps = [(series, series.grid.step_s if asked_s is None else asked_s) for series in read if series is not None]
-    coarse = [coarsen(series, step_s, timezone) for series, step_s in steps]
+    coarse = _coarse(_points(rows, timezone, quantity, named, notes), timezone, asked_s, only, notes)
     found = [series for series, _ in coarse]
     findings = [
         *notes.findings,
@@ -89,6 +90,34 @@ def read_series(
         *totals_of_others(found),
     ]
     return found, _folded(findings, len(coarse))
+
+
+def _coarse(
+    points: Sequence[Points], zone: str, asked_s: int | None, only: Collection[str], notes: Notes
+) -> list[tuple[Series, list[dict[str, Any]]]]:
+    """Each series on the step asked for, with what was found on the way; those beside the wanted, `only`, that cannot
+    be read are left out.
+
+    Raises:
+        FaultsError: rows at fault.
+        InputError: a step that cannot be split into the one asked for.
+    """
+    result, faulty = [], 0
+    for one in points:
+        own = replace(notes, faults=Faults(notes.faults.path))
+        series = gridded(one, zone, asked_s, own)
+        wanted = not only or one.name in only
+        if own.faults.count:
+            faulty += 1
+            if wanted:
+                notes.faults.extend(own.faults)
+        elif series is not None:
+            with nullcontext() if wanted else suppress(InputError):
+                result.append(coarsen(series, series.grid.step_s if asked_s is None else asked_s, zone))
+    if 0 < faulty < len(points) and notes.faults.count and not only:
+        notes.faults.add("", "its other series can be read: leave out the rows of this one, or name those wanted (--series, demand.series)")
+    notes.faults.check()
+    return result
 
 
 def is_counted(path: Path) -> bool:
