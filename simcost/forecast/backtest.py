@@ -52,7 +52,7 @@ class Score:
     wape: float | None
     bias: float | None
     pinball: float | None
-    """Mean over the deciles of its paths; only for the chosen model and seasonal naive."""
+    """Mean over the deciles of its paths, without level error; only for the chosen model and seasonal naive."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,6 +61,21 @@ def came(values: Floats, name: str = "chat", first: int = 0) -> Series:
     return Series(name=name, quantity="requests", grid=GRID.after(first), values=values)
 
 
+def test_points_far_from_the_mean_of_the_futures_are_told() -> None:
+    """Of jobs in bursts the forecast was 19 % too low in total and its bias -52 %, without a word of why."""
+    skewed = replace(issued(), expected={"total": 2 * float((POINT + SALE).sum()), "peak": 200.0})
+    for values, so_far in ((POINT, ""), (np.where(np.arange(STEPS) < 90, POINT, np.nan), " and the forecast so far")):
+        [told] = score([skewed], [came(values)], timezone="UTC")["series"].values()
+        assert told["total"]["points"] == pytest.approx((POINT + SALE).sum())
+        assert told["total"]["expected"] == pytest.approx(2 * (POINT + SALE).sum())
+        assert told["sentences"][1] == (
+            "of the whole horizon the points add up to 10,300, the mean of the futures, which reach farther up than "
+            f"down, is 20,600: WAPE, bias and days{so_far} are of the points"
+        )
+    [plain] = score([issued()], [came(POINT)], timezone="UTC")["series"].values()
+    assert not any("futures" in sentence for sentence in plain["sentences"])
+
+
 def scored(values: Floats, timezone: str = "UTC") -> dict[str, Any]:
     document = score([issued()], [came(values)], timezone=timezone)
     assert json.loads(json.dumps(document, allow_nan=False)) == document

@@ -26,9 +26,20 @@ _DRIVERS = {
 }
 
 
+BURSTS = 0.1
+"""Relative distance of the total of the points from that of the futures worth a word."""
+
+
 def sentences(name: str, score: Mapping[str, Any], noise: bool | None) -> list[str]:
     """Main findings: the error, whether it is noise, its drivers, its place, and the effect of stated events."""
-    return [_miss(name, score), *_band(score, noise), *_driver(score), *_worst(score), *_stated(score)]
+    return [
+        _miss(name, score),
+        *_bursts(score),
+        *_band(score, noise),
+        *_driver(score),
+        *_worst(score),
+        *_stated(score),
+    ]
 
 
 def _miss(name: str, score: Mapping[str, Any]) -> str:
@@ -44,6 +55,18 @@ def _miss(name: str, score: Mapping[str, Any]) -> str:
     if score["mase"] is not None:
         measures.insert(0, f"MASE {score['mase']:.3g}")
     return f"{said} ({', '.join(measures)})"
+
+
+def _bursts(score: Mapping[str, Any]) -> Iterator[str]:
+    """That the points of the forecast add up to clearly less, or more, than its futures do on average."""
+    points, expected = score["total"]["points"], score["total"]["expected"]
+    if abs(points - expected) > BURSTS * abs(expected):
+        so_far = "" if score["total"]["levels"] is not None else " and the forecast so far"
+        reach = "farther up than down" if points < expected else "farther down than up"
+        yield (
+            f"of the whole horizon the points add up to {format_amount(points)}, the mean of the futures, which reach "
+            f"{reach}, is {format_amount(expected)}: WAPE, bias and days{so_far} are of the points"
+        )
 
 
 def _off(error: float) -> str:
@@ -224,10 +247,14 @@ def _coverage(issued: Issued, actual: Floats, firsts: list[int], level: int) -> 
 
 
 def _total(issued: Issued, actual: Floats, known: Bools) -> Document:
-    """The total of the steps compared, as what it counts; of a rate that does not add up the average."""
+    """The total of the steps compared, as what it counts; of a rate that does not add up the average. And those of all
+    steps of the horizon, of the points and expected of the paths.
+    """
     factor, word = weight(issued.quantity, issued.grid, int(known.sum())), counted(issued.quantity, issued.grid)
     total = _measure(issued, "total", float(actual[known].sum()), float(issued.mean[known].sum()), known, factor)
-    return total | {"quantity": word or issued.quantity, "average": word is None}
+    whole = weight(issued.quantity, issued.grid, len(issued.mean))
+    both = {"points": whole * float(issued.mean.sum()), "expected": whole * issued.expected["total"]}
+    return total | {"quantity": word or issued.quantity, "average": word is None, **both}
 
 
 def _measure(issued: Issued, what: str, actual: float, point: float, known: Bools, factor: float = 1.0) -> Document:
