@@ -232,3 +232,25 @@ def test_a_week_that_a_short_history_does_not_know_is_told(days: int, horizon: i
     assert [f"times that of the same days of the last week: a history of {days} days" in one for one in said] == (
         [True] if told else []
     )
+
+
+def test_a_level_that_changed_on_the_last_day_is_told() -> None:
+    """Demand that doubled yesterday was forecast at the level before, with a narrow band, without a word."""
+    rng = np.random.default_rng(5)
+    hours = np.arange(28 * 24)
+    usual = 1000 * (1 + 0.5 * np.sin(hours * np.pi / 12)) * np.where(hours // 24 % 7 > 4, 0.6, 1.0)
+    usual *= np.exp(rng.normal(0, 0.05, len(hours)))
+
+    def told(values: Floats) -> list[str]:
+        series = Series(name="chat", quantity="requests", grid=Grid(start_s=345_600, step_s=3600), values=values)
+        found = forecast(series, 24, paths=0)
+        return [note["message"] for note in found.findings if note["kind"] == "last_day"]
+
+    for factor in (0.5, 2.0):
+        for days, notes in ((0, 0), (1, 1), (3, 0)):
+            changed = np.where(hours < (28 - days) * 24, 1.0, factor) * usual
+            assert len(told(changed)) == notes
+    [message] = told(np.where(hours < 27 * 24, 1.0, 2.0) * usual)
+    assert message.startswith("the last 24 steps have 2")
+    assert "state it as launch or churn" in message
+    assert told((np.where(hours < 27 * 24, 1.0, 2.0) * usual)[14 * 24 :]) == []
