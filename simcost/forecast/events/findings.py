@@ -16,6 +16,7 @@ from simcost.forecast.events.shifts import LengthChange, Migration
 from simcost.forecast.sample_paths import rate_unit_s
 from simcost.trace.series.resample import is_rate
 from simcost.trace.series.series import Series
+from simcost.units import how_many
 
 Finding = dict[str, str]
 """`kind`, `message`, and the `event` it is about."""
@@ -101,11 +102,8 @@ def findings(events: Sequence[Event], view: View, floored: Mapping[tuple[str, st
             continue
         said = f"event {event.name!r} ({when(event)})"
         if steps := int(in_history(event, view.history, view.horizon.zone).sum()):
-            yield _finding(
-                "in-history",
-                event,
-                f"{said}: {steps} steps of the history lie in it, and are left out of the fit",
-            )
+            lie = how_many(steps, "step of the history lies in it, and is", "steps of the history lie in it, and are")
+            yield _finding("in-history", event, f"{said}: {lie} left out of the fit")
         if not event.progress(view.horizon).any() and not steps:
             first, last = view.horizon.grid.times(1)[0], view.horizon.grid.times(1, view.horizon.steps)[0]
             yield _finding(

@@ -176,7 +176,7 @@ def _plan(loaded: LoadedScenario, name: str | None) -> tuple[Plan, FollowForecas
     which = "no plan" if name is None else f"no plan {name!r}"
     raise InputError(
         f"{loaded.path}: {which} with a scaling of kind forecast; give one, as scaling: "
-        "{kind: forecast, per_replica: 3/s, max: 10}"
+        "{kind: forecast, per_replica: 3, max: 10}"
     )
 
 

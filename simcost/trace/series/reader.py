@@ -115,7 +115,8 @@ def _coarse(
             with nullcontext() if wanted else suppress(InputError):
                 result.append(coarsen(series, series.grid.step_s if asked_s is None else asked_s, zone))
     if 0 < faulty < len(points) and notes.faults.count and not only:
-        notes.faults.add("", "its other series can be read: leave out the rows of this one, or name those wanted (--series, demand.series)")
+        remedy = "leave out the rows of this one, or name those wanted (--series, demand.series)"
+        notes.faults.add("", f"its other series can be read: {remedy}")
     notes.faults.check()
     return result
 

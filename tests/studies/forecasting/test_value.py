@@ -1,5 +1,6 @@
 """Predictors judged in dollars: at equal misses, with what each could have known."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 from simcost.errors import InputError
 from simcost.forecast.project import ProjectionOptions
+from simcost.scenario.checks.load import find_faults
 from simcost.studies.forecasting.simulated_value import value_of_scenario
 from simcost.studies.forecasting.study import SeriesOptions
 from simcost.studies.forecasting.value import PREDICTORS, OrderedFleet, predictions, rates_of, value_file, verdict
@@ -201,6 +203,16 @@ plans:
 """
 
 
+FOLLOWING = "{kind: forecast, per_replica: 3, max: 10}"
+
+
+def test_the_remedy_for_a_scenario_without_a_forecast_is_one(rhythm: Path) -> None:
+    """It said `per_replica: 3/s`, which a scenario refuses."""
+    file = rhythm.with_name("worth.yaml")
+    file.write_text(SCENARIO.replace("{kind: fixed, replicas: 3}", FOLLOWING))
+    assert find_faults(file) == []
+
+
 def test_a_scenario_is_simulated_with_each_predictor(rhythm: Path) -> None:
     file = rhythm.with_name("worth.yaml")
     file.write_text(SCENARIO)
@@ -224,7 +236,7 @@ def test_a_scenario_is_simulated_with_each_predictor(rhythm: Path) -> None:
         (
             ("kind: forecast, per_replica: 1.0, min: 1, max: 20", "kind: fixed, replicas: 1"),
             None,
-            "no plan with a scaling",
+            re.escape("no plan with a scaling of kind forecast; give one, as scaling: " + FOLLOWING),
         ),
         (("", ""), "fixed", "no plan 'fixed' with a scaling of kind forecast"),
     ],
