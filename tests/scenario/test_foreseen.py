@@ -13,6 +13,7 @@ from support.scenarios import write
 
 from simcost.errors import FaultsError, InputError
 from simcost.scenario.checks.load import find_faults, load
+from simcost.scenario.inputs.forecast_demand import ForecastDemand
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.run import run
 from simcost.scenario.runs.run_keys import run_key
@@ -123,7 +124,14 @@ def test_money_and_risk_simulate_nothing_again(tmp_path: Path) -> None:
 def test_all_futures_are_simulated_where_seeds_allow_it(tmp_path: Path) -> None:
     question = settle(load(home(tmp_path)), seed=None, seeds=100)
     assert question.seeds == 40
-    assert sorted(question.source.screening.chosen) == list(range(40))  # type: ignore[union-attr]
+    source = question.source
+    assert isinstance(source, ForecastDemand)
+    assert sorted(source.screening.chosen) == list(range(40))
+    told = "Screening: of the 100 futures to simulate only 40 were drawn, and each is simulated once"
+    assert any(line.startswith(told) for line in source.caveats(question.seeds))
+    fewer = settle(load(home(tmp_path)), seed=None, seeds=40).source
+    assert isinstance(fewer, ForecastDemand)
+    assert not any("Screening" in line for line in fewer.caveats(40))
 
 
 @pytest.mark.parametrize(

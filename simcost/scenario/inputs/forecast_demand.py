@@ -54,6 +54,8 @@ class ForecastDemand:
     paths: Paths
     """Sample paths, with user events; by the hour where the steps of the forecast are days."""
     screening: Screening
+    asked: int
+    """Futures that were to be simulated; no more can be than sample paths were drawn."""
     streams: tuple[Stream, ...]
     folder: Path
     seed: int
@@ -90,6 +92,7 @@ class ForecastDemand:
             notes=tuple(notes),
             paths=paths,
             screening=screen(paths.values, futures, seed),
+            asked=futures,
             streams=streams,
             folder=loaded.folder,
             seed=seed,
@@ -162,6 +165,11 @@ class ForecastDemand:
         made = self.outlook.forecast
         told = [*self.notes, *_repairs(made), *(finding["message"] for finding in made.findings)]
         lines = [f"{self.demand.history}: {note.rstrip('.')}." for note in told]
+        if self.asked > screening.of:
+            lines.append(
+                f"Screening: of the {self.asked:,} futures to simulate only {screening.of:,} were drawn, and each is "
+                "simulated once; raise demand.forecast.paths for more."
+            )
         if replications < screening.of:
             lines.append(
                 f"Screening: {replications} of {screening.of} futures are simulated, each standing for "
