@@ -9,11 +9,12 @@ from support.bought_nodes import there
 from support.scenarios import SERVICES, write
 
 from simcost.billing import OnDemand
-from simcost.billing.commitment import ResourceCud, SavingsPlan
+from simcost.billing.commitment import ReservedInstances, ResourceCud, SavingsPlan
 from simcost.catalog import load_catalog
 from simcost.scenario.checks.load import load_with_services
-from simcost.scenario.inputs.whole_variations import whole_variations
-from simcost.scenario.runs.commitment_choice import CommitmentChoice, with_commitments
+from simcost.scenario.files.nodes import placed
+from simcost.scenario.inputs.whole_variations import whole_variations, with_plan
+from simcost.scenario.runs.commitment_choice import CommitmentChoice, held_by, with_commitments
 
 CATALOG = load_catalog()
 AWS = SavingsPlan(name="aws", commitment=2.0, discount=0.3, renewed=True)
@@ -68,3 +69,53 @@ def test_amounts_that_are_looked_at_are_bounded_however_many_kinds_of_nodes_ther
     [(_, [held])] = choice.best(plan.loaded, [nodes])
     usd = sum(CATALOG.offer(offer).on_demand_usd_per_h for offer in offers)
     assert held.commitment == pytest.approx(0.7 * 12 * usd, rel=2e-3)
+
+
+ON_SPOT = "{kind: spot, offer: aws/g6.xlarge, price: $0.3/h}"
+POOLS = """
+      pools:
+        - {name: a, buy: {offer: aws/g6.xlarge}}
+        - {name: b, replica: {accelerator: l40s}, buy: {offer: aws/g6e.xlarge}}"""
+PREFILL = (
+    "disaggregation: {link: {bandwidth: 25GB/s}, buy: {offer: aws/g6.xlarge}, scaling: {kind: fixed, replicas: 1}}"
+)
+
+
+@pytest.mark.parametrize(
+    ("chat", "unused"),
+    [(POOLS, ""), (f"{{buy: {ON_SPOT}, {PREFILL}}}", "    buy: {offer: aws/g6.xlarge}\n")],
+    ids=["pool of a service", "prefill on demand"],
+)
+def test_commitments_are_written_where_nodes_are_bought(tmp_path: Path, chat: str, unused: str) -> None:
+    """They were lost without a word, or put where no part takes them, which ended the search with a fault."""
+    own = ("    chat: {buy: {offer: aws/g6.xlarge}}", f"    chat: {chat}")
+    other = ("search: {buy: {offer: aws/g6.2xlarge}}", f"search: {{buy: {ON_SPOT}}}")
+    of_plan = ("  - name: one\n", f"  - name: one\n{unused}")
+    plan = whole_variations(load_with_services(write(tmp_path, own, other, of_plan, text=SERVICES)), []).plans[0]
+    nodes = [there(OnDemand(offer="aws/g6.xlarge"), 24.0)]
+    held = CommitmentChoice((AWS,), CATALOG).best(plan.loaded, [nodes])
+    plain: Any = plan.node.plain()
+    made = with_plan(plan.loaded, placed(with_commitments(plain, held), plan.node, ()))
+    assert [one["name"] for one in held_by(made)] == ["aws"]
+
+
+def test_commitments_are_held_by_a_purchase_that_has_nodes(tmp_path: Path) -> None:
+    """That of a plan whose services and jobs have their own was taken, so that none was bought."""
+    elsewhere = "{offer: gcp/g2-standard-4, region: us-east1}"
+    lines = """\
+    buy: {offer: aws/g6.4xlarge}
+    training: {kind: gpus, gpus: 1}
+    training_buy: {offer: aws/g6.2xlarge}
+"""
+    (tmp_path / "jobs.csv").write_text("submit_time,duration_s,num_gpus\n2017-10-01 00:00:00,60,1\n")
+    changes = [
+        ("chat: {buy: {offer: aws/g6.xlarge}}", f"chat: {{buy: {elsewhere}}}"),
+        ("search: {buy: {offer: aws/g6.2xlarge}}", f"search: {{buy: {elsewhere}}}"),
+        ("defaults:\n", "jobs: {path: jobs.csv, window: 10min}\nslo: {wait: {p95: 2h}}\ndefaults:\n"),
+    ]
+    changes += [(f"  - name: {name}\n", f"  - name: {name}\n{lines}") for name in ("one", "two")]
+    plan = whole_variations(load_with_services(write(tmp_path, *changes, text=SERVICES)), []).plans[0]
+    reserved = ReservedInstances(name="r", sku="g6.2xlarge", region="us-east-1", count=3, discount=0.4, renewed=True)
+    nodes = [there(OnDemand(offer="aws/g6.2xlarge"), 24.0, 24.0)]
+    [(buy, [held])] = CommitmentChoice((reserved,), CATALOG).best(plan.loaded, [nodes])
+    assert (buy.offer, held.count) == ("aws/g6.2xlarge", 2)

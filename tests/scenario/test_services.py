@@ -290,8 +290,13 @@ def held_by_service(folder: Path, *changes: tuple[str, str]) -> dict[str, int]:
         ("{kind: on-demand, HELD}", "{buy: {kind: spot, offer: aws/g6.xlarge, price: $0.3/h}}", {"search": 1}),
         ("{HELD}", "{buy: {kind: spot, offer: aws/g6.xlarge, price: $0.3/h}}", {"search": 1}),
         ("{offer: aws/g6.xlarge, HELD}", "{}", {"chat": 1, "search": 0}),
+        (
+            "{offer: aws/g6.xlarge, HELD}",
+            "{buy: {offer: gcp/g2-standard-4, region: us-east1}}",
+            {"chat": 0, "search": 1},
+        ),
     ],
-    ids=["first", "own", "first on demand", "the same without a kind", "on the nodes of the plan"],
+    ids=["first", "own", "first on demand", "the same without a kind", "on the nodes of the plan", "of its cloud"],
 )
 def test_commitments_of_a_plan_are_bought_once(tmp_path: Path, buy: str, chat: str, held: dict[str, int]) -> None:
     """Each service bought them again, so that $1 an hour for all was $2."""

@@ -12,15 +12,18 @@ from simcost.scenario.files.nodes import YamlNode
 _KEY = "commitments"
 
 
-def held_once(parts: Sequence[tuple[YamlNode, YamlNode]], *, taken: bool = False) -> list[YamlNode]:
-    """Parts of a plan of which one takes the commitments of the plan: the first that buys as the plan says.
+def held_once(plan: YamlNode, parts: Sequence[tuple[YamlNode, YamlNode]], *, taken: bool = False) -> list[YamlNode]:
+    """Parts of a plan of which one takes the commitments of the plan: the first that buys as the plan says, in its
+    cloud where one does.
 
     Args:
+        plan: as it is written.
         parts: each merged over the plan, and as it is written; a part that names commitments has those.
         taken: whether nodes of the plan itself have them.
     """
     heirs = [i for i, (merged, own) in enumerate(parts) if commitments_of(merged) and not commitments_of(own)]
-    holder = next((i for i in heirs if not taken and _is_on_demand(parts[i][0])), None)
+    takers = [i for i in heirs if not taken and _is_on_demand(parts[i][0])]
+    holder = next((i for i in takers if _cloud(parts[i][0]) == _cloud(plan)), takers[0] if takers else None)
     return [_without(merged) if i in heirs and i != holder else merged for i, (merged, _) in enumerate(parts)]
 
 
@@ -28,6 +31,13 @@ def _is_on_demand(part: YamlNode) -> bool:
     buy = part.get("buy")
     kind = None if buy is None else buy.get("kind")
     return kind is None or kind.value == "on-demand"
+
+
+def _cloud(part: YamlNode) -> str:
+    """Cloud of the offer of a part or of a plan; empty where it names none."""
+    buy = part.get("buy")
+    offer = None if buy is None else buy.get("offer")
+    return "" if offer is None else str(offer.value).partition("/")[0].lower()
 
 
 def commitments_of(part: YamlNode) -> YamlNode | None:

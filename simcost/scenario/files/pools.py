@@ -74,7 +74,7 @@ def _spread(plan: YamlNode) -> YamlNode:
     if not isinstance(plan.value, dict) or pools is None or not items(pools):
         return plan
     merged = [merge(_shared_keys(plan, pool), pool) if isinstance(pool.value, dict) else pool for pool in items(pools)]
-    merged = held_once(list(zip(merged, items(pools), strict=True)))
+    merged = held_once(plan, list(zip(merged, items(pools), strict=True)))
     first = merged[0].value if isinstance(merged[0].value, dict) else {}
     rest = {key: child for key, child in plan.value.items() if key not in OF_A_POOL}
     own = {key: child for key, child in first.items() if key in OF_A_POOL}

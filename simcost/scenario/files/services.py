@@ -272,7 +272,8 @@ def _plan(plan: YamlNode, name: str) -> YamlNode:
         return plan
     if name in on_nodes_of_plan(plan):
         return _over(plan, name, parts.value[name])
-    each = held_once([(_over(plan, one, part), part) for one, part in parts.value.items()], taken=_is_of_jobs(plan))
+    over = [(_over(plan, one, part), part) for one, part in parts.value.items()]
+    each = held_once(plan, over, taken=_is_of_jobs(plan))
     return each[list(parts.value).index(name)]
 
 

@@ -75,7 +75,8 @@ class CommitmentChoice:
             return []
         peaks = [max((_most_at_once(node, buy) for node in nodes), default=0) for buy in purchases]
         levels = [_levels(*option, peaks) for option in options]
-        holders = [_holder(option, purchases) for _, option in options]
+        there = [buy for buy, peak in zip(purchases, peaks, strict=True) if peak]
+        holders = [_holder(option, purchases, there) for _, option in options]
 
         def held(amounts: Amounts) -> list[Held]:
             units = np.array([level[i] for level, i in zip(levels, amounts, strict=True)])
@@ -139,25 +140,31 @@ class CommitmentChoice:
 
 
 def with_commitments(plan: Mapping[str, Any], held: Sequence[Held]) -> dict[str, Any]:
-    """A plan as it is written, with commitments in the first purchase of the offer that they are held by."""
+    """A plan as it is written, with commitments in the first purchase of the offer that they are held by: that of a
+    part before that of the whole, which parts may not take.
+    """
     found = dict(plan)
     for buy, commitments in held:
-        found = _with_some(found, buy.offer, [written(commitment) for commitment in commitments])
+        found = _with_some(found, buy.offer, [written(commitment) for commitment in commitments]) or found
     return found
 
 
-def _with_some(plan: dict[str, Any], offer: str, commitments: list[dict[str, Any]]) -> dict[str, Any]:
-    for key in ("buy", "training_buy"):
-        if _is_on_demand(plan.get(key), offer):
-            return {**plan, key: {**plan[key], "commitments": commitments}}
+def _with_some(plan: Mapping[str, Any], offer: str, commitments: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """None where nothing in the plan buys the offer."""
     for key in ("services", "pools"):
         parts = plan.get(key) or {}
         each = dict(parts) if isinstance(parts, Mapping) else dict(enumerate(parts))
-        name = next((name for name, part in each.items() if part and _is_on_demand(part.get("buy"), offer)), None)
-        if name is not None:
-            each[name] = _with_some(each[name], offer, commitments)
-            return {**plan, key: each if isinstance(parts, Mapping) else list(each.values())}
-    return plan
+        for name, part in each.items():
+            if part and (made := _with_some(part, offer, commitments)):
+                each[name] = made
+                return {**plan, key: each if isinstance(parts, Mapping) else list(each.values())}
+    side = plan.get("disaggregation")
+    if isinstance(side, Mapping) and (made := _with_some(side, offer, commitments)):
+        return {**plan, "disaggregation": made}
+    for key in ("training_buy", "buy"):
+        if _is_on_demand(plan.get(key), offer):
+            return {**plan, key: {**plan[key], "commitments": commitments}}
+    return None
 
 
 def _is_on_demand(buy: Any, offer: str) -> bool:
@@ -179,9 +186,11 @@ def held_by(plan: Purchaser) -> list[dict[str, Any]]:
     """Commitments of a plan as they are written, those of all its parts."""
     parts = plan.by_pool() if isinstance(plan, Plan) else [part for part, _ in plans_of(plan)]
     buys: list[OnDemand] = []
-    for buy in (buy for part in parts for buy in (part.buy, part.training_buy)):
-        if isinstance(buy, OnDemand) and buy not in buys:
-            buys.append(buy)
+    for part in parts:
+        side = None if part.disaggregation is None else part.disaggregation.buy
+        for buy in (part.buy, side, part.training_buy):
+            if isinstance(buy, OnDemand) and buy not in buys:
+                buys.append(buy)
     return [written(one) for buy in buys for one in buy.commitments if isinstance(one, Offered)]
 
 
@@ -233,10 +242,12 @@ def _levels(offer: Offered, option: Option, peaks: Sequence[int]) -> Floats:
     return np.append(below, option.most) if used >= option.most else below
 
 
-def _holder(option: Option, purchases: Sequence[OnDemand]) -> OnDemand:
-    """The first purchase of the cloud whose nodes it covers: they are one account."""
+def _holder(option: Option, purchases: Sequence[OnDemand], there: Sequence[OnDemand]) -> OnDemand:
+    """The first purchase of the cloud whose nodes it covers, of those with nodes that are `there`: they are one
+    account.
+    """
     covered = purchases[int(np.flatnonzero(option.draw > 0)[0])]
-    return next(buy for buy in purchases if buy.provider == covered.provider)
+    return next((buy for buy in there if buy.provider == covered.provider), covered)
 
 
 def _usd_per_h(one: tuple[Offered, Option]) -> float:
