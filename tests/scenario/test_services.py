@@ -14,6 +14,7 @@ from simcost.billing import OnDemand
 from simcost.errors import FaultsError
 from simcost.present.terminal import text
 from simcost.scenario.checks.load import find_faults, load_with_services
+from simcost.scenario.inputs.changes import base_value, with_value
 from simcost.scenario.runs.check import check
 from simcost.scenario.runs.run import run
 from simcost.scenario.schema.loaded_scenario import LoadedServices
@@ -304,6 +305,14 @@ def test_commitments_of_a_plan_are_bought_once(tmp_path: Path, buy: str, chat: s
     own = ("chat: {buy: {offer: aws/g6.xlarge}}", f"chat: {chat}".replace("HELD", HELD))
     two = ("  - name: two\n", "  - name: two\n    buy: {offer: aws/g6.xlarge}\n") if chat == "{}" else ("two", "two")
     assert held_by_service(tmp_path, plan, own, two) == held
+
+
+def test_a_commitment_of_a_plan_may_vary(tmp_path: Path) -> None:
+    """Only one of its services has it, and it was said not to be there."""
+    change = ("  - name: one\n", f"  - name: one\n    buy: {{kind: on-demand, {HELD}}}\n")
+    loaded, path = load_with_services(write(tmp_path, change, text=SERVICES)), "plans.0.buy.commitments.0.commitment"
+    assert base_value(loaded, path) == 1.0
+    assert base_value(with_value(loaded, path, 2.0).loaded, path) == 2.0
 
 
 def test_commitments_that_no_service_can_have_are_located(tmp_path: Path) -> None:

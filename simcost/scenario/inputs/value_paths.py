@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from functools import reduce
 from typing import Any
 
 from simcost.errors import InputError, did_you_mean
@@ -81,7 +82,15 @@ def _places(loaded: AnyScenario, path: str) -> list[tuple[Scenario | Forwarding 
         return [(loaded.services[name].scenario, [*keys[:2], *keys[4:]])]
     if loaded.jobs is not None and _is_of_jobs(keys):
         return [(loaded.jobs.scenario, keys)]
-    return [(service.scenario, keys) for service in loaded.services.values()]
+    return [(part.scenario, keys) for part in _holders(loaded, keys) or loaded.services.values()]
+
+
+def _holders(loaded: LoadedServices, keys: Sequence[str]) -> list[LoadedScenario]:
+    """Those of the services and jobs that have the commitments of a plan, where a path leads to these."""
+    if keys[0] != "plans" or list(keys[2:4]) != ["buy", "commitments"]:
+        return []
+    parts = [*loaded.services.values(), *([] if loaded.jobs is None else [loaded.jobs])]
+    return [part for part in parts if reduce(_item, keys[1:4], part.scenario.plans)]
 
 
 def _is_of_jobs(keys: Sequence[str]) -> bool:
