@@ -276,8 +276,9 @@ class JointSearch:
         """Plans that cost no more than that, those of the highest attainment; none without a budget."""
         if budget_usd is None:
             return []
-        inside = [name for name in self._race.simulated() if self._point(name)["usd_per_month"] <= budget_usd]
-        names = most_of(inside, lambda one: self._point(one)["attainment"] or 0.0, self._complete)
+        names = self._purchases.within(
+            self._race.simulated(), budget_usd, lambda one: self._point(one)["attainment"] or 0.0, self._complete
+        )
         return [self._point(name) for name in names]
 
     def _nearest(self) -> Document | None:

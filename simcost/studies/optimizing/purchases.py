@@ -8,7 +8,7 @@ them. They are chosen on the seeds of the search, and billed again on those of t
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 from typing import Any
@@ -30,6 +30,7 @@ from simcost.scenario.runs.commitment_choice import (
 from simcost.scenario.runs.simulations import Simulations
 from simcost.scenario.runs.tasks import Key
 from simcost.scenario.runs.whole_plans import WholePlans
+from simcost.studies.optimizing.nearest import most_of
 from simcost.studies.optimizing.settings import Document
 from simcost.studies.optimizing.written_plans import written_plan
 
@@ -68,6 +69,24 @@ class PurchaseSearch(ABC):
         self._settled.add(name)
         if held := self.choice.best(plan, self._runs.nodes(name)):
             self.buy(name, held)
+
+    def within(
+        self, names: Iterable[str], usd: float, value: Callable[[str], Any], complete: Callable[[str], object]
+    ) -> list[str]:
+        """Simulated plans that cost no more a month than that under the commitments that suit them, those of the
+        largest value first; as `most_of`.
+        """
+        inside = [name for name in names if self._usd(name) <= usd]
+        while True:
+            likely = most_of(inside, value, complete)
+            above = [name for name in likely if self._usd(name) > usd]
+            if not above:
+                return likely
+            inside = [name for name in inside if name not in above]
+
+    def _usd(self, name: str) -> float:
+        """Mean cost a month of the replications that there are; of a plan without some of them the least."""
+        return fmean(score.usd for score in self([key for key in self._runs.results if key[0] == name]).values())
 
     @abstractmethod
     def of(self, name: str) -> Purchaser:

@@ -374,8 +374,7 @@ class PlanSearch:
             if stored := self.searched.stored(name):
                 self._purchases(stored)
                 names.append(name)
-        inside = [name for name in names if self._point(name)["usd_per_month"] <= budget_usd]
-        names = most_of(inside, lambda one: self._point(one)["attainment"], self._complete)
+        names = self._purchases.within(names, budget_usd, lambda one: self._point(one)["attainment"], self._complete)
         return [self._point(name) for name in names]
 
     def _complete(self, name: str) -> None:
