@@ -28,8 +28,9 @@ def allocated(account: Costs, nodes: Sequence[UsedNodes], users: Sequence[Sequen
     """The costs of an account by user: commitments spread over all use of what they cover, what is unused on none.
 
     Compute is shared by hours of nodes of each kind, so that each pays the same for an hour of it, at what these cost
-    on average; disks by what is kept over time; transfer by what leaves. Purchases, unused commitments and nodes, or
-    parts of them, that no user holds stay with the account: with these the parts add up to its effective cost.
+    on average, and where they have several prices without commitments, in proportion to these; disks by what is kept
+    over time; transfer by what leaves. Purchases, unused commitments and nodes, or parts of them, that no user holds
+    stay with the account: with these the parts add up to its effective cost.
 
     Args:
         account: its charges.
@@ -37,9 +38,10 @@ def allocated(account: Costs, nodes: Sequence[UsedNodes], users: Sequence[Sequen
         users: what each user holds of them, as time of whole nodes.
     """
     paid = _paid_per_h(account)
-    nodes, users = _at_prices(nodes, paid), [_at_prices(user, paid) for user in users]
+    usual = _usual_prices(nodes)
+    by_kind: dict[Kind | None, list[float]] = {kind: _hours(nodes, users, kind, usual) for kind in paid}
+    nodes, users = _at_prices(nodes, paid, usual), [_at_prices(user, paid, usual) for user in users]
     shares = _shares(nodes, users)
-    by_kind: dict[Kind | None, list[float]] = {kind: _hours(nodes, users, kind) for kind in paid}
     total_s = _priced_seconds(nodes)
     result = []
     for number, user in enumerate(users):
@@ -91,14 +93,37 @@ def _paid_per_h(account: Costs) -> dict[Kind, float]:
     }
 
 
-def _at_prices(nodes: Sequence[UsedNodes], paid: Mapping[Kind, float]) -> list[UsedNodes]:
-    """The nodes at what an hour of their kind costs."""
-    return [one if one.kind is None else replace(one, usd_per_h=paid.get(one.kind, one.usd_per_h)) for one in nodes]
+def _usual_prices(nodes: Sequence[UsedNodes]) -> dict[Kind, float]:
+    """Mean price without commitments of an hour of each kind of nodes that has several."""
+    alike: dict[Kind, list[UsedNodes]] = {}
+    for one in nodes:
+        if one.kind is not None:
+            alike.setdefault(one.kind, []).append(one)
+    return {
+        kind: fsum(one.usage.node_hours() * one.usd_per_h for one in of_kind) / hours
+        for kind, of_kind in alike.items()
+        if len({one.usd_per_h for one in of_kind}) > 1
+        and (hours := fsum(one.usage.node_hours() for one in of_kind)) > 0
+    }
 
 
-def _hours(nodes: Sequence[UsedNodes], users: Sequence[Sequence[UsedNodes]], kind: Kind) -> list[float]:
-    """Shares of the users of the hours of a kind."""
-    return _parts(nodes, users, lambda one: one.usage.node_hours() if one.kind == kind else 0.0)
+def _relative(one: UsedNodes, usual: Mapping[Kind, float]) -> float:
+    """Price of nodes as a part of the usual one of their kind."""
+    mean = None if one.kind is None else usual.get(one.kind)
+    return one.usd_per_h / mean if mean else 1.0
+
+
+def _at_prices(nodes: Sequence[UsedNodes], paid: Mapping[Kind, float], usual: Mapping[Kind, float]) -> list[UsedNodes]:
+    """The nodes at what an hour of their kind costs, at their price."""
+    each = [(one, None if one.kind is None else paid.get(one.kind)) for one in nodes]
+    return [one if usd is None else replace(one, usd_per_h=usd * _relative(one, usual)) for one, usd in each]
+
+
+def _hours(
+    nodes: Sequence[UsedNodes], users: Sequence[Sequence[UsedNodes]], kind: Kind, usual: Mapping[Kind, float]
+) -> list[float]:
+    """Shares of the users of the hours of a kind, at the prices of these."""
+    return _parts(nodes, users, lambda one: one.usage.node_hours() * _relative(one, usual) if one.kind == kind else 0.0)
 
 
 def _shares(nodes: Sequence[UsedNodes], users: Sequence[Sequence[UsedNodes]]) -> dict[str, list[float]]:

@@ -48,6 +48,18 @@ def test_services_on_nodes_of_one_kind_pay_the_same_for_an_hour_of_it() -> None:
     assert compute(parts["chat"]) == pytest.approx(compute(parts["search"]))
 
 
+def test_services_with_prices_of_their_own_pay_these_beside_a_commitment() -> None:
+    """They were averaged, so that a small commitment moved cost from the one to the other."""
+    chat = there(OnDemand(offer=LARGE, price=1.0), 24.0, 12.0)
+    plan = SavingsPlan(commitment=0.01, discount=0.3)
+    search = there(OnDemand(offer=LARGE, price=2.0, commitments=(plan,)), 24.0)
+    costs, parts = costs_by_owner([chat, search], {"chat": [chat], "search": [search]}, CATALOG)
+    assert compute(parts["chat"]) == pytest.approx(36 * 1.0, rel=0.02)
+    assert compute(parts["search"]) == pytest.approx(24 * 2.0, rel=0.02)
+    unused = costs.compute_by_state_usd["unused_commitment"]
+    assert compute(costs) == pytest.approx(compute(parts["chat"]) + compute(parts["search"]) + unused)
+
+
 hours = st.lists(st.floats(0.1, DAY_H).map(lambda each: round(each, 2)), min_size=1, max_size=3)
 
 
