@@ -119,3 +119,16 @@ def test_commitments_are_held_by_a_purchase_that_has_nodes(tmp_path: Path) -> No
     nodes = [there(OnDemand(offer="aws/g6.2xlarge"), 24.0, 24.0)]
     [(buy, [held])] = CommitmentChoice((reserved,), CATALOG).best(plan.loaded, [nodes])
     assert (buy.offer, held.count) == ("aws/g6.2xlarge", 2)
+
+
+def test_plans_that_are_bought_as_they_say_do_not_make_an_option_useless(tmp_path: Path) -> None:
+    """An option was said to cover nodes of no plan where all plans have commitments of their own."""
+    choice = CommitmentChoice((AWS,), CATALOG)
+    held = "{offer: aws/g6.xlarge, commitments: [{kind: savings-plan, commitment: $1/h, discount: 30%}]}"
+    committed = load_with_services(write(tmp_path, ("{offer: aws/g6.xlarge}", held), text=SERVICES))
+    assert choice.of_no_plan([committed]) == []
+    elsewhere = ("aws/g6.2xlarge}", "gcp/g2-standard-4, region: us-east1}"), ("aws/g6.xlarge", "gcp/g2-standard-8")
+    other = load_with_services(
+        write(tmp_path, *elsewhere, ("g2-standard-8}", "g2-standard-8, region: us-east1}"), text=SERVICES)
+    )
+    assert choice.of_no_plan([other]) == ["aws"]

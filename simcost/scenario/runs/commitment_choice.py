@@ -95,9 +95,12 @@ class CommitmentChoice:
         return held(least_cost([len(level) - 1 for level in levels], cost))
 
     def of_no_plan(self, plans: Iterable[Purchaser]) -> list[str]:
-        """Names of what may be bought and covers nodes of none of the plans."""
-        useful = {id(offer) for plan in plans for offer, _ in self._options(plan)}
-        return [offer.name for offer in self.offers if id(offer) not in useful]
+        """Names of what may be bought and covers nodes of none of the plans, those aside that have commitments of their
+        own and are bought as they say; none where all have.
+        """
+        open_to_all = [plan for plan in plans if not held_by(plan)]
+        useful = {id(offer) for plan in open_to_all for offer, _ in self._options(plan)}
+        return [offer.name for offer in self.offers if id(offer) not in useful] if open_to_all else []
 
     def of_fleet(self, fleet: Sequence[tuple[Plan, int]]) -> list[list[Held]]:
         """Commitments to so many nodes of each plan, which always run and are one account: at the lowest rates first,
