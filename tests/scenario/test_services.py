@@ -17,6 +17,7 @@ from simcost.scenario.checks.load import find_faults, load_with_services
 from simcost.scenario.inputs.changes import base_value, with_value
 from simcost.scenario.runs.check import check
 from simcost.scenario.runs.run import run
+from simcost.scenario.runs.services_apart import are_apart
 from simcost.scenario.schema.loaded_scenario import LoadedServices
 from simcost.studies.plans.sections import parts, read, write_html
 
@@ -321,3 +322,17 @@ def test_commitments_that_no_service_can_have_are_located(tmp_path: Path) -> Non
     changes.append(("  - name: one\n", f"  - name: one\n    buy: {{kind: on-demand, {HELD}}}\n"))
     [fault] = faults_of(tmp_path, *changes)
     assert fault.startswith("plans.0.buy.commitments: would cover nothing: none of the services buys on demand")
+
+
+def test_services_of_which_a_prefill_side_commits_are_not_apart(tmp_path: Path) -> None:
+    """Commitments cover all nodes of the plan in their cloud, whichever of its purchases has them."""
+    side = (
+        f"{{scaling: {{kind: fixed, replicas: 1}}, link: {{bandwidth: 10GB/s}}, buy: {{offer: aws/g6.xlarge, {HELD}}}}}"
+    )
+    own = (
+        "chat: {scaling: {kind: fixed, replicas: 2}}",
+        "chat: {scaling: {kind: fixed, replicas: 2}, disaggregation: SIDE}",
+    )
+    loaded = load_with_services(write(tmp_path, own, ("SIDE", side), text=SERVICES))
+    assert are_apart(loaded, ["one"])
+    assert not are_apart(loaded, ["one", "two"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from simcost.billing import OnDemand
+from simcost.scenario.inputs.changes import plans_of
 from simcost.scenario.runs.resolve_services import of_one_length, service_seed
 from simcost.scenario.schema.loaded_scenario import AnyScenario, LoadedScenario, LoadedServices
 from simcost.scenario.schema.scenario import Plan
@@ -32,11 +34,7 @@ def are_apart(loaded: AnyScenario, plans: Collection[str]) -> bool:
         return loaded.scenario.jobs is None
     forecast = any(service.scenario.demand is not None for service in loaded.services.values())
     joined = any(plan in plans for plan, _ in (*loaded.sharing, *loaded.forwarding))
-    committed = any(
-        plan.name in plans and _has_commitments(plan)
-        for service in loaded.services.values()
-        for plan in service.scenario.plans
-    )
+    committed = any(plan.name in plans and commits(plan) for plan, _ in plans_of(loaded))
     return loaded.jobs is None and not (forecast or joined or committed)
 
 
@@ -67,5 +65,8 @@ def assumptions_apart(each: Mapping[str, Sequence[str]]) -> list[str]:
     return [APART, *held]
 
 
-def _has_commitments(plan: Plan) -> bool:
-    return any(getattr(pool.buy, "commitments", ()) for pool in plan.by_pool())
+def commits(plan: Plan) -> bool:
+    """True if some purchase of a plan of one pool has commitments, which cover all nodes of the whole plan."""
+    side = None if plan.disaggregation is None else plan.disaggregation.buy
+    buys = (plan.buy, *plan.or_buy, side, plan.training_buy)
+    return any(isinstance(buy, OnDemand) and bool(buy.commitments) for buy in buys)

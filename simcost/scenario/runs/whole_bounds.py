@@ -21,6 +21,7 @@ from simcost.scenario.runs.fleet_sizes import always_there
 from simcost.scenario.runs.replication_order import busiest_first
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario
 from simcost.scenario.runs.resolve_services import ResolvedServices
+from simcost.scenario.runs.services_apart import commits
 from simcost.scenario.schema.jobs import OnGpus, OnShared
 from simcost.scenario.schema.loaded_scenario import LoadedServices
 from simcost.scenario.schema.scenario import Plan
@@ -128,7 +129,7 @@ def _least_usd(question: ResolvedScenario | ResolvedServices) -> float:
     """Cost a month of nodes that are there all the time, at their list price; 0 of all that is bought otherwise, and of
     a plan with commitments, which may cover all of it.
     """
-    if any(_commits(plan) for plan, _ in plans_of(question.loaded)):
+    if any(commits(plan) for plan, _ in plans_of(question.loaded)):
         return 0.0
     jobs = question if isinstance(question, ResolvedScenario) else question.jobs
     cluster = 0.0 if jobs is None else fsum(_cluster_usd(one.plan, jobs.loaded.catalog) for one in jobs.clusters)
@@ -137,12 +138,6 @@ def _least_usd(question: ResolvedScenario | ResolvedServices) -> float:
     if isinstance(question, ResolvedScenario):
         return cluster + fsum(_own_usd(plan, question.loaded.catalog) for plan in question.plans)
     return cluster + fsum(_of_services(question))
-
-
-def _commits(plan: Plan) -> bool:
-    side = None if plan.disaggregation is None else plan.disaggregation.buy
-    buys = (plan.buy, *plan.or_buy, side, plan.training_buy)
-    return any(isinstance(buy, OnDemand) and bool(buy.commitments) for buy in buys)
 
 
 def _of_services(services: ResolvedServices) -> Iterator[float]:
