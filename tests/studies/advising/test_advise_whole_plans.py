@@ -9,6 +9,8 @@ from support.commands import call
 from support.job_scenarios import home
 from support.scenarios import write
 
+from simcost.catalog import load_catalog
+
 pytestmark = pytest.mark.slow
 
 SHARED = """\
@@ -205,9 +207,15 @@ plans:
     assert any("Fewer than 16 GPUs were not tried" in line for line in document["assumptions"])
 
 
-def test_services_that_share_commitments_are_advised_on_together(tmp_path: Path) -> None:
-    """A node under a reservation saves its disk alone when it is given back, $16 a month."""
-    held = "{kind: reserved-instances, sku: g6.xlarge, region: us-east-1, count: 4, discount: 30%, renewed: true}"
+@pytest.mark.parametrize("flexible", [False, True])
+def test_services_that_share_commitments_are_advised_on_together(tmp_path: Path, flexible: bool) -> None:
+    """A node under a reservation saves its disk alone when it is given back, $16 a month; one that is flexible in size
+    then covers half a node of twice the size of the other service.
+    """
+    held = (
+        "{kind: reserved-instances, sku: g6.xlarge, region: us-east-1, count: 4, discount: 30%, renewed: true, "
+        f"flexible: {str(flexible).lower()}}}"
+    )
     one = "{buy: {offer: aws/g6.xlarge, commitments: [" + held + "]}, scaling: {kind: fixed, replicas: 4}}"
     text = SHARED.replace(", buy: {offer: aws/g6.12xlarge}", "").replace("{scaling: {kind: fixed, replicas: 4}}", one)
     text = text.replace(
@@ -219,5 +227,6 @@ def test_services_that_share_commitments_are_advised_on_together(tmp_path: Path)
         for action in document["actions"]
         if action["kind"] == "number of replicas"
     }
-    assert saved["chat"] == pytest.approx(3 * 16.0, rel=1e-3)
+    usd_per_h = load_catalog().offer("aws/g6.2xlarge").on_demand_usd_per_h
+    assert saved["chat"] == pytest.approx(3 * 16.0 + flexible * 3 / 2 * usd_per_h * 730, rel=1e-3)
     assert saved["search"] > 500.0
