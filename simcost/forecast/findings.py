@@ -9,6 +9,7 @@ from simcost.forecast.backtest import Backtest
 from simcost.forecast.calibration import Factor
 from simcost.forecast.cleaning import History
 from simcost.forecast.growth import MeasuredGrowth
+from simcost.forecast.last_day import of_last_day
 from simcost.forecast.level_error import Levels
 from simcost.forecast.models.base import CleanedHistory, ForecastModel
 from simcost.forecast.models.combination import RECENT_DAYS, Combination, Picked
@@ -93,6 +94,7 @@ def of_history(
             "out; if the service has ended, state it as churn, for the forecast may be of neither",
         )
     yield from _of_ends(history, grid, stopped=stopped > 0)
+    yield from of_last_day(history)
 
 
 def _of_ends(history: History, grid: Grid, *, stopped: bool) -> Iterator[Finding]:

@@ -23,7 +23,6 @@ from simcost.forecast.findings import (
     of_width,
 )
 from simcost.forecast.growth import MeasuredGrowth, measured
-from simcost.forecast.last_day import of_last_day
 from simcost.forecast.level_error import Levels, levels_of, widened, with_level
 from simcost.forecast.models.base import CleanedHistory, Fitted, ForecastModel, fitted
 from simcost.forecast.models.combination import Combination
@@ -116,7 +115,6 @@ def forecast(
     ahead = fitted(chosen.model, seen, horizon)
     grown = measured(ahead, history.season)
     notes = [*of_history(history, seen, horizon, series.grid, chosen.model), *of_selection(chosen)]
-    notes += of_last_day(history)
     notes += [*of_model(chosen.model, seen), *of_growth(grown, growth, chosen.model, history.season)]
     asked = _Asked(levels=levels, paths=paths, seed=seed, width=width, adapt_days=adapt_days, growth=growth)
     futures = _futures(series, refits, chosen.model, ahead, asked) if paths else _Futures(paths=np.empty((0, horizon)))

@@ -72,17 +72,8 @@ def advise(
     )
     prices = line_prices(demand.lines)
     advice = study(request, same, progress)
-    return replace(
-        advice,
-        assumptions=(
-            *advice.assumptions,
-            *price_sentences(prices, catalog.as_of),
-            *unusual_of_bill(prices, catalog),
-        ),
-        prices=prices,
-        catalog_date=catalog.as_of,
-        findings=findings,
-    )
+    said = (*advice.assumptions, *price_sentences(prices, catalog.as_of), *unusual_of_bill(prices, catalog))
+    return replace(advice, assumptions=said, prices=prices, catalog_date=catalog.as_of, findings=findings)
 
 
 def _history(
