@@ -15,7 +15,7 @@ from simcost.scenario.runs.simulations import Simulations
 from simcost.studies.optimizing.confirmed import UNCONFIRMED
 from simcost.studies.optimizing.front_plans import front_plan
 from simcost.studies.optimizing.frontier import Frontier
-from simcost.studies.optimizing.purchases import PurchaseSearch
+from simcost.studies.optimizing.purchases import PlanPurchases
 from simcost.studies.optimizing.settings import OBJECTIVES, SearchSettings
 
 FREE = 50
@@ -37,7 +37,7 @@ class FrontOfRace:
         self,
         race: Race,
         searched: Simulations,
-        purchases: PurchaseSearch,
+        purchases: PlanPurchases,
         plans: Mapping[str, Variation],
         settings: SearchSettings,
     ) -> None:

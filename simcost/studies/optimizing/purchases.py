@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from simcost.billing.bill import Costs
 from simcost.compare.scores import RunScore
@@ -34,17 +34,21 @@ from simcost.studies.optimizing.nearest import most_of
 from simcost.studies.optimizing.settings import Document
 from simcost.studies.optimizing.written_plans import written_plan
 
+RunsT = TypeVar("RunsT", bound=Simulations | WholePlans)
+PlanT = TypeVar("PlanT", bound=Variation | WholePlan)
 
-class PurchaseSearch(ABC):
+
+class PurchaseSearch(ABC, Generic[RunsT, PlanT]):
     """Scores of runs under the commitments that suit their plans.
 
     Args:
         choice: what may be bought.
         searched: simulations of the search.
+        plans: the plans by name; with commitments they take the place of those without.
     """
 
-    def __init__(self, choice: CommitmentChoice, searched: Simulations | WholePlans) -> None:
-        self.choice, self._runs = choice, searched
+    def __init__(self, choice: CommitmentChoice, searched: RunsT, plans: dict[str, PlanT]) -> None:
+        self.choice, self._runs, self._plans = choice, searched, plans
         self._settled: set[str] = set()
 
     def __call__(self, asked: Sequence[Key]) -> Mapping[Key, RunScore]:
@@ -118,18 +122,8 @@ class PurchaseSearch(ABC):
         return replace(score, usd=score.usd - saved)
 
 
-class PlanPurchases(PurchaseSearch):
-    """Of plans of requests.
-
-    Args:
-        choice: what may be bought.
-        searched: simulations of the search.
-        plans: the plans by name; with commitments they take the place of those without.
-    """
-
-    def __init__(self, choice: CommitmentChoice, searched: Simulations, plans: dict[str, Variation]) -> None:
-        super().__init__(choice, searched)
-        self._searched, self._plans = searched, plans
+class PlanPurchases(PurchaseSearch[Simulations, Variation]):
+    """Of plans of requests."""
 
     def of(self, name: str) -> Purchaser:
         """The plan, as it is bought."""
@@ -138,24 +132,14 @@ class PlanPurchases(PurchaseSearch):
     def buy(self, name: str, held: Sequence[Held]) -> None:
         """Take the plan with commitments in place of that without, where the checks accept it."""
         plain: Any = self._plans[name].node.plain()
-        made = written_plan(self._searched.question.loaded, with_commitments(plain, held))
+        made = written_plan(self._runs.question.loaded, with_commitments(plain, held))
         if made is not None:
             self._plans[name] = replace(made, plan=replace(made.plan, name=name))
-            self._searched.add(self._plans[name].plan)
+            self._runs.add(self._plans[name].plan)
 
 
-class WholePurchases(PurchaseSearch):
-    """Of whole plans, whose services, pools and jobs are one account.
-
-    Args:
-        choice: what may be bought.
-        searched: simulations of the search.
-        plans: the plans by name; with commitments they take the place of those without.
-    """
-
-    def __init__(self, choice: CommitmentChoice, searched: WholePlans, plans: dict[str, WholePlan]) -> None:
-        super().__init__(choice, searched)
-        self._searched, self._plans = searched, plans
+class WholePurchases(PurchaseSearch[WholePlans, WholePlan]):
+    """Of whole plans, whose services, pools and jobs are one account."""
 
     def of(self, name: str) -> Purchaser:
         """The scenario with the plan alone, as it is bought."""
@@ -167,7 +151,7 @@ class WholePurchases(PurchaseSearch):
         plain: Any = plan.node.plain()
         node = placed(with_commitments(plain, held), plan.node, ())
         self._plans[name] = replace(plan, loaded=with_plan(plan.loaded, node), node=node)
-        self._searched.add(name, self._plans[name].loaded)
+        self._runs.add(name, self._plans[name].loaded)
 
 
 def _tokens_usd(bill: Costs) -> float:
