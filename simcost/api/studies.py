@@ -75,8 +75,8 @@ def forecast(
         width: factor on the width of the futures.
         events: YAML of events that you know of.
         unit_cost: USD for one of what is counted, for the bill of the horizon.
-        out: Parquet file of the forecast to write, to be scored later; None = none.
-        paths_out: Parquet file of the sample paths, likewise.
+        out: Parquet file of the forecast to write, to be scored later, or `.csv` of its rows alone; None = none.
+        paths_out: Parquet file of the sample paths; None = none.
         progress: called with the share done and the series at hand.
 
     Raises:

@@ -74,7 +74,7 @@ def is_used(charge: Charge) -> bool:
 
 
 def _kind(charge: Charge) -> Kind | None:
-    """Kind of the nodes that are charged; None of what is no usage of nodes."""
+    """Kind of the nodes that are charged; None for other charges."""
     if charge.service != "compute" or not is_used(charge):
         return None
     return charge.provider, charge.sku, charge.region, charge.pricing_category == "Dynamic"

@@ -39,7 +39,7 @@ def unusual_machine_price(offer: Offer, usd_per_h: float) -> str:
 
 
 def unusual_token_price(price: TokenPrice) -> str:
-    """A sentence if tokens cost far less than the median of the catalog, or more than the dearest, or more from the
+    """A sentence if tokens cost far less than the median of the catalog, more than its highest price, or more from the
     cache than without it; else empty.
     """
     for what in ("input", "output"):

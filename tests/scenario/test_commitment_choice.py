@@ -11,6 +11,7 @@ from support.scenarios import SERVICES, write
 from simcost.billing import OnDemand
 from simcost.billing.commitment import ReservedInstances, ResourceCud, SavingsPlan
 from simcost.catalog import load_catalog
+from simcost.errors import InputError
 from simcost.scenario.checks.load import load_with_services
 from simcost.scenario.files.nodes import placed
 from simcost.scenario.inputs.whole_variations import whole_variations, with_plan
@@ -132,3 +133,9 @@ def test_plans_that_are_bought_as_they_say_do_not_make_an_option_useless(tmp_pat
         write(tmp_path, *elsewhere, ("g2-standard-8}", "g2-standard-8, region: us-east1}"), text=SERVICES)
     )
     assert choice.of_no_plan([other]) == ["aws"]
+
+
+def test_commitments_of_an_offer_that_the_plan_does_not_name_are_refused() -> None:
+    """They were left out without a word, so that the plan cost what it costs on demand."""
+    with pytest.raises(InputError, match="nothing in the plan names this offer"):
+        with_commitments({"buy": {"offer": "aws/g6.2xlarge"}}, [(OnDemand(offer="aws/g6.xlarge"), (AWS,))])

@@ -275,7 +275,7 @@ class SpendPlan(Yearly):
 
         found = [0.0] * len(account.lines)
         missing: dict[str, CatalogError] = {}
-        dearer: dict[str, None] = {}
+        not_below: dict[str, None] = {}
         for i, line in enumerate(account.lines):
             if line.pricing == "standard" and self.eligible(line, account):
                 try:
@@ -285,7 +285,7 @@ class SpendPlan(Yearly):
                     continue
                 found[i] = quoted if quoted < line.contracted_usd else self.cheaper_on_demand(line)
                 if quoted and not found[i]:
-                    dearer[f"{line.name} in {line.region}"] = None
+                    not_below[f"{line.name} in {line.region}"] = None
         if missing:
             first, *others = missing
             same = f"; the same is missing of {', '.join(others)}" if others else ""
@@ -301,12 +301,12 @@ class SpendPlan(Yearly):
             rates=np.array(found, np.float64),
             payments=self.payments(Terms.of(self.hourly_usd, self.term_h, self.upfront)),
             provider=getattr(self, "provider", ""),
-            notes=(*self._notes(account, rates), *self._beyond(dearer), *self.end_note(account)),
+            notes=(*self._notes(account, rates), *self._beyond(not_below), *self.end_note(account)),
         )
 
-    def _beyond(self, dearer: Iterable[str]) -> Iterator[str]:
+    def _beyond(self, not_below: Iterable[str]) -> Iterator[str]:
         """A note on usage that costs no more on demand."""
-        if names := ", ".join(dearer):
+        if names := ", ".join(not_below):
             yield f"{self.name}: its rate is not below the price on demand of {names}, which it does not cover"
 
     def _notes(self, account: "Metered", rates: "CommitmentRates") -> tuple[str, ...]:

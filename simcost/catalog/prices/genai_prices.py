@@ -43,11 +43,11 @@ def read_tokens(
             continue
         if price is not None:
             name = price.name.lower()
-            kept[name] = _dearer(kept.get(name), _completed(price, ours.get(name)), at, reading)
+            kept[name] = _higher(kept.get(name), _completed(price, ours.get(name)), at, reading)
     yield from kept.values()
 
 
-def _dearer(earlier: TokenPrice | None, price: TokenPrice, at: str, reading: ImportContext) -> TokenPrice:
+def _higher(earlier: TokenPrice | None, price: TokenPrice, at: str, reading: ImportContext) -> TokenPrice:
     """The price of a model, of two of one name the higher; with what is odd about it among the findings."""
     if unusual := unusual_token_price(price):
         reading.findings.add("far-from-catalog", at, unusual)

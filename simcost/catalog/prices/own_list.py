@@ -78,7 +78,7 @@ def _usd_or_number(price: str, currency: str) -> float:
 
 
 def _faults(rows: Sequence[tuple[str, Mapping[str, str]]]) -> Iterator[dict[str, Any]]:
-    """Line, path and message of each cell that is none of what there is."""
+    """Line, path and message of each cell with an unknown word, and of unknown columns."""
     for name in rows[0][1] if rows else ():
         if name not in _COLUMNS:
             message = f"unknown column{did_you_mean(name, _COLUMNS)}; known: {', '.join(_COLUMNS)}"

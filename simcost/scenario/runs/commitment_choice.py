@@ -16,7 +16,7 @@ from simcost.billing.commitment.bound import Floats
 from simcost.billing.commitment.offered import Offered, Option, bought, options_of, written
 from simcost.billing.metering import Line, idle_hour
 from simcost.catalog import Catalog
-from simcost.errors import CatalogError
+from simcost.errors import CatalogError, InputError
 from simcost.scenario.inputs.changes import plans_of
 from simcost.scenario.runs.bills import PurchasedNodes, costs_of
 from simcost.scenario.schema.loaded_scenario import AnyScenario
@@ -145,10 +145,18 @@ class CommitmentChoice:
 def with_commitments(plan: Mapping[str, Any], held: Sequence[Held]) -> dict[str, Any]:
     """A plan as it is written, with commitments in the first purchase of the offer that they are held by: that of a
     part before that of the whole, which parts may not take.
+
+    Raises:
+        InputError: nothing in the plan names that offer.
     """
     found = dict(plan)
     for buy, commitments in held:
-        found = _with_some(found, buy.offer, [written(commitment) for commitment in commitments]) or found
+        made = _with_some(found, buy.offer, [written(commitment) for commitment in commitments])
+        if made is None:
+            raise InputError(
+                f"commitments for {buy.offer}: nothing in the plan names this offer; write it in its `buy`"
+            )
+        found = made
     return found
 
 
