@@ -22,6 +22,7 @@ def simulated(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
+@pytest.mark.slow
 def test_the_same_bytes_whatever_the_jobs_and_however_often(
     finished: Said, home: Path, tmp_path: Path, simulated: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -103,6 +103,7 @@ def test_a_trace_alone_has_a_price(here: Path) -> None:
     assert API in call("api", stored, "--api", API).out
 
 
+@pytest.mark.slow
 def test_hours_that_a_log_lacks_are_told_with_the_money(here: Path, no_report: None) -> None:
     """`trace import` asked if the log was complete, and a month of three quarters of the requests was billed."""
     times = [t for t in range(0, 12 * 3600, 4) if not 3 * 3600 < t < 6 * 3600]

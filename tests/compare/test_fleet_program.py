@@ -57,6 +57,7 @@ def test_fixed_fleets(case: Any) -> None:
     assert found.gap == pytest.approx(0.0, abs=1e-6)
 
 
+@pytest.mark.slow
 @of_kind("fleet_two_stage")
 def test_fleets_that_are_committed_before_demand_is_known(case: Any) -> None:
     asked, expected = case["input"], case["expected"]

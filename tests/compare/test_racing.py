@@ -103,6 +103,7 @@ class Spaces:
         return min(held, key=self.usd, default=None)
 
 
+@pytest.mark.slow
 def test_the_winner_is_that_of_the_enumeration_with_a_part_of_its_runs() -> None:
     found, runs, every = 0, 0, 0
     for seed in range(100):

@@ -70,6 +70,7 @@ def test_what_counts_as_intermittent():
         Intermittent().point(below, 1)
 
 
+@pytest.mark.slow
 def test_on_rarely_used_clusters_the_daily_rate_is_nearer_than_that_of_the_last_day(shared):
     counts = {}
     with gzip.open(shared / "data" / "philly_jobs.csv.gz", "rt") as rows:

@@ -372,6 +372,7 @@ def test_hours_that_go_on_growing_beside_growth_that_is_stated_are_told():
     assert "carries on what growth it finds, whatever --growth says" in told("autoregression")[0]
 
 
+@pytest.mark.slow
 def test_growth_of_a_sum_is_not_shared_out_beside_growth_that_is_stated_of_a_part():
     """Top-down, the growth of the total's history came on top of that of the event: 13 % too much in a quarter."""
     parts_of_a_sum = [replace(service(walk(number, 0.022)[:60]), name=name) for number, name in ((1, "x"), (2, "y"))]

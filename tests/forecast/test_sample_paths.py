@@ -41,6 +41,7 @@ def inside(paths: Floats, actual: Floats) -> list[float]:
     return found
 
 
+@pytest.mark.slow
 def test_the_pool_covers_what_came(m4: list[tuple[Floats, Floats]]) -> None:
     """Of all 207; published: .823 by steps, .797 of totals, .734 of peaks. Shuffled, totals fall below a half."""
     joint, shuffled = [], []
@@ -57,6 +58,7 @@ def test_the_pool_covers_what_came(m4: list[tuple[Floats, Floats]]) -> None:
     assert (sums < 0.5, tops < peaks - 0.1) == (True, True)
 
 
+@pytest.mark.slow
 def test_the_level_error_covers_day_totals_and_peaks(m4: list[tuple[Floats, Floats]]) -> None:
     """Inside the training data, every third series (69): by days, and the peak of both, which is held too seldom."""
     found = []

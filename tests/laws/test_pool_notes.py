@@ -3,6 +3,7 @@
 from dataclasses import replace
 from unittest.mock import patch
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.pools import CHAT, poisson
@@ -37,6 +38,7 @@ def played(pool: Pool, rate: float, span_s: float, seed: int) -> Ledger:
     return simulate(pool, poisson(rate, span_s * 0.9, seed), horizon_s=span_s, limits=limits, seed=seed)
 
 
+@pytest.mark.slow
 @given(
     policy=st.sampled_from(POLICIES),
     interruptions=st.sampled_from(

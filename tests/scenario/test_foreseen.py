@@ -99,6 +99,7 @@ def test_the_document_tells_of_the_futures(done: tuple[Path, dict[str, Any]]) ->
     assert any(line.startswith("Screening: 4 of 40 futures") for line in document["assumptions"])
 
 
+@pytest.mark.slow
 def test_what_is_odd_about_the_forecast_stands_in_the_result(tmp_path: Path) -> None:
     """A week that ends on a weekend was forecast a fifth too low; `simcost forecast` said so, `simcost run` did not."""
     rows = ["timestamp,requests"]

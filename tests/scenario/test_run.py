@@ -282,6 +282,7 @@ def test_spot_that_is_never_taken_back_says_so(tmp_path: Path, bought: str, *, s
     assert any("Spot nodes are never taken back" in line for line in found["assumptions"]) == said
 
 
+@pytest.mark.slow
 def test_a_fleet_that_changes_in_a_later_replication_only_is_reported(
     tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,6 +50,7 @@ def test_one_service_beside_jobs_is_the_scenario_of_one_pool(tmp_path: Path) -> 
     )
 
 
+@pytest.mark.slow
 def test_two_services_and_jobs_on_one_fleet_hold_no_more_than_there_is_and_pay_one_bill(tmp_path: Path) -> None:
     document = result(tmp_path, *AS_SERVICE, *SECOND)
     apart, fleet = document["plans"]
@@ -86,6 +87,7 @@ def cascaded(share: str) -> tuple[tuple[str, str], ...]:
     )
 
 
+@pytest.mark.slow
 def test_a_cascade_beside_jobs_gives_what_it_gives_on_nodes_of_its_own(tmp_path: Path) -> None:
     document = result(tmp_path, *cascaded("30%"))
     apart, fleet = document["plans"]

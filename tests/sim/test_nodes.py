@@ -97,6 +97,7 @@ def test_image_and_weights_contend_for_the_network() -> None:
     assert starts(run(startup=together))[0] == pytest.approx(60 + (image + weights) / 0.2e9 + 10, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_phases_vary_around_their_medians() -> None:
     spread = Startup(node=Varying(median=60, sigma=0.3), image=30, weights=1e9, engine=Varying(median=20, sigma=0.3))
     found = np.array([start for seed in range(30) for start in starts(run(startup=spread, seed=seed, span_s=1200))])

@@ -445,6 +445,7 @@ def test_simulated_memoryless_failures_take_the_time_of_the_closed_form() -> Non
     assert spent.parts_s["useful"] == pytest.approx(closed.compute_s.mid)
 
 
+@pytest.mark.slow
 def test_clustered_failures_cost_less_and_correlated_losses_make_the_run_wait() -> None:
     options = {"tokens": 1e11, "layout": ParallelLayout(gpus=64), "mfu": 0.4, "failures": FAILING}
     closed = estimate(CATALOG, run(**options)).time_s.mid
