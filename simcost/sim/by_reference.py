@@ -1,17 +1,33 @@
-"""Named tuples of arrays that compiled functions pass on as a pointer.
+"""Named tuples of arrays that entries and the functions in them get as a pointer.
 
-By value a tuple of forty arrays is three hundred arguments of each call. The arrays stay where and as long as they are
-while an entry runs, so what is read of them by the pointer may be read once.
+By value a tuple of forty arrays is three hundred arguments of each call, and Python hands them over one by one. The
+arrays stay where they are while an entry runs, so what is read of them by the pointer may be read once.
 """
 
+from collections.abc import Callable, Iterator
 from hashlib import sha256
-from typing import Any
+from operator import is_
+from typing import Any, Generic, TypeVar
 
+import numpy as np
 from llvmlite import ir
+from numba import typeof
 from numba.core import cgutils, types
 from numba.core.types.containers import BaseNamedTuple
 from numba.core.typing.templates import AttributeTemplate
-from numba.extending import infer_getattr, intrinsic, lower_getattr_generic, models, register_model
+from numba.extending import (
+    NativeValue,
+    infer_getattr,
+    lower_getattr_generic,
+    models,
+    register_model,
+    typeof_impl,
+    unbox,
+)
+
+from simcost.sim.compiled import code_for
+
+R = TypeVar("R")
 
 
 class ByReference(types.Type):
@@ -65,14 +81,54 @@ def _read_once(builder: Any, place: Any, shape: Any) -> Any:
     return read
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def by_reference(_typing: Any, arrays: Any) -> Any:
-    """A pointer to a named tuple, for the time that the function runs which calls this."""
+class Reference:
+    """A pointer to a named tuple of arrays, and of such tuples, that Python keeps."""
 
-    def write(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        place = cgutils.alloca_once_value(builder, arguments[0])
-        # Nothing is known of the pointer from here on: else what is read once could be read before it is written.
-        hidden = ir.FunctionType(place.type, [place.type])
-        return builder.asm(hidden, "", "=r,0,~{memory}", [place], side_effect=True)
+    __slots__ = ("_words", "address", "kind")
 
-    return ByReference(arrays)(arrays), write
+    def __init__(self, arrays: Any) -> None:
+        self.kind = ByReference(typeof(arrays))
+        self._words = np.array([*_words(arrays)], np.intp)
+        self.address = int(self._words.ctypes.data)
+
+
+def _words(arrays: Any) -> Iterator[int]:
+    """The tuple as compiled code has it: of each array no owner, no object, its size, place, lengths and strides."""
+    for one in arrays:
+        if isinstance(one, np.ndarray):
+            yield from (0, 0, one.size, one.itemsize, one.ctypes.data, *one.shape, *one.strides)
+        else:
+            yield from _words(one)
+
+
+@typeof_impl.register(Reference)  # type: ignore[untyped-decorator]
+def _kind(reference: Reference, _context: Any) -> ByReference:
+    return reference.kind
+
+
+@unbox(ByReference)  # type: ignore[untyped-decorator]
+def _pointer(kind: ByReference, reference: Any, c: Any) -> Any:
+    number = c.pyapi.object_getattr_string(reference, "address")
+    place = c.pyapi.long_as_voidptr(number)
+    c.pyapi.decref(number)
+    return NativeValue(c.builder.bitcast(place, c.context.get_value_type(kind)))
+
+
+class Loop(Generic[R]):
+    """An entry that is called thousands of times with the same named tuples: they are handed over once.
+
+    Args:
+        entry: its first arguments are the tuples, by reference; the types of the others are always the same.
+    """
+
+    def __init__(self, entry: Callable[..., R]) -> None:
+        self._entry, self._code = entry, entry
+        self._tuples: tuple[Any, ...] = ()
+        self._references: tuple[Reference, ...] = ()
+
+    def __call__(self, tuples: tuple[Any, ...], *others: Any) -> R:
+        """What the entry returns."""
+        if not (self._tuples and all(map(is_, tuples, self._tuples))):
+            self._tuples, self._references = tuples, tuple(map(Reference, tuples))
+            self._code = code_for(self._entry, *self._references, *others)
+        return self._code(*self._references, *others)

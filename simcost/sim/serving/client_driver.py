@@ -16,11 +16,12 @@ from simcost.plan.rate_limits import RateLimits
 from simcost.plan.routing import EndpointPicker
 from simcost.plan.routing.scorers import PrefixCache
 from simcost.plan.serving import Retries
+from simcost.sim.by_reference import Loop
 from simcost.sim.clock import Clock
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine import prefix_index, priority_queues, rate_limits, retries
 from simcost.sim.serving.engine.client_entries import advance_clients, advance_clients_informed
-from simcost.sim.serving.engine.client_state import Clients
+from simcost.sim.serving.engine.client_state import Clients, Requests
 from simcost.sim.serving.engine.layout import NEVER, NIL, Ints, State
 from simcost.sim.serving.pool import Pool
 from simcost.trace.requests.batch import RequestBatch
@@ -139,6 +140,7 @@ class ReturningClients:
     ) -> None:
         policy, admission = pool.retries, pool.admission
         self._on_rows, self._retry = on_rows, policy is not None
+        self._loop: Loop[tuple[int, int]] | None = None
         self.index, self._references = PrefixIndex(pool), np.empty(0, np.int64)
         self._tenants = _read_only(np.empty(0, np.int16))
         self._adapters = _read_only(np.empty(0, np.int16))
@@ -163,12 +165,15 @@ class ReturningClients:
         )
         self.state.totals[retries.BUCKET] = rules[retries.BURST]
 
-    def advance(self, engine: State, i: int, final: bool, until: int, *requests: Any) -> tuple[int, int]:
-        """As `entries.advance`, of the columns of requests up to their priorities; it knows the others."""
-        play = advance_clients_informed if engine.parameters[col.INFORMED] else advance_clients
-        others = (self._references, self._tenants, self._adapters)
-        result: tuple[int, int] = play(engine, self.state, i, final, until, *requests, *others)
-        return result
+    def advance(self, engine: State, i: int, final: bool, until: int) -> tuple[int, int]:
+        """As `entries.advance`."""
+        if self._loop is None:
+            self._loop = Loop(advance_clients_informed if engine.parameters[col.INFORMED] else advance_clients)
+        return self._loop((engine, self.state, self._requests), i, final, until)
+
+    def begin(self, *columns: npt.NDArray[Any]) -> None:
+        """Begin with a batch: its columns up to the priorities; the others are those of the last that was taken."""
+        self._requests = Requests._make((*columns, self._references, self._tenants, self._adapters))
 
     def open(self, slot: int) -> None:
         """A new replica is in the slot."""

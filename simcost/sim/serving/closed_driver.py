@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from simcost.sim.by_reference import Loop
 from simcost.sim.clock import Clock
 from simcost.sim.serving.engine import closed_state as own
 from simcost.sim.serving.engine.closed_entries import advance_closed, advance_closed_informed
@@ -22,6 +23,7 @@ class ClosedClients:
     """
 
     def __init__(self, workload: ClosedWorkload, clock: Clock) -> None:
+        self._loop: Loop[tuple[int, int]] | None = None
         count, stages = workload.most_clients, workload.stages()
         heap = np.zeros((2 * count + len(stages), 3), np.int64)
         heap[: len(stages)] = [(clock.ticks(at_s), own.STAGE, k) for k, (at_s, _) in enumerate(stages)]
@@ -47,9 +49,9 @@ class ClosedClients:
         until: int,
     ) -> tuple[int, int]:
         """As `entries.advance`; the last of `requests` are think times."""
-        play = advance_closed_informed if engine.parameters[INFORMED] else advance_closed
-        found: tuple[int, int] = play(engine, self.state, *requests, i, final, until)
-        return found
+        if self._loop is None:
+            self._loop = Loop(advance_closed_informed if engine.parameters[INFORMED] else advance_closed)
+        return self._loop((engine, self.state), *requests, i, final, until)
 
     def forget_rows(self) -> None:
         """The rows of the engine start again; all that there were have been read."""

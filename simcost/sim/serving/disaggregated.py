@@ -19,6 +19,7 @@ from simcost.sim.serving.engine_driver import DataPlane
 from simcost.trace.requests.batch import RequestBatch
 
 if TYPE_CHECKING:
+    from simcost.sim.by_reference import Loop
     from simcost.sim.serving.pool import Pool, PrefillSide
 
 _SHIFT = 16
@@ -58,12 +59,11 @@ class SidePlane(DataPlane):
         others = self.pair.decode.answered()
         return completed + others[0], prompts + others[1], outputs + others[2]
 
-    def play(self, kernel: Any, until: int) -> int:
-        """Continue with the arrivals of this side; why the kernel stopped."""
-        self._next, why = kernel(
-            self.state, self.pair.decode.state, self.pair.transfers, *self._requests, self._next, self._final, until
-        )
-        return int(why)
+    def play(self, loop: Loop[tuple[int, int]], until: int) -> int:
+        """Continue with the arrivals of this side; why the loop stopped."""
+        states = self.state, self.pair.decode.state, self.pair.transfers
+        self._next, why = loop(states, *self._requests, self._next, self._final, until)
+        return why
 
     def next_batch(self) -> None:
         """Take the next arrivals."""
@@ -101,9 +101,10 @@ class DisaggregatedPlanes:
         salts: tuple[int, int] = (0, 0),
         on_rows: Callable[[Ints], None] | None = None,
     ) -> None:
-        from simcost.sim.serving.engine.transfer_entries import advance_apart  # loads numba
+        from simcost.sim.by_reference import Loop  # loads numba
+        from simcost.sim.serving.engine.transfer_entries import advance_apart
 
-        self._kernel = advance_apart
+        self._loop = Loop(advance_apart)
         self.most = side.pool.batching.max_num_seqs + 1
         common: dict[str, Any] = {"limits": limits, "window_ns": window_ns, "windows": windows, "on_rows": on_rows}
         unranked = (replace(batch, priority=None) for batch in arrivals)  # engines and gateways serve all alike
@@ -128,7 +129,7 @@ class DisaggregatedPlanes:
     def advance(self, until_ns: int) -> None:
         """Play everything on both sides strictly before `until_ns`."""
         until = until_ns * self.prefill.clock.ticks_per_ns
-        while (why := self.prefill.play(self._kernel, until)) != col.UNTIL:
+        while (why := self.prefill.play(self._loop, until)) != col.UNTIL:
             if why == col.INPUT:
                 self.prefill.next_batch()
             else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +57,6 @@ class DataPlane:
     """
 
     _requests: tuple[Ints, Tokens, Tokens, Ints]
-    _priorities: npt.NDArray[np.int16]
 
     def __init__(
         self,
@@ -76,13 +74,14 @@ class DataPlane:
         nodes: int = 1 << 12,
         kinds: Sequence[tuple[Pool, Clock]] = (),
     ) -> None:
-        from simcost.sim.serving.engine import entries  # loads numba: not where stored runs are read
+        from simcost.sim.by_reference import Loop  # loads numba: not where stored runs are read
+        from simcost.sim.serving.engine import entries
 
         self.tenants = tenant_counts(tenants, clock, window_ns, windows)
         """Counts by tenant; None = requests have no tenants."""
         if self.tenants is not None:
             arrivals, on_rows = self.tenants.watched(arrivals), self.tenants.then(on_rows)
-        self.clock, self._kernel = clock, entries
+        self.clock = clock
         self.moves_alone = not kinds
         """True if one fleet has it for itself, and nothing else moves it forward."""
         self._base_ticks = [int(one.base[0]) for _, one in kinds] or [int(clock.base[0])]
@@ -115,6 +114,9 @@ class DataPlane:
         self._grow_nodes(nodes)
         if closed is not None and self.state.parameters[col.BY_SESSION]:
             self._remember_sessions(closed.most_clients)
+        loop = entries.advance_informed if self.state.parameters[col.INFORMED] else entries.advance
+        self._loop, self._vacate, self._count_queues = Loop(loop), Loop(entries.vacate), Loop(entries.count_queues)
+        self._without_blocks: tuple[State, State] = self.state, self.state
         self._take(first)
 
     @property
@@ -131,9 +133,9 @@ class DataPlane:
             if self.closed is not None:
                 self._next, why = self.closed.advance(self.state, self._requests, *where)
             elif self.clients is None:
-                self._next, why = self._play(*self._requests, *where, self.state)
+                self._next, why = self._loop((self.state,), *self._requests, *where)
             else:
-                self._next, why = self.clients.advance(self.state, *where, *self._requests, self._priorities)
+                self._next, why = self.clients.advance(self.state, *where)
             if why == col.UNTIL:
                 return
             if why == col.INPUT:
@@ -144,14 +146,6 @@ class DataPlane:
                 self._grow_ring()
             else:
                 self._grow_nodes(2 * len(self.state.nodes))
-
-    @cached_property
-    def _play(self) -> Callable[..., tuple[int, int]]:
-        """The compiled loop, for arrays of the types of these."""
-        from simcost.sim.compiled import code_for
-
-        loop = self._kernel.advance_informed if self.state.parameters[col.INFORMED] else self._kernel.advance
-        return code_for(loop, *self._requests, self._next, self._final, 0, tuple(self.state))
 
     def note(self, time_ns: int) -> int:
         """Note the pool as it is at an instant, of everything strictly before it; return the number of the note.
@@ -222,7 +216,7 @@ class DataPlane:
             if self.clients is not None or self.closed is not None:  # reads them
                 self.advance(int(totals[col.NOW]) // self.clock.ticks_per_ns)
             self._hand_over_rows()
-        self._kernel.vacate(slot, mode, most_retries, *self.state[: len(State._fields)])
+        self._vacate((self._engine(),), slot, mode, most_retries)
 
     def is_empty(self, slot: int) -> bool:
         """True if a replica has no requests left."""
@@ -300,9 +294,15 @@ class DataPlane:
     def replicas(self, slots: Ints, *, queues: bool) -> Ints:
         """The rows of the replicas in these slots as they are now; how long their queues are only if `queues`."""
         if queues:
-            self._kernel.count_queues(*self.state[: len(State._fields)])
+            self._count_queues((self._engine(),))
         rows: Ints = self.state.replicas.take(slots, axis=0)
         return rows
+
+    def _engine(self) -> State:
+        """The arrays that all engines have, the same tuple as long as they are the same."""
+        if self._without_blocks[0] is not self.state:
+            self._without_blocks = self.state, State._make(self.state[: len(State._fields)])
+        return self._without_blocks[1]
 
     def _limit_gate(self) -> None:
         """Update the gateway's limit, where it depends on the number of ready replicas."""
@@ -325,7 +325,8 @@ class DataPlane:
         think_ns = np.zeros(len(batch), np.int64) if batch.think_ns is None else batch.think_ns
         tokens = _fixed(batch.prompt_tokens), _fixed(batch.output_tokens)
         self._requests = (_fixed(batch.arrival_ns), *tokens, _fixed(sessions if self.closed is None else think_ns))
-        self._priorities = _fixed(batch.priorities())
+        if self.clients is not None:
+            self.clients.begin(*self._requests, _fixed(batch.priorities()))
         if self.state.parameters[col.BY_SESSION] and batch.session is not None:
             self._remember_sessions(int(batch.session.max(initial=0)) + 1)
 

@@ -6,9 +6,7 @@ sent again.
 """
 
 from collections.abc import Callable
-from typing import Any
 
-from simcost.sim.by_reference import by_reference
 from simcost.sim.compiled import inlined, lean_entry, written_in
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine import prefix_index, priority_queues, rate_limits, retries
@@ -178,26 +176,17 @@ def _no_signals(_s: State, _t: int) -> None:
 
 
 @lean_entry
-def advance_clients(s: State, c: Clients, i: int, final: bool, until: int, *requests: Any) -> tuple[int, int]:
+def advance_clients(s: State, c: Clients, requests: Requests, i: int, final: bool, until: int) -> tuple[int, int]:
     """As `entries.advance`, of the columns of `Requests`.
 
     CLIENTS_FULL too: enlarge the full arrays, collect the rows of the clients, call again.
     """
-    return _play(
-        _route, _no_signals, by_reference(s), by_reference(c), by_reference(Requests(*requests)), i, final, until
-    )
+    return _play(_route, _no_signals, s, c, requests, i, final, until)
 
 
 @lean_entry
-def advance_clients_informed(s: State, c: Clients, i: int, final: bool, until: int, *requests: Any) -> tuple[int, int]:
+def advance_clients_informed(
+    s: State, c: Clients, requests: Requests, i: int, final: bool, until: int
+) -> tuple[int, int]:
     """`advance_clients` where the router has signals or a memory, or the gateway has limits."""
-    return _play(
-        _route_informed,
-        tell_router_on_time,
-        by_reference(s),
-        by_reference(c),
-        by_reference(Requests(*requests)),
-        i,
-        final,
-        until,
-    )
+    return _play(_route_informed, tell_router_on_time, s, c, requests, i, final, until)

@@ -9,7 +9,6 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from simcost.sim.by_reference import by_reference
 from simcost.sim.compiled import inlined, lean_entry, written_in
 from simcost.sim.serving.engine import closed_loop
 from simcost.sim.serving.engine import closed_state as own
@@ -130,9 +129,7 @@ def advance_closed(
     until: int,
 ) -> tuple[int, int]:
     """As `entries.advance`: requests i, i+1, ... are sent by clients, none before its `arrival_ns`."""
-    return _play(
-        route, _no_signals, by_reference(s), by_reference(c), arrival_ns, prompt, output, think_ns, i, final, until
-    )
+    return _play(route, _no_signals, s, c, arrival_ns, prompt, output, think_ns, i, final, until)
 
 
 @lean_entry
@@ -151,8 +148,8 @@ def advance_closed_informed(
     return _play(
         route_informed,
         tell_router_on_time,
-        by_reference(s),
-        by_reference(c),
+        s,
+        c,
         arrival_ns,
         prompt,
         output,

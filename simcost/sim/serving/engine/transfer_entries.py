@@ -8,7 +8,6 @@ somebody looks: a request that is handed over, or a prefill replica that needs t
 import numpy as np
 import numpy.typing as npt
 
-from simcost.sim.by_reference import by_reference
 from simcost.sim.compiled import inlined, lean_entry
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine import transfer_state as own
@@ -139,6 +138,4 @@ def advance_apart(
 
     Returns as `entries.advance`; POOL_EMPTY where the nodes of either side might not do.
     """
-    return _play(
-        by_reference(p), by_reference(d), by_reference(h), arrival_ns, prompt, output, session, i, final, until
-    )
+    return _play(p, d, h, arrival_ns, prompt, output, session, i, final, until)
