@@ -20,6 +20,8 @@ _COPIES: dict[Path, str] = {}
 """URIs of the objects that files here are copies of."""
 _PATIENCE_S = 60
 """Time for which an answer of a store is waited for."""
+_CONTACT_S = 5
+"""Time after which Google's store is not tried again where it has not answered at all."""
 
 
 def uri_of(path: PurePath) -> str:
@@ -120,7 +122,9 @@ def _opened(uri: str) -> tuple[Any, str]:
     if parts.scheme == "s3" and not parts.query:
         return _amazon(endpoint) if endpoint else _amazon_of(parts.netloc), path
     if parts.scheme in ("gs", "gcs") and not parts.query:
-        return _google(os.environ.get("STORAGE_EMULATOR_HOST")), path
+        emulator = os.environ.get("STORAGE_EMULATOR_HOST")
+        _google(emulator, _CONTACT_S).get_file_info(path)
+        return _google(emulator, _PATIENCE_S), path
     if parts.scheme in ("abfs", "abfss") and account:
         return _azure(account, parts)
     store, key = fs.FileSystem.from_uri(uri)
@@ -155,11 +159,11 @@ def _amazon(endpoint: str) -> Any:
     )
 
 
-def _google(emulator: str | None) -> Any:
+def _google(emulator: str | None, patience_s: float) -> Any:
     """Google's store, or an emulator, which asks for no credentials."""
     from pyarrow import fs
 
-    patience = timedelta(seconds=_PATIENCE_S)  # else a quarter of an hour
+    patience = timedelta(seconds=patience_s)  # else a quarter of an hour
     if not emulator:
         return fs.GcsFileSystem(retry_time_limit=patience)
     server = urlsplit(emulator if "://" in emulator else f"http://{emulator}")
@@ -209,8 +213,14 @@ _REFUSED = (
 """Words of the errors of a store that refuses the caller, or finds no credentials."""
 
 
+_UNREACHED = ("resolve host", "NETWORK_CONNECTION", "CURL error [7]", "CURL error [28]", "get a new connection")
+"""Words of the errors of a store that was not reached."""
+
+
 def _reason(error: Exception) -> str:
-    """The error of a store in one line; what may be wrong where it refuses the caller."""
-    said = " ".join(str(error).split()).removesuffix(".")
+    """The error of a store in one line; what may be wrong where it was not reached, or refuses the caller."""
+    said = " ".join(str(error).split()).partition(" error_info={")[0].removesuffix(".")
+    if any(word in said for word in _UNREACHED):
+        return f"{said}; check the network, its proxy (HTTPS_PROXY) and the name of the server"
     refused = any(word in said for word in _REFUSED)
     return f"{said}; check the credentials in the environment, and what they may do there" if refused else said

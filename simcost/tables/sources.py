@@ -281,7 +281,7 @@ def _refuse_repeated(path: Path, theirs: Mapping[str, str], present: Sequence[st
 
 def _parquet_chunks(path: Path, find: Find, *, nested: bool) -> Iterator[Chunk]:
     """Rows with text that is not UTF-8 are set aside."""
-    with pq.ParquetFile(path, pre_buffer=False) as file:
+    with pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as file:
         theirs = find(field_paths(file.schema_arrow) if nested else file.schema_arrow.names)
         _refuse_repeated(path, theirs, file.schema_arrow.names)
         for name in theirs.values():

@@ -14,6 +14,7 @@ from simcost.cli.main import main
 from simcost.errors import InputError
 from simcost.scenario.runs.provenance import scenario_as_read
 from simcost.scenario.storage.folders import SUMS, check_sums
+from simcost.tables import object_stores
 from simcost.tables.object_stores import download, upload, uri_of
 
 pytestmark = pytest.mark.slow
@@ -177,3 +178,12 @@ def test_a_container_may_name_its_account_if_it_is_that_of_the_environment(
     monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", "AccountName=ours;AccountKey=a2V5")
     with pytest.raises(InputError, match=r"is for account 'ours', the URI for 'theirs\.dfs\.core"):
         download("abfs://box@theirs.dfs.core.windows.net/a.csv", tmp_path)
+
+
+def test_a_store_that_is_not_reached_is_given_up_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a network, a file of Google's store was waited for 84 s, and the message asked for credentials alone."""
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", "127.0.0.1:1")
+    monkeypatch.setattr(object_stores, "_CONTACT_S", 1)
+    monkeypatch.setattr(object_stores, "_PATIENCE_S", 1_000_000)
+    with pytest.raises(InputError, match=r"cannot be read: .*; check the network, its proxy \(HTTPS_PROXY\)"):
+        download("gs://bucket/a.csv", tmp_path)

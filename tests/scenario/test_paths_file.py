@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from support.changed_bits import with_changed_bit
 
 from simcost.errors import InputError
 from simcost.forecast.sample_paths import Paths
@@ -76,3 +77,9 @@ def test_files_of_others_are_checked(tmp_path: Path) -> None:
         pq.write_table(other, file)
         with pytest.raises(InputError, match=said):
             read_paths(file)
+
+
+def test_a_changed_bit_of_the_values_is_noticed(tmp_path: Path) -> None:
+    write_paths(tmp_path / "paths.parquet", futures(), {"seed": 1})
+    with pytest.raises(InputError, match=r"paths\.parquet: no sample paths \(.*checksum"):
+        read_paths(with_changed_bit(tmp_path / "paths.parquet", 3))

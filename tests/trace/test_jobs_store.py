@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from support.changed_bits import with_changed_bit
 from support.shown import on_terminal
 
 from simcost.errors import FaultsError, InputError, TraceError
@@ -200,3 +201,8 @@ def test_an_error_of_limits_holds_for_a_stored_trace_too(tmp_path: Path) -> None
         jobs, findings = read_jobs(path, limit_error=1.0)
         assert jobs.limit_s.tolist() == [10, 10, 60]
         assert "the duration x 2 was taken, which backfill then believes" in str(findings)
+
+
+def test_a_changed_bit_of_the_values_is_noticed(stored: Path) -> None:
+    with pytest.raises(TraceError, match=r"jobs\.parquet: no Parquet file, or a damaged one: .*checksum"):
+        open_jobs(with_changed_bit(stored, 0))

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from support.changed_bits import with_changed_bit
 
 from simcost.errors import InputError, TraceError
 from simcost.tables.paths import inside
@@ -222,3 +223,13 @@ def test_paths_stay_inside(tmp_path: Path) -> None:
             inside(home, wrong)
     with pytest.raises(InputError, match=r"'a\\x00b': cannot be the name of a file"):
         inside(home, "a\0b")
+
+
+@pytest.mark.parametrize("column", [0, 1, 2])
+def test_a_changed_bit_of_the_values_is_damage(tmp_path: Path, column: int) -> None:
+    """Half of all changed bits gave other requests without a word."""
+    rng = np.random.default_rng(1)
+    want = RequestBatch(np.sort(rng.integers(0, 10**12, 900)), *rng.integers(1, 2000, (2, 900), np.int32))
+    path = with_changed_bit(write(tmp_path / "a.parquet", want), column)
+    with pytest.raises(TraceError, match=r"a\.parquet: damaged: .*checksum.*; import the log again"):
+        list(read_batches(path))

@@ -35,7 +35,10 @@ def write_paths(path: Path, futures: Sequence[Paths], said: dict[str, Any]) -> N
     """Write paths, a row group a series; `said` goes into the metadata (seed, source, version)."""
     about = {"version": VERSION, **said, "series": {future.series: _about(future) for future in futures}}
     schema = SCHEMA.with_metadata({KEY: json.dumps(about)})
-    with whole_file(path) as draft, pq.ParquetWriter(draft, schema, compression="zstd") as file:
+    with (
+        whole_file(path) as draft,
+        pq.ParquetWriter(draft, schema, compression="zstd", write_page_checksum=True) as file,
+    ):
         for one in futures:
             file.write_table(_table(one).cast(schema))
 
@@ -47,7 +50,7 @@ def read_paths(path: Path) -> list[Paths]:
         InputError: missing, damaged, or not of the form.
     """
     try:
-        with pq.ParquetFile(path, pre_buffer=False) as file:
+        with pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as file:
             about = finite_json((file.metadata.metadata or {})[KEY])
             table = file.read(SCHEMA.names)
         return list(_series(about, table))

@@ -76,7 +76,7 @@ def write_forecast(
             times = table["timestamp_utc"].cast(pa.timestamp("s", "UTC"))
             pyarrow.csv.write_csv(table.set_column(1, "timestamp_utc", times), draft)
         else:
-            pq.write_table(table, draft, compression="zstd")
+            pq.write_table(table, draft, compression="zstd", write_page_checksum=True)
 
 
 def check_names(forecast: Path | None, paths: Path | None) -> None:
@@ -97,7 +97,7 @@ def read_forecast(path: Path) -> ForecastFile:
         InputError: missing, damaged, or not such a file.
     """
     try:
-        with pq.ParquetFile(path, pre_buffer=False) as file:
+        with pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as file:
             about, table = finite_json((file.metadata.metadata or {})[KEY]), file.read()
         forecasts = list(_forecasts(about, table))
         return ForecastFile(forecasts=forecasts, timezone=str(about["timezone"]), said=dict(about["said"]))

@@ -67,7 +67,7 @@ def write_jobs(path: Path, jobs: Jobs) -> None:
     }
     table = pa.table(columns).replace_schema_metadata({KEY: json.dumps(said)})
     with whole_file(path) as draft:
-        pq.write_table(table, draft, compression="zstd")
+        pq.write_table(table, draft, compression="zstd", write_page_checksum=True)
 
 
 def is_jobs(path: Path) -> bool:
@@ -91,7 +91,7 @@ def open_jobs(path: Path) -> Jobs:
             "give a job trace that `simcost trace import` wrote"
         )
     try:
-        table = pq.read_table(path, memory_map=False)
+        table = pq.read_table(path, memory_map=False, page_checksum_verification=True)
         table.validate(full=True)  # text may be no UTF-8
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise TraceError(f"{path}: no Parquet file, or a damaged one: {error}; {_AGAIN}") from error

@@ -223,7 +223,7 @@ def _parquet(path: Path) -> Any:
     if path.stat().st_size == 0:
         raise TraceError(f"{path}: the file is empty; import the log again")
     try:
-        return pq.ParquetFile(path, pre_buffer=False)  # else the whole file is held
+        return pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True)  # else the whole file is held
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise TraceError(
             f"{path}: no Parquet file, or a truncated one; if it is a log, convert it with "

@@ -152,7 +152,7 @@ class TraceWriter:
             remove_empty(self._new_folders)
 
     def _open(self, path: Path) -> pq.ParquetWriter:
-        return pq.ParquetWriter(path, self.schema, compression="zstd")
+        return pq.ParquetWriter(path, self.schema, compression="zstd", write_page_checksum=True)
 
     def _watch(self, arrival: npt.NDArray[np.int64]) -> None:
         """Note order, extremes and a sample of the arrivals."""
