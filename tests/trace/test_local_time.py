@@ -75,6 +75,17 @@ def test_ambiguous_and_skipped(zone: str, spring: str, autumn: str) -> None:
     assert shown.tolist() == [True, False, False, True]
 
 
+@pytest.mark.parametrize(("zone", "spring", "autumn"), CHANGES)
+def test_rows_from_the_newest_on_are_the_same_times(zone: str, spring: str, autumn: str) -> None:
+    for change in (spring, autumn):
+        utc = seconds(change) + 900 * np.arange(-20, 20)
+        local, series = offsets(zone, utc).local(utc), np.zeros(len(utc), np.int64)
+        for order in (slice(None), slice(None, None, -1)):
+            found, shown = utc_in_order(series[order], local[order], zone)
+            assert shown.all()
+            assert found.tolist() == utc[order].tolist()
+
+
 @pytest.mark.parametrize("step_s", [900, 3600])
 def test_horizon(step_s: int) -> None:
     """A forecast that tells the local hour, brought to UTC, tells it there too; the sum counts the hour twice."""

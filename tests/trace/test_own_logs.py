@@ -557,6 +557,16 @@ def test_local_times_go_through_the_change_of_clocks(tmp_path: Path) -> None:
         imported(tmp_path, csv, "csv", notation=Notation(timezone="Europe/Berlim"))
 
 
+def test_a_log_that_begins_with_the_newest_goes_through_the_change_of_clocks(tmp_path: Path) -> None:
+    """The second showing of an hour was taken for the first, and the first for both."""
+    local = ["01:30", "02:00", "02:30", "02:00", "02:30", "03:00"]
+    rows = [f"2026-10-25 {clock}:00,9,{i + 1}\n" for i, clock in enumerate(local)]
+    csv = log(tmp_path, HEADER + "".join(reversed(rows)))
+    found = imported(tmp_path, csv, "csv", notation=Notation(timezone="Europe/Berlin"))
+    assert (found["start_utc"], found["span_s"]) == ("2026-10-24T23:30:00.000000000Z", 2.5 * 3600)
+    assert pairs(tmp_path) == [(9, i + 1) for i in range(6)]
+
+
 @pytest.mark.parametrize(
     "text",
     ["2026-03-02 09:00:00,5", "2026-03-02 09:00:00.5 UTC", "2026-03-02 10:00:00.5 +0100 CET", "2026-03-02T09:00:00.5z"],

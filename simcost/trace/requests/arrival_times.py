@@ -12,7 +12,7 @@ from simcost.tables.calendar import DAY_S, find_zone
 from simcost.tables.cells import Flags, Ints, TimeRule, TimeUnit, instants, time_rule, without_zone
 from simcost.trace.requests.dates import TimePattern, dated
 from simcost.trace.requests.number_marks import NumberMarks
-from simcost.trace.series.local_time import offsets
+from simcost.trace.series.local_time import newest_first, offsets
 from simcost.units import NS_PER_S, how_many, plural
 
 _LATEST_NS = 2**62  # so that differences stay within 64 bits
@@ -55,6 +55,7 @@ class ArrivalReader:
     _without_zone: int = 0
     _twice: int = 0
     _of_day: dict[int, tuple[int, bool]] = field(default_factory=dict)
+    _newest_first: bool | None = None
 
     def __post_init__(self) -> None:
         if self.timezone is not None:
@@ -166,9 +167,11 @@ class ArrivalReader:
 
     def _of_clock(self, local_ns: Ints, after: Ints | None = None) -> tuple[Ints, Flags]:
         """UTC of times by the clocks of the zone, and whether these showed them; what they showed twice is the first
-        one after `after`, else taken in the order of the rows.
+        one after `after`, else taken in the order of the rows, which may begin with the newest.
         """
         local_s, rest = np.divmod(local_ns, NS_PER_S)
+        if self._newest_first is None and len(local_s) > 1:
+            self._newest_first = newest_first(local_s)
         earlier, later, shown = offsets(self.timezone or "UTC", local_s).utc(local_s)
         twice = earlier != later
         self._twice += int(twice.sum())
@@ -177,12 +180,15 @@ class ArrivalReader:
             return np.where(earlier * NS_PER_S + rest < after, later, earlier) * NS_PER_S + rest, shown
         for day in np.unique(local_s[twice] // DAY_S).tolist():
             rows = np.flatnonzero(twice & (local_s // DAY_S == day))
-            again = rows[self._set_back(day, local_s[rows])]
+            turned = self._set_back(day, -local_s[rows] if self._newest_first else local_s[rows])
+            again = rows[turned != bool(self._newest_first)]
             earlier[again] = later[again]
         return earlier * NS_PER_S + rest, shown
 
     def _set_back(self, day: int, local_s: Ints) -> Flags:
-        """True from the first row that is earlier by the clock than one before it: it had been set back."""
+        """True from the first row that is earlier by the clock than one before it: it had been set back. Rows that
+        begin with the newest have negative times: true from the first one before it was set back.
+        """
         latest, done = self._of_day.get(day, (-_LATEST_NS, False))
         before = np.maximum.accumulate(np.append(latest, local_s))
         back: Flags = done | np.logical_or.accumulate(local_s < before[:-1] - _SET_BACK_S)

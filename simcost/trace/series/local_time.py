@@ -169,11 +169,17 @@ def utc_in_order(series: Ints, local_s: Ints, zone: str) -> tuple[Ints, Flags]:
     """UTC seconds of wall-clock rows, and whether the clock showed that time.
 
     An hour that the clock shows twice is the first one where a series has that time for the first time (in the
-    order of the rows), and the second one where it has it again.
+    order of the rows, the other way round where the newest come first), and the second one where it has it again.
     """
     earlier, later, shown = offsets(zone, local_s).utc(local_s)
     twice = np.flatnonzero(earlier != later)
-    order = twice[np.lexsort((twice, local_s[twice], series[twice]))]
+    order = twice[np.lexsort((-twice if newest_first(local_s) else twice, local_s[twice], series[twice]))]
     again = np.zeros(len(local_s), np.bool_)
     again[order[1:]] = (np.diff(local_s[order]) == 0) & (np.diff(series[order]) == 0)
     return np.where(again, later, earlier), shown
+
+
+def newest_first(times: Ints) -> bool:
+    """True if most rows at another time than the one before are earlier, as in exports that begin with the newest."""
+    steps = np.diff(times)
+    return bool((steps < 0).sum() > (steps > 0).sum())
