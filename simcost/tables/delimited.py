@@ -170,7 +170,10 @@ def read_blocks(stream: Any, layout: TextDialect, *, begun: bytes = b"", line: i
         data = rest + fresh
         whole = len(data) if final else _last_end(data)
         if whole == 0 and len(data) > _LONGEST_LINE:
-            raise csv.Error(f"line {line} is longer than {_LONGEST_LINE >> 20} MiB")
+            raise csv.Error(
+                f"line {line} is longer than {_LONGEST_LINE >> 20} MiB; is it a table? "
+                "leave texts of prompts out of the export"
+            )
         block, used, lines = splitter.block(data[:whole], row, line, final=final)
         rest = data[used:]
         row += block.count + len(block.malformed)
