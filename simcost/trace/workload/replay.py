@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from math import floor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from simcost.rng import stream
 from simcost.tables.paths import inside
-from simcost.trace.requests.batch import BATCH_ROWS, NO_ADAPTER, RequestBatch, apart, concat, merge
+from simcost.trace.requests.batch import BATCH_ROWS, NO_ADAPTER, Ints, RequestBatch, apart, concat, merge
 from simcost.trace.requests.store import LabelNumbers, open_trace, read_with_sessions
 from simcost.trace.workload.spec import AdapterColumn, RecordedWorkload
 from simcost.units import NS_PER_S
@@ -126,7 +127,7 @@ def _resampled(
     rng: np.random.Generator,
 ) -> Iterator[RequestBatch]:
     """Local block bootstrap: each block of the run is a stretch of the trace that starts, uniformly, within
-    reach of the block's own start. Holds the requests within reach.
+    reach of the block's own start. Holds the requests within reach, and the different hashes of their prompts.
     """
     block_ns = max(1, min(round(workload.block * NS_PER_S), span_ns + 1))
     reach_ns = round(workload.reach * NS_PER_S)
@@ -150,19 +151,29 @@ def _resampled(
 
 
 class _Reached:
-    """The part of a stream that blocks may still be taken from."""
+    """The part of a stream that blocks may still be taken from.
+
+    A request that is taken again is another one: it shares with others what its prompt shares in the trace with those
+    before it, and the rest of its prompt is new.
+    """
 
     def __init__(self, batches: Iterator[RequestBatch]) -> None:
         self._batches = batches
         self._held = concat([])
+        self._times = self._shared = np.empty(0, np.int64)
+        self._seen = _SeenHashes()
         self._ended = False
 
     def between(self, start_ns: int, end_ns: int, *, keep_from: int) -> RequestBatch:
         """The requests with start <= arrival < end; those before `keep_from` will not be asked for again."""
         while not self._ended and (len(self._held) == 0 or self._held.arrival_ns[-1] < end_ns):
             self._extend(keep_from)
-        first, last = np.searchsorted(self._held.arrival_ns, [start_ns, end_ns])
-        return self._held[int(first) : int(last)]
+        rows = slice(*map(int, np.searchsorted(self._held.arrival_ns, [start_ns, end_ns])))
+        taken = self._held[rows]
+        if taken.prefix is not None and self._times[rows].any():
+            taken = replace(taken, prefix=_renewed(taken, self._shared[rows], self._times[rows]))
+        self._times[rows] += 1
+        return taken
 
     def _extend(self, keep_from: int) -> None:
         batch = next(self._batches, None)
@@ -170,3 +181,40 @@ class _Reached:
         if batch is not None:
             first = int(np.searchsorted(self._held.arrival_ns, keep_from))
             self._held = concat([self._held[first:], batch])
+            self._times = np.append(self._times[first:], np.zeros(len(batch), np.int64))
+            self._shared = np.append(self._shared[first:], self._seen.leading(batch))
+
+
+class _SeenHashes:
+    """Hashes of the prompts so far; holds 8 bytes for each different one."""
+
+    def __init__(self) -> None:
+        self._known = np.empty(0, np.int64)
+
+    def leading(self, batch: RequestBatch) -> Ints:
+        """Number of leading blocks of each prompt that one before it has, too."""
+        shared, hashes = batch.prefix_hashes()
+        place = np.arange(len(hashes)) - np.repeat(np.cumsum(shared) - shared, shared)
+        distinct, first = np.unique(hashes, return_index=True)
+        at = np.searchsorted(self._known, distinct)
+        new = np.append(self._known, 0)[at] != distinct
+        new |= at == len(self._known)
+        self._known = np.insert(self._known, at[new], distinct[new])
+        row = np.repeat(np.arange(len(shared)), shared)[first[new]]
+        np.minimum.at(shared, row, place[first[new]])
+        return shared
+
+
+_AGAIN = np.uint64(0xC2B2AE3D27D4EB4F)  # another multiplier than that of the copies of a trace
+
+
+def _renewed(batch: RequestBatch, shared: Ints, times: Ints) -> Any:
+    """The prefixes of requests with other hashes behind the shared blocks, others each time; as they are at 0."""
+    import pyarrow as pa
+
+    lengths, hashes = batch.prefix_hashes()
+    ends = np.cumsum(lengths)
+    own = np.arange(len(hashes)) >= np.repeat(ends - lengths + shared, lengths)
+    salt = (np.repeat(times, lengths).astype(np.uint64) * _AGAIN).astype(np.int64)
+    offsets = np.concatenate([[0], ends]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(np.where(own, hashes ^ salt, hashes)))
