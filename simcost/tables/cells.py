@@ -297,7 +297,8 @@ def _unscaled(column: pa.Array, ok: Flags) -> tuple[Ints, Flags]:
 def _float_ns(values: npt.NDArray[np.floating[Any]], unit: TimeUnit) -> tuple[Ints, Flags]:
     """Floating-point times to the nearest ns; whole units are exact."""
     scale = 10 ** _DIGITS[unit]
-    ok = np.abs(values) < 2.0**63 / scale
-    safe = np.where(ok, values, 0.0).astype(np.float64)
+    doubles = values.astype(np.float64)  # a half has no number as large as the limit
+    ok = np.abs(doubles) < 2.0**63 / scale
+    safe = np.where(ok, doubles, 0.0)
     whole = np.floor(safe)
     return whole.astype(np.int64) * scale + np.rint((safe - whole) * scale).astype(np.int64), ok

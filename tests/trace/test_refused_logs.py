@@ -1,11 +1,13 @@
 """Logs that are refused: the message names what they are, and the remedy."""
 
 import io
+import warnings
 import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -55,6 +57,32 @@ def test_the_hour_that_clocks_skip_is_named(tmp_path: Path, date: str) -> None:
 def test_the_unit_in_which_numbers_are_dates_is_named(tmp_path: Path) -> None:
     said = refused(tmp_path, HEADER.replace("arrival", "arrival_s") + "1767603600123,1,1\n1767603601500,1,1\n")
     assert "these are dates in ms: pass --time-unit ms" in said
+
+
+def test_a_time_of_parquet_that_is_out_of_range_is_shown(tmp_path: Path) -> None:
+    """The message said that 'a time' is not a time."""
+    path = tmp_path / "log.parquet"
+    far = pa.array([datetime(2300, 1, 1, tzinfo=UTC)], pa.timestamp("us"))
+    pq.write_table(pa.table({"arrival": far, "prompt_tokens": [1], "output_tokens": [1]}), path)
+    with pytest.raises(
+        TraceError, match=r"row 1: arrival: '2300-01-01 00:00:00\.000000' is not a time, or out of range"
+    ):
+        import_trace(path, "parquet", tmp_path / "out.parquet")
+
+
+def test_half_precision_times_are_read_without_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "log.parquet"
+    pq.write_table(
+        pa.table({"arrival": np.arange(3, dtype=np.float16), "prompt_tokens": [1] * 3, "output_tokens": [1] * 3}), path
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert import_trace(path, "parquet", tmp_path / "out.parquet")["span_s"] == 2
+
+
+def test_a_line_too_long_for_a_table_says_so(tmp_path: Path) -> None:
+    said = refused(tmp_path, (HEADER + "1,2,3\n").encode() + b"x" * 40_000_000)
+    assert "line 3 is longer than 32 MiB; is it a table? leave texts of prompts out of the export" in said
 
 
 def test_a_log_whose_unit_changes_is_told_the_unit_of_its_first_rows(tmp_path: Path) -> None:

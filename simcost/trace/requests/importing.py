@@ -250,8 +250,8 @@ class Intake:
     def _say(self, ours: str, chunk: Chunk, i: int) -> str:
         """Place, column, value and fault."""
         column = chunk.columns[ours]
-        a_time = pa.types.is_timestamp(column.type) and column[i].is_valid
-        value = "a time" if a_time else column[i].as_py()
+        cell = column[i : i + 1]
+        value = (cell.cast(pa.string()) if pa.types.is_timestamp(column.type) else cell)[0].as_py()
         declared = None if ours == "arrival" else COUNTS.column(ours)
         wrong = describe_cell(value, self.arrivals.expected, self.marks, declared)
         return f"{chunk.place(i)}: {chunk.theirs[ours]}: {wrong}"

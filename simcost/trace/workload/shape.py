@@ -49,7 +49,7 @@ def shape(spec: Synthetic, horizon_ns: int) -> CumulativeRate:
         InputError: no length, or no rate anywhere in it.
     """
     if not 0 < horizon_ns < 2**63:
-        raise InputError(f"horizon {horizon_ns / NS_PER_S} s: give a positive length, e.g. 24h")
+        raise InputError(f"horizon {horizon_ns / NS_PER_S:g} s: give a positive length below 292 years, e.g. 24h")
     steps = -(-horizon_ns // _STEP_NS)
     days = -(-steps // _STEPS_A_DAY)
     weekly = np.resize(np.array(spec.weekly or (1.0,)), days)
