@@ -1,4 +1,4 @@
-"""Laws of the prefixes of replications: requests that are drawn again are other requests, which share what they shared."""
+"""Laws of the prefixes of replications: a request that is drawn again is another one, and shares what it shared."""
 
 from pathlib import Path
 
