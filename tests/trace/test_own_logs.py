@@ -389,6 +389,26 @@ def test_otel_spans_of_old_and_new_names(tmp_path: Path) -> None:
     assert imported(tmp_path, pretty, "otel", on_error="skip")["rows"] == 2
 
 
+def test_a_request_that_a_framework_and_its_client_record_counts_once(tmp_path: Path) -> None:
+    """Both spans have the token counts: such a log was twice the load. Calls of an agent, and other requests, stay."""
+    old = {"llm.usage.prompt_tokens": 7, "llm.usage.completion_tokens": 8}
+    new = {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 7, "gen_ai.usage.output_tokens": 8}
+    agent = {"gen_ai.operation.name": "invoke_agent", "gen_ai.usage.input_tokens": 7, "gen_ai.usage.output_tokens": 8}
+    start = 1_772_442_000_000_000_000
+    names = [("a", "", agent), ("b", "a", old), ("c", "b", old), ("d", "c", new), ("e", "d", new | {"other": 1})]
+    spans = [
+        span(start + i, attributes, traceId="t", spanId=name, parentSpanId=parent)
+        for i, (name, parent, attributes) in enumerate(names)
+    ]
+    larger = new | {"gen_ai.usage.input_tokens": 9}
+    spans += [span(start + 9, larger, traceId="t", spanId="f", parentSpanId="e"), span(start + 10, larger)]
+    spans += [span(start + 11, new, traceId="other", spanId="g", parentSpanId="e")]
+    path = log(tmp_path, json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}), "spans.jsonl")
+    got = imported(tmp_path, path, "otel")
+    assert pairs(tmp_path) == [(7, 8), (9, 8), (9, 8), (7, 8)]
+    assert got["dropped_by"] == {"other_operation": 4}
+
+
 def test_where_takes_any_column(tmp_path: Path) -> None:
     text = HEADER.replace("\n", ",model,team\n") + "0,1,1,a,x\n1,2,1,b,x\n2,3,1,a,y\n3,bad,1,c,x\n"
     path = log(tmp_path, text)

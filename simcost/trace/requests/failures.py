@@ -77,12 +77,10 @@ LANGFUSE_RULES = (
     FailureRule(column="type", reason="other_operation", kept=r"(?i)^\s*(generation)?\s*$"),
     FailureRule(column="level", reason="failed_status", left_out=_ERROR_LEVEL),
 )
+GENERATION = r"(?i)^\s*(chat|text_completion|generate_content|completions?)?\s*$"
+"""Operations of spans that are requests of a model; spans from before there were names have none."""
 SPAN_RULES = (
-    FailureRule(
-        column="gen_ai.operation.name",
-        reason="other_operation",
-        kept=r"(?i)^\s*(chat|text_completion|generate_content|completions?)?\s*$",
-    ),
+    FailureRule(column="gen_ai.operation.name", reason="other_operation", kept=GENERATION),
     FailureRule(column="status", reason="failed_status", left_out=r"(?i)^\s*(2|(status_code_)?error)\s*$"),
     FailureRule(column="error.type", reason="failed_status", left_out=r"\S"),
 )

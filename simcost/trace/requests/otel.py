@@ -3,11 +3,13 @@
 Names are those of the GenAI semantic conventions, now and before v1.27, and of the instrumentations before them.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from simcost.tables.json_objects import Rows
 from simcost.trace.requests.cached_tokens import COLUMN as CACHED_TOKENS
+from simcost.trace.requests.failures import GENERATION
 from simcost.units import NS_PER_S
 
 _PROMPT = (
@@ -32,6 +34,7 @@ _CACHED = (
 OPERATION = "gen_ai.operation.name"
 _E2E = "gen_ai.latency.e2e"
 NOT_GENAI = "(none: no GenAI span)"
+OUTER = "(none: holds the span of the same request)"
 _OTHER_SIGNALS = ("resourceLogs", "resourceMetrics")
 
 
@@ -42,8 +45,9 @@ def span_rows(value: Mapping[str, Any]) -> Rows:
         ValueError: it holds no spans.
     """
     if "resourceSpans" in value:
-        spans = enumerate(_otlp_spans(value), start=1)
-        return [(f"span {number}", _row(span, resource)) for number, (span, resource) in spans]
+        rows = [_row(span, resource) for span, resource in _otlp_spans(value)]
+        _mark_outer(rows)
+        return [(f"span {number}", row) for number, row in enumerate(rows, start=1)]
     if any(name in value for name in _OTHER_SIGNALS):
         return []
     if not isinstance(value.get("attributes"), (dict, list)):
@@ -60,6 +64,18 @@ def _otlp_spans(value: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], d
         for scope in _objects(group.get("scopeSpans", group.get("instrumentationLibrarySpans"))):
             for span in _objects(scope.get("spans")):
                 yield span, shared
+
+
+def _mark_outer(rows: Sequence[dict[str, Any]]) -> None:
+    """Mark spans that hold another one of the same request: a framework and the client that it calls each record it,
+    with the same counts.
+    """
+    counted = [row for row in rows if row["prompt_tokens"] is not None and re.match(GENERATION, str(row[OPERATION]))]
+    by_id = {(str(row.get("traceId")), str(row["spanId"])): row for row in counted if row.get("spanId")}
+    for row in counted:
+        outer = by_id.get((str(row.get("traceId")), str(row.get("parentSpanId"))), row)
+        if outer is not row and all(str(row[name]) == str(outer[name]) for name in ("prompt_tokens", "output_tokens")):
+            outer[OPERATION] = OUTER
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:
