@@ -151,17 +151,13 @@ def _resampled(
 
 
 class _Reached:
-    """The part of a stream that blocks may still be taken from.
-
-    A request that is taken again is another one: it shares with others what its prompt shares in the trace with those
-    before it, and the rest of its prompt is new.
-    """
+    """The part of a stream that blocks may still be taken from. A request that is taken again is another one."""
 
     def __init__(self, batches: Iterator[RequestBatch]) -> None:
         self._batches = batches
         self._held = concat([])
-        self._times = self._shared = np.empty(0, np.int64)
-        self._seen = _SeenHashes()
+        self._shared = np.empty(0, np.int64)
+        self._prefixes = _Prefixes()
         self._ended = False
 
     def between(self, start_ns: int, end_ns: int, *, keep_from: int) -> RequestBatch:
@@ -170,9 +166,8 @@ class _Reached:
             self._extend(keep_from)
         rows = slice(*map(int, np.searchsorted(self._held.arrival_ns, [start_ns, end_ns])))
         taken = self._held[rows]
-        if taken.prefix is not None and self._times[rows].any():
-            taken = replace(taken, prefix=_renewed(taken, self._shared[rows], self._times[rows]))
-        self._times[rows] += 1
+        if taken.prefix is not None:
+            taken = replace(taken, prefix=self._prefixes.taken(taken, self._shared[rows]))
         return taken
 
     def _extend(self, keep_from: int) -> None:
@@ -181,18 +176,26 @@ class _Reached:
         if batch is not None:
             first = int(np.searchsorted(self._held.arrival_ns, keep_from))
             self._held = concat([self._held[first:], batch])
-            self._times = np.append(self._times[first:], np.zeros(len(batch), np.int64))
-            self._shared = np.append(self._shared[first:], self._seen.leading(batch))
+            self._shared = np.append(self._shared[first:], self._prefixes.shared(batch))
 
 
-class _SeenHashes:
-    """Hashes of the prompts so far; holds 8 bytes for each different one."""
+_AGAIN = np.uint64(0xC2B2AE3D27D4EB4F)  # another multiplier than that of the copies of a trace
+
+
+class _Prefixes:
+    """Hashes of prompts, others each time that the request is taken which had them first.
+
+    So the second copy of a conversation does not find the first one, and its turns find each other. Holds 16 bytes for
+    each different hash.
+    """
 
     def __init__(self) -> None:
         self._known = np.empty(0, np.int64)
+        self._times = np.empty(0, np.int64)
+        """For each of them, how often the request was taken that had it first."""
 
-    def leading(self, batch: RequestBatch) -> Ints:
-        """Number of leading blocks of each prompt that one before it has, too."""
+    def shared(self, batch: RequestBatch) -> Ints:
+        """Number of leading blocks of each prompt of the next batch that one before it has, too."""
         shared, hashes = batch.prefix_hashes()
         place = np.arange(len(hashes)) - np.repeat(np.cumsum(shared) - shared, shared)
         distinct, first = np.unique(hashes, return_index=True)
@@ -200,21 +203,19 @@ class _SeenHashes:
         new = np.append(self._known, 0)[at] != distinct
         new |= at == len(self._known)
         self._known = np.insert(self._known, at[new], distinct[new])
+        self._times = np.insert(self._times, at[new], 0)
         row = np.repeat(np.arange(len(shared)), shared)[first[new]]
         np.minimum.at(shared, row, place[first[new]])
         return shared
 
+    def taken(self, batch: RequestBatch, shared: Ints) -> Any:
+        """The prefixes of requests that are taken now, of which so many leading blocks are those of others."""
+        import pyarrow as pa
 
-_AGAIN = np.uint64(0xC2B2AE3D27D4EB4F)  # another multiplier than that of the copies of a trace
-
-
-def _renewed(batch: RequestBatch, shared: Ints, times: Ints) -> Any:
-    """The prefixes of requests with other hashes behind the shared blocks, others each time; as they are at 0."""
-    import pyarrow as pa
-
-    lengths, hashes = batch.prefix_hashes()
-    ends = np.cumsum(lengths)
-    own = np.arange(len(hashes)) >= np.repeat(ends - lengths + shared, lengths)
-    salt = (np.repeat(times, lengths).astype(np.uint64) * _AGAIN).astype(np.int64)
-    offsets = np.concatenate([[0], ends]).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(np.where(own, hashes ^ salt, hashes)))
+        lengths, hashes = batch.prefix_hashes()
+        ends, at = np.cumsum(lengths), np.searchsorted(self._known, hashes)
+        own = np.arange(len(hashes)) >= np.repeat(ends - lengths + shared, lengths)
+        self._times[at[own]] += 1
+        before = np.maximum(self._times[at] - 1, 0).astype(np.uint64)
+        offsets = np.append(0, ends).astype(np.int32)
+        return pa.ListArray.from_arrays(pa.array(offsets), pa.array(hashes ^ (before * _AGAIN).astype(np.int64)))
