@@ -127,7 +127,7 @@ class Loop(Generic[R]):
         self._references: tuple[Reference, ...] = ()
 
     def __call__(self, tuples: tuple[Any, ...], *others: Any) -> R:
-        """What the entry returns."""
+        """Call the entry; return as it does."""
         if not (self._tuples and all(map(is_, tuples, self._tuples))):
             self._tuples, self._references = tuples, tuple(map(Reference, tuples))
             self._code = code_for(self._entry, *self._references, *others)
