@@ -71,7 +71,7 @@ class Gamma:
 
 @record
 class RecordedFailures:
-    """The failures of a log, over and over; each run begins at a random instant of it. Rates are not used."""
+    """The failures of a log, over and over, in place of those of rates; each run begins at a random instant of it."""
 
     kind: Literal["recorded"] = "recorded"
     times_s: Annotated[tuple[Seconds, ...], MinLen(1)]

@@ -37,6 +37,7 @@ class Gang:
     restart_s: float
     """From a failure until work goes on."""
     rate_per_node_day: float
+    """Beside recorded failures: memoryless interruptions on top of them, as on spot."""
     size_independent_per_day: float = 0.0
     """Failures of the job that do not grow with its nodes."""
     model: FailureModel = field(default_factory=Exponential)
@@ -121,6 +122,8 @@ def _next_failure(gang: Gang, now: Floats, rng: np.random.Generator) -> tuple[Fl
     """Time to the next failure of each run, and the outage that it brings."""
     if isinstance(gang.model, RecordedFailures):
         gap = _recorded(gang.model, now)
+        if gang.mtbf_s < np.inf:
+            gap = np.minimum(gap, gang.mtbf_s * rng.standard_exponential(len(now)))
     else:
         gap = gang.mtbf_s * gang.model.draw(rng, len(now)) if gang.mtbf_s < np.inf else np.full(len(now), np.inf)
     loss = gang.correlated

@@ -46,5 +46,5 @@ def read_failures(path: Path, *, span_s: float | None = None) -> tuple[tuple[flo
         return tuple(time - times[0] for time in times[1:]), times[-1] - times[0]
     start = 0.0 if times[-1] <= span_s else times[0]
     if times[-1] - start > span_s:
-        raise TraceError(f"{path}: its failures span {times[-1] - start:g} s, more than the {span_s:g} s given")
+        raise TraceError(f"{path}: its failures span {times[-1] - start:,.0f} s, more than the {span_s:,.0f} s given")
     return tuple(time - start for time in times), span_s

@@ -7,6 +7,7 @@ from simcost.perf.training.memory import TrainingMemory
 from simcost.perf.training.methods import Lora
 from simcost.perf.training.utilization import Mfu
 from simcost.perf.training.whole_runs import WholeRuns
+from simcost.plan.failures import RecordedFailures
 from simcost.studies.training_cost.inputs import TrainingSetup
 
 
@@ -20,7 +21,7 @@ def assumptions(run: TrainingSetup, mfu: Mfu, memory: TrainingMemory, whole: Who
     yield from mfu.notes
     yield from _layout(run)
     yield from _failures(run)
-    yield from _range(whole)
+    yield from _range(run, whole)
     if run.precision == "fp8":
         yield "memory: weights, gradients and optimizer as in 16-bit mixed precision, though matrices multiply in fp8"
     if isinstance(run.method, Lora) and run.model.experts:
@@ -48,17 +49,19 @@ def _layout(run: TrainingSetup) -> Iterator[str]:
         )
 
 
-def _range(whole: WholeRuns | None) -> Iterator[str]:
+def _range(run: TrainingSetup, whole: WholeRuns | None) -> Iterator[str]:
     """Meaning of low and high."""
     if whole is None:
-        yield "low and high are the ends of the published failure rates; the speed is the one you measured"
+        low = "low and high are the ends of the published failure rates"
+        alike = "low and high are alike: the failures are the ones you gave"
+        yield f"{low if _published_rates(run) else alike}; the speed is the one you measured"
         yield "start-up, data loading, evaluation and runs that fail for good are not counted"
         return
+    rates = ", and the ends of the published failure rates" if _published_rates(run) else ""
     yield (
         f"low and high: a prediction interval of {100 * whole.level:g} % from {whole.runs} published pre-training runs "
         f"of dense models in 16 bits ({whole.families} families), whose GPU-hours were {whole.low:.2f} to "
-        f"{whole.high:.2f} times those of the benchmarks (median {whole.mid:.2f}), and the ends of the published "
-        "failure rates"
+        f"{whole.high:.2f} times those of the benchmarks (median {whole.mid:.2f}){rates}"
     )
     yield (
         "the middle is the training loop alone; start-up, data loading, evaluation, slower stacks and restarts are in "
@@ -66,9 +69,14 @@ def _range(whole: WholeRuns | None) -> Iterator[str]:
     )
 
 
+def _published_rates(run: TrainingSetup) -> bool:
+    """True if the failure rates are those of the catalog: neither a rate nor a log of failures is given."""
+    return run.failures.per_node_day is None and not isinstance(run.losses.model, RecordedFailures)
+
+
 def _failures(run: TrainingSetup) -> Iterator[str]:
     failures = run.failures
-    if failures.per_node_day is None:
+    if _published_rates(run):
         yield "failures per node and day: lowest, median and highest published rate of the catalog"
     yield (
         f"each failure costs {failures.restart_s:g} s of restart; checkpoints are written at "

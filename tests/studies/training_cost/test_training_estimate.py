@@ -468,6 +468,33 @@ def test_recorded_failures_take_the_place_of_rates() -> None:
         estimate(CATALOG, run(losses=Losses(model=log), failures=Failures(per_node_day=1.0)))
 
 
+@pytest.mark.slow
+def test_spot_is_interrupted_beside_recorded_failures_too() -> None:
+    """A log that almost never fails: time on spot is Daly's at the rate of the interruptions."""
+    spot = Prices(spot=SpotTerms(usd_per_gpu_h=1.0, interruptions_per_node_day=2.0))
+    options: dict[str, Any] = {"tokens": 1e12, "layout": ParallelLayout(gpus=64), "mfu": 0.4, "prices": spot}
+    log = RecordedFailures(times_s=(5e8,), span_s=1e9)
+    recorded = estimate(CATALOG, run(**options, losses=Losses(model=log))).cost_usd["spot"]
+    rates = estimate(CATALOG, run(**options, failures=Failures(per_node_day=0.0))).cost_usd["spot"]
+    assert recorded.time_s.mid == pytest.approx(rates.time_s.mid, rel=0.01)
+    assert recorded.time_s.mid > 1.1 * recorded.useful_compute.mid / recorded.usd_per_gpu_h / 64 * 3600
+
+
+def range_said(**options: Any) -> str:
+    found = estimate(CATALOG, run(tokens=1e12, layout=ParallelLayout(gpus=64), **options))
+    return next(line for line in found.assumptions if line.startswith("low and high"))
+
+
+def test_low_and_high_are_of_published_failures_where_none_are_given() -> None:
+    given = Failures(per_node_day=0.01)
+    assert "ends of the published failure rates" in range_said(mfu=0.4)
+    assert "ends of the published failure rates" in range_said()
+    assert "alike" in range_said(mfu=0.4, failures=given)
+    assert "failure rates" not in range_said(failures=given)
+    log = Losses(model=RecordedFailures(times_s=(3600.0, 90_000.0), span_s=172_800.0))
+    assert "alike" in range_said(mfu=0.4, losses=log)
+
+
 def counted(target: TrainingTarget, counts: tuple[int, ...] = (), **options: Any) -> GpuCounts:
     chosen = choose_count(CATALOG, run(tokens=2e10, prices=OWN, mfu=0.4, **options), target, counts)
     json.dumps(to_document(chosen), allow_nan=False)
