@@ -1,6 +1,7 @@
 """Reservations of GPUs in time, and binary heaps of integers, compiled.
 
 A profile holds the unreserved GPUs from each of its times on; the last holds for ever. In a heap the least is on top.
+Long loops count from 0 over a part of an array: an index that might be negative keeps them from being vectorized.
 """
 
 from typing import NamedTuple
@@ -31,14 +32,27 @@ def step(profile: AvailabilityProfile, t: int) -> int:
 
 
 @lean
+def put_up(values: Ints, count: int) -> None:
+    """Move the first values up by one place, which leaves the first free."""
+    for i in range(count, 0, -1):
+        values[i] = values[i - 1]
+
+
+@lean
+def put_down(values: Ints, count: int) -> None:
+    """Move values down by one place, over the first."""
+    for i in range(count):
+        values[i] = values[i + 1]
+
+
+@lean
 def cut(profile: AvailabilityProfile, t: int) -> int:
     """Let a step begin at t; its place."""
     at = step(profile, t)
     if profile.since[at] == t:
         return at
-    for i in range(profile.span[1], at + 1, -1):
-        profile.since[i] = profile.since[i - 1]
-        profile.free[i] = profile.free[i - 1]
+    put_up(profile.since[at + 1 :], profile.span[1] - at - 1)
+    put_up(profile.free[at + 1 :], profile.span[1] - at - 1)
     profile.span[1] += 1
     profile.since[at + 1] = t
     profile.free[at + 1] = profile.free[at]
@@ -51,9 +65,8 @@ def merge(profile: AvailabilityProfile, at: int) -> None:
     if at <= profile.span[0] or at >= profile.span[1] or profile.free[at] != profile.free[at - 1]:
         return
     profile.span[1] -= 1
-    for i in range(at, profile.span[1]):
-        profile.since[i] = profile.since[i + 1]
-        profile.free[i] = profile.free[i + 1]
+    put_down(profile.since[at:], profile.span[1] - at)
+    put_down(profile.free[at:], profile.span[1] - at)
 
 
 @lean
@@ -62,8 +75,9 @@ def add(profile: AvailabilityProfile, begin: int, end: int, gpus: int) -> None:
     if begin == end or gpus == 0:
         return
     first, last = cut(profile, begin), cut(profile, end)
-    for i in range(first, last):
-        profile.free[i] += gpus
+    free = profile.free[first:last]
+    for i in range(last - first):
+        free[i] += gpus
     merge(profile, last)
     merge(profile, first)
 
@@ -73,19 +87,18 @@ def earliest(profile: AvailabilityProfile, now: int, gpus: int, span: int, own: 
     """First time from now on at which GPUs are free for the whole span; those of the job's own reservation, from
     `own` on, count as free. At the latest that is `own`.
     """
-    i = step(profile, now)
-    while True:
-        while profile.free[i] < gpus:
-            i += 1
-            if profile.since[i] >= own:
-                return own
-        begin = max(profile.since[i], now)
-        end = min(begin + span, own)
-        i += 1
-        while i < profile.span[1] and profile.since[i] < end and profile.free[i] >= gpus:
-            i += 1
-        if i == profile.span[1] or profile.since[i] >= end:
-            return int(begin)
+    first = step(profile, now)
+    since, free = profile.since[first:], profile.free[first:]
+    begin = end = own
+    for i in range(profile.span[1] - first):
+        if since[i] >= end:
+            break
+        if free[i] < gpus:
+            begin = end = own
+        elif begin == own:
+            begin = max(since[i], now)
+            end = min(begin + span, own)
+    return int(begin)
 
 
 @lean
