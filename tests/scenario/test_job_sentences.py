@@ -52,6 +52,14 @@ def test_checkpoints_are_named_as_they_are_taken(tmp_path: Path, training: str, 
     assert assumptions_of(large) == []
 
 
+@pytest.mark.parametrize(("text", "place"), [(SPOT, 1), (NIGHT, 1)], ids=["spot", "shared"])
+def test_the_order_of_the_queue_is_said_where_no_scheduler_can_be_chosen(tmp_path: Path, text: str, place: int) -> None:
+    scenario = load(home(tmp_path, text=text))
+    clusters = find_clusters(scenario.scenario.plans, scenario.catalog, tmp_path)
+    assert [line for line in assumptions_of(clusters[place]) if "first in, first out" in line]
+    assert not [line for line in assumptions_of(clusters[0]) if "first in, first out" in line]
+
+
 @pytest.mark.slow
 def test_work_redone_is_one_share_in_table_and_drivers(tmp_path: Path) -> None:
     path = home(tmp_path, ("spot: {nodes: 3,", "checkpoints: {interval: 1h}\n      spot: {nodes: 3,"), text=SPOT)

@@ -239,6 +239,8 @@ def assumptions_of(cluster: Cluster) -> list[str]:
     if isinstance(on, OnGpus | OnNodes) and isinstance(on.scheduler, Quotas):
         gpus = on.gpus if isinstance(on, OnGpus) else 0 if cluster.nodes is None else int(cluster.nodes.gpus.sum())
         lines += filter(None, [on.scheduler.misfit(gpus)])
+    if isinstance(on, OnSpot | OnShared):
+        lines.append("Jobs queue first in, first out, and those that do not fit are passed over (fifo-skip).")
     if isinstance(on, OnSpot) and cluster.spot is not None:
         trace = cluster.spot.trace
         in_effect = trace.usd_per_h is not None and on.spot.price is None
