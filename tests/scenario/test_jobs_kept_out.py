@@ -4,7 +4,12 @@ from pathlib import Path
 
 import pytest
 from support.commands import call
+from support.job_scenarios import home
 from support.scenarios import write
+
+from simcost.scenario.checks.load import find_faults, load
+from simcost.scenario.runs.provenance import assumptions
+from simcost.scenario.runs.resolve import settle
 
 pytestmark = pytest.mark.slow
 
@@ -114,3 +119,17 @@ def test_deadlines_of_jobs_that_run_on_may_still_be_missed(folder: Path) -> None
     assert MAY_MISS.format("deadlines") in verdict("run", write(folder, text=text))
     for sure in (text.replace("80%", "75%"), text.replace("horizon: 3h", "horizon: 11h")):
         assert "may still miss" not in verdict("run", write(folder, text=sure))
+
+
+def test_remedies_for_a_log_are_keys_of_the_scenario(tmp_path: Path) -> None:
+    """A command would take `--map` and `--timezone`; a scenario has neither."""
+    path = home(tmp_path)
+    log = path.parent / "jobs.csv"
+    log.write_text("job_id,submit_time,duration_s,width\na,2026-03-01 00:00,3600,8\n")
+    [fault] = find_faults(path)
+    assert "no column says how many GPUs they asked for; write `jobs.map: {gpus: COLUMN}`; its columns" in fault.message
+    path.write_text(path.read_text().replace("{path: jobs.csv}", "{path: jobs.csv, map: {gpus: width}}"))
+    assert not find_faults(path)
+    said = " ".join(assumptions(settle(load(path), seed=None, seeds=1)))
+    assert "read as UTC; if they are of another one, write `jobs.timezone`." in said
+    assert "--" not in said

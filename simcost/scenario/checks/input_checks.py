@@ -181,22 +181,9 @@ def _job_faults(log: JobLog, node: YamlNode | None, folder: Path, file: str) -> 
     place = None if node is None else node.get("path")
     if place is None or not _short(folder, log.path):
         return
-    from simcost.trace.jobs.reader import read_jobs
+    from simcost.scenario.inputs.job_demand import read_log
 
-    yield from _refused(
-        place,
-        file,
-        lambda: read_jobs(
-            inside(folder, log.path),
-            format=log.format,
-            mapping=log.map,
-            pool=log.pool,
-            since=log.since,
-            window_s=log.window,
-            timezone=log.timezone,
-            limit_error=log.limit_error,
-        ),
-    )
+    yield from _refused(place, file, lambda: read_log(log, folder))
 
 
 def _plan_faults(plan: Plan, node: YamlNode, catalog: Catalog, folder: Path, file: str) -> Iterator[Fault]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
-from simcost.errors import InputError
+from simcost.errors import FaultsError, InputError
 from simcost.rng import stream
 from simcost.scenario.inputs.file_hashes import hashes
 from simcost.scenario.schema.jobs import JobLog
@@ -22,6 +24,7 @@ from simcost.trace.jobs.reader import read_jobs
 from simcost.units import format_count, format_seconds
 
 _ANY_WIDTH = np.iinfo(np.int64).max
+_MAP = re.compile(r"(?:pass )?--map (?:'(\w+)=([^']+)'|(\w+)=([^\s;,()?]+))")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -63,16 +66,10 @@ class JobTrace:
         Raises:
             InputError: a log that cannot be read, or in which no job is left.
         """
-        jobs, findings = read_jobs(
-            inside(loaded.folder, log.path),
-            format=log.format,
-            mapping=log.map,
-            pool=log.pool,
+        jobs, findings = read_log(
+            log,
+            loaded.folder,
             pools=_pools(clusters),
-            since=log.since,
-            window_s=log.window,
-            timezone=log.timezone,
-            limit_error=log.limit_error,
             cpus=any(nodes.has_cpus for nodes in clusters),
             keep_hours=beside_requests,
         )
@@ -134,6 +131,56 @@ class JobTrace:
 
     def _seed(self, replication: int) -> int:
         return int(stream(self.seed, "jobs", replication).integers(2**62))
+
+
+def read_log(log: JobLog, folder: Path, **rules: Any) -> tuple[Jobs, list[dict[str, Any]]]:
+    """The jobs of a log, and findings on it; remedies are keys of `jobs`.
+
+    Args:
+        log: the `jobs` of a scenario.
+        folder: of the scenario.
+        rules: further arguments of `read_jobs`.
+
+    Raises:
+        InputError: as `read_jobs`.
+    """
+    try:
+        jobs, findings = read_jobs(
+            inside(folder, log.path),
+            format=log.format,
+            mapping=log.map,
+            pool=log.pool,
+            since=log.since,
+            window_s=log.window,
+            timezone=log.timezone,
+            limit_error=log.limit_error,
+            **rules,
+        )
+    except FaultsError as error:
+        raise FaultsError([replace(fault, message=in_keys(fault.message)) for fault in error.faults]) from error
+    except InputError as error:
+        raise type(error)(in_keys(str(error))) from error
+    return jobs, [finding | {"message": in_keys(finding["message"])} for finding in findings]
+
+
+def in_keys(message: str) -> str:
+    """Message of a command that reads job logs, for a scenario: keys of `jobs` in the place of options.
+
+    >>> in_keys("no column says how many GPUs they asked for; pass --map gpus=COLUMN; its columns are: a, b")
+    'no column says how many GPUs they asked for; write `jobs.map: {gpus: COLUMN}`; its columns are: a, b'
+    >>> in_keys("they were read as UTC; if they are of another one, pass --timezone")
+    'they were read as UTC; if they are of another one, write `jobs.timezone`'
+    """
+
+    def mapped(found: re.Match[str]) -> str:
+        ours, theirs = found[1] or found[3], found[2] or found[4]
+        return f"{'write ' if found[0].startswith('pass') else ''}`jobs.map: {{{ours}: {theirs}}}`"
+
+    return re.sub(r"pass --(timezone|format \w+)", _written, _MAP.sub(mapped, message))
+
+
+def _written(option: re.Match[str]) -> str:
+    return f"write `jobs.{option[1].replace(' ', ': ')}`"
 
 
 def _pools(clusters: Sequence[NodeTable]) -> dict[str, int] | None:
