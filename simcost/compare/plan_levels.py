@@ -12,7 +12,7 @@ from simcost.compare.verdict import percent
 from simcost.ledger.jobs import HELD
 from simcost.ledger.requests import PrefixHits
 from simcost.slo import JobReport
-from simcost.units import format_seconds
+from simcost.units import format_count, format_seconds
 
 Document = dict[str, Any]
 _METRICS = ("ttft_s", "tpot_s", "e2e_s")
@@ -300,9 +300,7 @@ def jobs(plan: PlanSummary) -> Document:
 
 
 def job_sentences(plan: PlanSummary, against: PlanSummary) -> list[str]:
-    """Sentences on waiting and preemption of jobs under two plans, the first replication's preemptions; empty without
-    jobs.
-    """
+    """Sentences on waiting and preemption of jobs under two plans, means over replications; empty without jobs."""
     waits, stops = (plan.wait_p95_s, against.wait_p95_s), [_stops(side) for side in (plan, against)]
     if waits[0] is None or waits[1] is None:
         return []
@@ -312,14 +310,14 @@ def job_sentences(plan: PlanSummary, against: PlanSummary) -> list[str]:
         lost = [_shares(mean_by_key([run.gpu_hours for run in side.trained]))["lost"] for side in (plan, against)]
         redone = [percent(round(share, 4)) for share in lost]
         lines.append(
-            f"Preemptions: {stops[0]:,} against {stops[1]:,}; "
+            f"Preemptions: {format_count(stops[0])} against {format_count(stops[1])}; "
             f"work redone took {redone[0]} of the GPU time ({redone[1]})."
         )
     return lines
 
 
-def _stops(plan: PlanSummary) -> int:
-    return plan.trained[0].slo.jobs["preemptions"] if plan.trained else 0
+def _stops(plan: PlanSummary) -> float:
+    return mean_of(run.slo.jobs["preemptions"] for run in plan.trained) or 0.0
 
 
 def _levels(reports: Sequence[JobReport], name: str) -> dict[str, float | None]:

@@ -3,6 +3,7 @@
 from math import fsum
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from support.commands import call
 from support.job_scenarios import NIGHT, QUEUE, SPOT, home
@@ -17,7 +18,7 @@ from simcost.scenario.runs.run import run
 from simcost.scenario.schema.jobs import OnNodes
 from simcost.studies.plans import job_tables
 from simcost.trace.jobs.reader import read_jobs
-from simcost.units import format_usd
+from simcost.units import format_count, format_usd
 
 
 @pytest.mark.parametrize(
@@ -72,6 +73,9 @@ def test_work_redone_is_one_share_in_table_and_drivers(tmp_path: Path) -> None:
     assert job_tables.gpu_time(document)[1]["lost time"] == share(of["lost"] + of["restart"])
     [driver] = [line for line in document["drivers"] if line.startswith("Preemptions")]
     assert f"work redone took {100 * of['lost']:.3g} % of the GPU time" in driver
+    stops = [row["jobs_preemptions"] for row in pq.read_table(tmp_path / "out/tables/runs.parquet").to_pylist()]
+    assert len(set(stops[3:])) > 1
+    assert driver.startswith(f"Preemptions: {format_count(fsum(stops[3:]) / 3)} against 0; ")
 
 
 @pytest.mark.slow
