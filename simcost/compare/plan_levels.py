@@ -317,7 +317,7 @@ def job_sentences(plan: PlanSummary, against: PlanSummary) -> list[str]:
 
 
 def _stops(plan: PlanSummary) -> float:
-    return mean_of(run.slo.jobs["preemptions"] for run in plan.trained) or 0.0
+    return (mean_of(run.slo.jobs["preemptions"] for run in plan.trained) or 0.0) if plan.trained else 0.0
 
 
 def _levels(reports: Sequence[JobReport], name: str) -> dict[str, float | None]:
