@@ -217,14 +217,14 @@ def _times_as_bad(name: str, more: float, less: float) -> float:
 
 
 def _apart(name: str, more: float, less: float) -> str:
-    """Two different bounds of a target in as many digits as it takes to tell them apart."""
-    good = is_to_reach(name)
-    scale, unit = (100, "%") if good else (1, "s")
-    shown = [(f"{scale * more:.{digits}f}", f"{scale * less:.{digits}f}") for digits in range(1, 13)]
-    apart = (pair for pair in shown if pair[0] != pair[1] and (not good or float(pair[0]) <= scale * more))
+    """Two different bounds of a target; attainments in as many digits as it takes to tell them apart."""
+    words = name_of(Check.of(name, more, less))
+    if not is_to_reach(name):
+        return f"{words} at most {format_seconds(more)} against {format_seconds(less)}"
+    shown = [(f"{100 * more:.{digits}f}", f"{100 * less:.{digits}f}") for digits in range(1, 13)]
+    apart = (pair for pair in shown if pair[0] != pair[1] and float(pair[0]) <= 100 * more)
     first, second = next(apart, shown[-1])
-    words = f"{name_of(Check.of(name, more, less))} at {'least' if good else 'most'}"
-    return f"{words} {first} {unit} against {second} {unit}"
+    return f"{words} at least {first} % against {second} %"
 
 
 def _untried(document: Mapping[str, Any]) -> list[str]:
