@@ -61,6 +61,23 @@ def test_the_order_of_the_queue_is_said_where_no_scheduler_can_be_chosen(tmp_pat
     assert not [line for line in assumptions_of(clusters[0]) if "first in, first out" in line]
 
 
+@pytest.mark.parametrize(
+    ("saved", "said"),
+    [
+        ("write: 0.4s", ["write 400 ms as 0 s"]),
+        ("interval: 0.4s, write: 1.6s", ["interval 400 ms as 1 s, write 1.6 s as 2 s"]),
+        ("interval: 90.4s, write: 40.4s", []),
+    ],
+)
+def test_times_of_checkpoints_that_are_rounded_are_told(tmp_path: Path, saved: str, said: list[str]) -> None:
+    """Clusters of a fixed size count whole seconds."""
+    scenario = load(home(tmp_path, ("gpus: 16}", f"gpus: 16, checkpoints: {{{saved}}}}}"), text=QUEUE))
+    small = find_clusters(scenario.scenario.plans, scenario.catalog, tmp_path)[0]
+    jobs, _ = read_jobs(tmp_path / "jobs.csv")
+    told = [line.partition("whole seconds: ")[2] for line in unmet_requirements(small, jobs) if "whole sec" in line]
+    assert told == [f"{one}." for one in said]
+
+
 @pytest.mark.slow
 def test_work_redone_is_one_share_in_table_and_drivers(tmp_path: Path) -> None:
     path = home(tmp_path, ("spot: {nodes: 3,", "checkpoints: {interval: 1h}\n      spot: {nodes: 3,"), text=SPOT)

@@ -177,7 +177,7 @@ def _placed(on: Training) -> tuple[Rigid, PlacementOnNodes] | None:
 
 def unmet_requirements(cluster: Cluster, jobs: Jobs, timezone: str = "UTC") -> list[str]:
     """Requirements of jobs, whose days begin in a time zone, that a cluster does not go by, one sentence each."""
-    from simcost.sim.jobs.document import assumptions, marks_without_effect, of_order, other_hours
+    from simcost.sim.jobs.document import assumptions, in_whole_seconds, marks_without_effect, of_order, other_hours
 
     on, remedy = cluster.training, "use kind nodes, and a scheduler that places gangs"
     found = assumptions(jobs, counted=cluster.counted, remedy=remedy) + _other_types(cluster, jobs)
@@ -186,7 +186,7 @@ def unmet_requirements(cluster: Cluster, jobs: Jobs, timezone: str = "UTC") -> l
     elif isinstance(on, OnShared):
         found += [*marks_without_effect(jobs, "requests"), *other_hours(jobs, timezone)]
     else:
-        found += of_order(jobs, on.scheduler)
+        found += of_order(jobs, on.scheduler) + in_whole_seconds(jobs, on.checkpoints)
         if on.scheduler.discipline == "remaining":
             found += marks_without_effect(jobs, f"others under {on.scheduler.kind}")
     return [f"{finding['message']}." for finding in found]

@@ -11,7 +11,7 @@ from simcost.ledger.jobs import NEVER, Floats, Ints, JobLedger
 from simcost.plan.failures import Checkpoints, ClusterFailures
 from simcost.plan.scheduling import FairShare, PriorityPreemptive, Quotas, Scheduler, Shortest, Srtf
 from simcost.tables.calendar import find_zone
-from simcost.trace.jobs.jobs import NONE, Jobs
+from simcost.trace.jobs.jobs import CHECKPOINTS, NONE, Jobs
 from simcost.trace.jobs.rejections import kept_out
 from simcost.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, format_seconds, how_many, plural
 
@@ -24,6 +24,8 @@ _BY_PRIORITY = {"priority-preemptive": "fifo-strict, and stops none", "priority-
 _MOST_USERS = 10
 _LONG_TAIL = 0.1
 """Part of a run after the last submission from which it is told."""
+_ROUNDED = 0.05
+"""Part of a time by which its whole seconds differ from it, from which it is told."""
 
 
 def replay_document(jobs: Jobs, ledger: JobLedger, policy: Scheduler) -> dict[str, Any]:
@@ -339,3 +341,25 @@ def _deadlines(jobs: Jobs, ledger: JobLedger) -> dict[str, Any] | None:
         "mean_tardiness_s": float(late_s.mean()) if decided.any() else None,
         "hopeless": int((jobs.submit_s + jobs.limit_s > jobs.deadline_s)[has].sum()),
     }
+
+
+def in_whole_seconds(jobs: Jobs, checkpoints: Checkpoints | None) -> list[dict[str, Any]]:
+    """The finding on times of checkpoints that a cluster of a fixed size, which counts whole seconds, takes for clearly
+    others.
+    """
+    saved = {} if checkpoints is None else asdict(checkpoints)
+    told = [
+        f"{name} {format_seconds(value)} as {format_seconds(_whole_s(value, name))}"
+        for name, value in saved.items()
+        if abs(_whole_s(value, name) - value) > _ROUNDED * value
+    ]
+    for name in CHECKPOINTS:
+        known = getattr(jobs, name)
+        if known is not None and (count := int((np.abs(np.rint(known) - known) > _ROUNDED * known).sum())):
+            told.append(f"{name} of {plural(count, 'job')}")
+    message = f"times of checkpoints are counted in whole seconds: {', '.join(told)}"
+    return [{"kind": "whole_seconds", "count": len(jobs), "message": message}] if told else []
+
+
+def _whole_s(value_s: float, name: str) -> int:
+    return max(round(value_s), 1 if name == "interval" else 0)

@@ -149,11 +149,11 @@ def _of_quotas(policy: Any, gpus: int) -> list[dict[str, Any]]:
 
 def _of_policy(policy: Any, jobs: Any, disruptions: dict[str, Any]) -> list[dict[str, Any]]:
     """Findings on the order of the jobs, and on those that others or failures stop."""
-    from simcost.sim.jobs.document import marks_without_effect, of_order, unsaved_work
+    from simcost.sim.jobs.document import in_whole_seconds, marks_without_effect, of_order, unsaved_work
 
     how = disruptions.get("failures"), disruptions.get("checkpoints")
     marks = marks_without_effect(jobs, f"others under {policy.kind}") if policy.discipline == "remaining" else []
-    return marks + of_order(jobs, policy) + unsaved_work(jobs, policy, *how)
+    return [*marks, *of_order(jobs, policy), *unsaved_work(jobs, policy, *how), *in_whole_seconds(jobs, how[1])]
 
 
 def _nodes(arguments: Arguments) -> Any:
