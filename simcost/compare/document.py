@@ -18,9 +18,10 @@ from simcost.compare.results import PlanSummary, RunResult
 from simcost.compare.slo_risk import keeps_spot
 from simcost.compare.tenants import by_tenant
 from simcost.compare.unit_costs import answered, by_service, charge_changes, money, month_by_part
+from simcost.compare.unlike_lengths import costs_of_whole_runs
 from simcost.compare.verdict import missed_targets, percent, undecided, verdict
 from simcost.perf.quality import QualityTarget
-from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_seconds, format_usd, plural
+from simcost.units import HOURS_PER_MONTH, format_seconds
 
 Document = dict[str, Any]
 
@@ -236,11 +237,6 @@ def _decomposition(driven: CostDrivers) -> Document:
     }
 
 
-_ALIKE = 1.01
-"""Ratio of the lengths of runs up to which they count as the same."""
-_NAMED = 6
-
-
 def _assumptions(comparison: Comparison) -> list[str]:
     """Assumptions behind the numbers."""
     runs = [run for plan in comparison.plans for run in plan.results]
@@ -273,21 +269,8 @@ def _time(comparison: Comparison, lengths_s: Sequence[float]) -> list[str]:
     return [
         f"A month is {HOURS_PER_MONTH:g} h; costs a month scale the run of {length}{tiers}.",
         "Nodes still running at the end are billed to the end, without rounding or minimum.",
-        *_unlike_lengths(comparison.plans),
+        *costs_of_whole_runs(comparison.plans),
     ]
-
-
-def _unlike_lengths(plans: Sequence[PlanSummary]) -> list[str]:
-    """The costs of whole runs where plans need unlike times for the same jobs, which costs a month do not show."""
-    lengths = [plan.months for plan in plans]
-    if max(lengths) <= min(lengths) * _ALIKE:
-        return []
-    lasted = [format_seconds(round(plan.months * HOURS_PER_MONTH * SECONDS_PER_HOUR)) for plan in plans]
-    pairs = zip(plans, lasted, strict=True)
-    whole = [f"{plan.name} {format_usd(plan.total_usd.mean)} in {time}" for plan, time in pairs]
-    more = f" and {plural(len(plans) - _NAMED, 'more plan')}" if len(plans) > _NAMED else ""
-    costs = f"Each plan runs until its last job has ended, and all jobs cost {', '.join(whole[:_NAMED])}{more}"
-    return [f"{costs}; give a `horizon` to compare the same time."]
 
 
 def _replications(comparison: Comparison) -> str:

@@ -105,6 +105,22 @@ def test_plans_that_need_unlike_times_tell_what_all_jobs_cost(tmp_path: Path) ->
     assert not [line for line in document["assumptions"] if line.startswith("Each plan runs until")]
 
 
+@pytest.mark.slow
+def test_a_verdict_tells_where_all_jobs_cost_less_under_another_plan(tmp_path: Path) -> None:
+    """One node takes 3 days for jobs that four do in half of one, at a quarter of their price a month."""
+    changes = [("{p95: 2h}", "{p95: 30d}"), ("gpus: 16}", "gpus: 8}"), ("scheduler: easy", "disk: 0, scheduler: easy")]
+    cheap = ("scheduler: easy-backfill}", "scheduler: easy-backfill}\n    buy: {offer: aws/p4d.24xlarge, price: $6/h}")
+    document = run(load(home(tmp_path, *changes, cheap)), tmp_path / "out")
+    small, large = document["plans"]
+    assert document["best"] == "small"
+    assert small["cost_usd"]["total"] > large["cost_usd"]["total"]
+    usd = [format_usd(plan["cost_usd"]["total"]) for plan in (small, large)]
+    assert f"All jobs cost more with it: {usd[0]} in" in document["verdict"]
+    assert f"against {usd[1]} in" in document["verdict"]
+    document = run(load(home(tmp_path, *changes, cheap, ("slo:", "horizon: 8h\nslo:"))), tmp_path / "out")
+    assert "All jobs" not in document["verdict"]
+
+
 @pytest.mark.parametrize("part", ["checkpoints: {}", "failures: {}, checkpoints: {}"])
 def test_an_elastic_cluster_that_loses_work_is_a_fault_of_the_file(tmp_path: Path, part: str) -> None:
     faults = find_faults(home(tmp_path, ("gpus: 16}", f"gpus: 16, scheduler: elastic, {part}}}")))
