@@ -20,7 +20,7 @@ def costs_of_whole_runs(plans: Sequence[PlanSummary]) -> list[str]:
     return [f"{costs}; give a `horizon` to compare the same time."]
 
 
-def dearer_for_all_jobs(best: PlanSummary, plans: Sequence[PlanSummary]) -> list[str]:
+def cheaper_for_all_jobs(best: PlanSummary, plans: Sequence[PlanSummary]) -> list[str]:
     """Sentence on the plan that is the cheapest a month, where all jobs cost less under another that meets the SLO."""
     others = [plan for plan in plans if plan.eligible and plan.name != best.name]
     least = min(others, key=lambda plan: plan.total_usd.mean, default=best)

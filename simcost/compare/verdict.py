@@ -9,7 +9,7 @@ from simcost.compare.results import PlanSummary
 from simcost.compare.significance import negligible_usd
 from simcost.compare.slo_risk import keeps_spot
 from simcost.compare.unit_costs import answered, unit_costs
-from simcost.compare.unlike_lengths import dearer_for_all_jobs
+from simcost.compare.unlike_lengths import cheaper_for_all_jobs
 from simcost.slo import Check
 from simcost.units import LARGEST_SHARE, format_seconds, format_share, format_usd, format_usd_range, how_many, plural
 
@@ -186,7 +186,7 @@ def verdict(comparison: Comparison) -> str:
     best = comparison.best
     if best is None:
         return _none(comparison, comparison.ranked[0])
-    less = [*_less_work(best, _second(comparison)), *dearer_for_all_jobs(best, comparison.plans)]
+    less = [*_less_work(best, _second(comparison)), *cheaper_for_all_jobs(best, comparison.plans)]
     return " ".join([_best(comparison, best), *less, *cautions(best)])
 
 
