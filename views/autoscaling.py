@@ -19,7 +19,7 @@ def replay(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the o
     ]
     if fields.check("Replicas follow what it asks for, not the recording"):
         words += ["--closed-loop"]
-    start = fields.number("Replicas at the start", 0, 10_000, None, placeholder="where none are recorded")
+    start = fields.number("Replicas at the start", 0, 10_000, None, placeholder="as recorded")
     words += [f"--start={start}"] if start is not None else []
     with st.expander("Names"):
         name = fields.text("Object of the manifest", placeholder="where it holds several").strip()

@@ -137,7 +137,9 @@ def band_and_line(
 
     names = list(dict.fromkeys(row["name"] for row in rows))
     shades = dict(zip(names, cycled(OKABE_ITO, len(names)), strict=True))
-    key = alt.Legend(columns=columns, labelLimit=330, symbolOpacity=1) if len(names) > 1 else None
+    # the legend has the dashes too: as the outline of a shape they would leave a blot of it
+    outline = {"symbolStrokeWidth": 0} if points else {}
+    key = alt.Legend(columns=columns, labelLimit=330, symbolOpacity=1, **outline) if len(names) > 1 else None
     base = alt.Chart(inline(rows)).encode(x=x, color=parts_colour("name", shades, legend=key))
     mid = alt.Y("mid:Q", **y)
     ends = [row for row in rows if row.get("lo") is not None]

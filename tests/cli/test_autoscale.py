@@ -98,6 +98,14 @@ def test_seconds_need_no_dates(here: Path) -> None:
     assert "minutes" in (here / "c.svg").read_text()
 
 
+@pytest.mark.parametrize("recorded", ["t,replicas,queue\n0,6,60\n15,6,60\n", "t,pod,queue\n0,a,20\n0,b,20\n15,a,20\n"])
+def test_a_closed_loop_begins_with_the_replicas_recorded(here: Path, recorded: str) -> None:
+    """It began with the least that the manifest allows, and needed a scale-up that the recording has not."""
+    (here / "m.csv").write_text(recorded)
+    assert replayed("--closed-loop")["decisions"][0]["current"] == replayed()["decisions"][0]["current"] > 1
+    assert replayed("--closed-loop", "--start", 3)["decisions"][0]["current"] == 3
+
+
 @pytest.mark.parametrize("other", ["alpha", "zeta"])
 def test_a_metric_that_is_named_counts_also_where_its_name_is_recorded(here: Path, other: str) -> None:
     (here / "m.csv").write_text(f"t,replicas,queue,{other}\n0,1,10,40\n15,4,10,40\n")

@@ -50,8 +50,10 @@ def replay(
         policy: any scaling policy.
         recording: the metrics; `Recording.table` makes one of arrays. How many replicas there were is what the metric
             `replicas` says, else the number of pods, else what the policy decided before.
-        closed: replicas are what the policy decided before, whatever is recorded; pods share the totals evenly.
-        start: replicas at the first sync where they are not recorded; None = the policy's own.
+        closed: replicas are what the policy decided before, whatever is recorded after the first sync; pods share the
+            totals evenly.
+        start: replicas at the first sync where they are not recorded, and of a closed loop; None = those recorded, else
+            the policy's own.
         valid_s: time for which a sample counts; None = until the next of its kind is due.
 
     Raises:
@@ -66,6 +68,8 @@ def replay(
         many = f"{syncs:,} syncs of {policy.interval:g} s are more than {MOST_SYNCS:,}"
         raise InputError(f"{many}; replay a shorter time")
     decided = policy.initial() if start is None else start
+    if closed and start is None:
+        decided = _recorded_start(policy, recording, valid_s) or decided
     state = policy.fresh()
     rows: list[tuple[float, int, int, int, str, Mapping[str, float]]] = []
     sampling = policy if isinstance(policy, SamplingPolicy) else None
@@ -89,3 +93,9 @@ def replay(
         totals={name: np.array([seen[name] for seen in totals]) for name in policy.reads()},
         silent=syncs - len(rows),
     )
+
+
+def _recorded_start(policy: Policy, recording: Recording, valid_s: float | None) -> int:
+    """Replicas that are recorded at the first sync; the policy's own where none are recorded."""
+    first = pipeline_of(recording, policy.reads(), valid_s=valid_s).observe(int(recording.time_ns[0]), policy.initial())
+    return first.current if first is not None else policy.initial()

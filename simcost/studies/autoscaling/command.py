@@ -48,10 +48,13 @@ def _add_replay(actions: Any) -> None:
     replay.add_argument(
         "--closed-loop",
         action="store_true",
-        help="replicas are those desired at the sync before, not those recorded",
+        help="replicas are those desired at the sync before, not those recorded; at the first sync those recorded",
     )
     replay.add_argument(
-        "--start", type=natural, metavar="N", help="replicas at the first sync, where they are not recorded"
+        "--start",
+        type=natural,
+        metavar="N",
+        help="replicas at the first sync, where they are not recorded or with --closed-loop",
     )
     replay.add_argument(
         "--stale",

@@ -162,7 +162,7 @@ def parts(document: Document, shown: dict[str, Any] | None = None) -> list[Part]
         Part(
             title="Unit costs and energy",
             rows=money_tables.units(document),
-            said=money_tables.energy_notes(document),
+            said=[*money_tables.unit_notes(document), *money_tables.energy_notes(document)],
             detail=True,
         ),
         Part(title="Quality of the models", said=quality_view.sentences(service_view.by_quality(document))),

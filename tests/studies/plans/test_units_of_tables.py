@@ -9,7 +9,7 @@ from simcost.compare.plan_levels import _shares
 from simcost.present.format import share
 from simcost.studies.plans import side_tables
 from simcost.studies.plans.job_charts import _parts
-from simcost.studies.plans.money_tables import energy_notes
+from simcost.studies.plans.money_tables import energy_notes, unit_notes
 from simcost.studies.plans.pool_view import table
 from simcost.studies.plans.retry_tables import prefix_caches
 from simcost.studies.plans.service_view import cost_by_service, unallocated
@@ -37,6 +37,14 @@ def test_what_is_of_the_run_is_not_taken_for_that_of_a_month() -> None:
     document = {"plans": [{"name": "a", "prefix_cache": cache, "disaggregation": sides}]}
     assert prefix_caches(document)[0]["Worth in the run"] == "$4.78"
     assert [row["Replica-hours of the run"] for row in side_tables.table(document)] == ["2", "2"]
+
+
+def test_unit_costs_of_requests_and_jobs_are_told_to_have_each_other_in_them() -> None:
+    """$/1M output tokens of two services beside training were nine times those of the services."""
+    both, requests = {"jobs": {}, "requests": {}}, {"requests": {}}
+    [said] = unit_notes({"plans": [requests, both]})
+    assert "the whole bill of a plan" in said
+    assert not unit_notes({"plans": [requests, {"jobs": {}}]})
 
 
 def _with_services() -> dict[str, Any]:
