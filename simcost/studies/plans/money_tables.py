@@ -64,10 +64,11 @@ def unit_notes(document: Document) -> list[str]:
     """Note on unit costs of plans that serve requests and run jobs, whose bills pay for both."""
     if not any("jobs" in plan and "requests" in plan for plan in document["plans"]):
         return []
-    return [
+    whole = (
         "unit costs divide the whole bill of a plan: those of requests and tokens include jobs and idle nodes, that of "
         "a job includes requests; Service level has $/1M output tokens of each service by itself"
-    ]
+    )
+    return [whole]
 
 
 def energy_notes(document: Document) -> list[str]:
