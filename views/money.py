@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import streamlit as st
+
 from simcost.catalog import load_catalog
 from simcost.errors import InputError
 from simcost.scenario.files.edit import put
@@ -38,6 +40,14 @@ _RISK = "0: the lowest expected cost. 1: the lowest cost in the worst futures, o
 _MORE = (
     "Words of `--api`: batch, ttl=1h, min_tokens=4096, written=10%, ttft=0.5s, units=3 with unit_price and unit_tokens."
 )
+
+_SIDES = {
+    "--plan-a": "Plan before",
+    "--plan-b": "Plan after",
+    "--month-a": "Month before, of a FOCUS file",
+    "--month-b": "Month after, of a FOCUS file",
+}
+_RATES = "USD for a unit of other currencies"
 
 
 def bill(scenarios: Path, results: Path) -> Words:
@@ -103,7 +113,15 @@ def changed_bill(scenarios: Path, results: Path) -> Words:
     listed = [*finished(results), *beside(scenarios)]
     words: Words = ["diff"]
     words += [choose(label, listed, f"bill {label.lower()}") for label in ("Before", "After")]
-    return [*words, "--per-month"] if fields.check("Scale both to a month of 730 h") else words
+    words += ["--per-month"] if fields.check("Scale both to a month of 730 h") else []
+    with st.expander("Plans, months, currencies"):
+        for option, label in _SIDES.items():
+            usual = "the best, or the only one" if option.startswith("--plan") else "all, or e.g. 2026-03"
+            value = fields.text(label, placeholder=usual).strip()
+            words += [f"{option}={value}"] if value else []
+        rates = fields.text(_RATES, placeholder="EUR=1.08, GBP=1.27")
+        words += [f"--rate={rate.strip()}" for rate in rates.split(",") if rate.strip()]
+    return words
 
 
 QUESTIONS: dict[str, Question] = {
@@ -126,5 +144,6 @@ QUESTIONS: dict[str, Question] = {
     "Why did it change?": Question(
         ask=changed_bill,
         needs="Two finished results, two bills (`simcost bill --json`) or two FOCUS files of a provider.",
+        fields={**_SIDES, "--rate": _RATES},
     ),
 }

@@ -208,6 +208,25 @@ def test_why_two_results_differ(page: AppTest, home: Path) -> None:
     assert str(home) not in page.dataframe[0].value.to_string()
 
 
+def test_bills_of_two_plans_are_compared_plan_by_plan(page: AppTest, home: Path) -> None:
+    """The page's own answers have two plans: it asked to name one of them, and had no field for it."""
+    usage, plans = home / "scenarios" / "usage.csv", [home / "listed.yaml", home / "mine.yaml"]
+    plans[0].write_text("purchasing: on demand\n", encoding="utf-8")
+    plans[1].write_text("purchasing: mine\nprices: {aws/g6.xlarge: $1.60/h}\n", encoding="utf-8")
+    bill = call("bill", usage, "--plan", plans[0], "--plan", plans[1], "--json", "--quiet").out.encode()
+    page.session_state["Money question"] = "Why did it change?"
+    page.run()
+    for side in range(2):
+        page.file_uploader[side].set_value(("answer.json", bill, "application/json")).run()
+    settle(next(button for button in page.button if button.label == "Answer").click().run())
+    assert "name one of them with Plan before or Plan after" in page.error[0].value
+    for label, name in (("Plan before", "on demand"), ("Plan after", "mine")):
+        next(one for one in page.text_input if one.label == label).set_value(name).run()
+    settle(next(button for button in page.button if button.label == "Answer").click().run())
+    assert not page.error
+    assert "mine of answer-2.json costs" in page.header[0].value
+
+
 def test_two_uploads_of_one_name_are_two_files(tmp_path: Path) -> None:
     """The second lay in the place of the first and was compared with itself: it cost as much, without a word."""
     usage, plan, bills = tmp_path / "usage.csv", tmp_path / "plan.yaml", []

@@ -202,7 +202,7 @@ def _of_document(path: Path, plan: str | None, catalog: Catalog) -> CostSide:
         bills = {str(one["plan"]): one for one in plans}
         chosen = plan or (next(iter(bills)) if len(bills) == 1 else None)
         if chosen not in bills:
-            raise InputError(f"{path}: has the plans {', '.join(bills)}; name one of them")
+            raise InputError(f"{path}: has the plans {', '.join(bills)}; name one of them with --plan-a or --plan-b")
         bill, rows = bills[chosen], [_row_of_charge(charge) for charge in bills[chosen]["charges"]]
         hours = float(bill["hours"])
         return CostSide(
