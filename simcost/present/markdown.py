@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from simcost.present.format import printable, sentence_case
+from simcost.present.format import in_full, printable, sentence_case
 from simcost.present.html import escape
 from simcost.present.parts import Part, Table
 
@@ -59,7 +59,7 @@ def fitted(
 
 
 def _size(part: Part) -> int:
-    return sum(len(cell) for row in part.rows or () for cell in row.values()) + sum(map(len, part.said))
+    return sum(len(in_full(cell)) for row in part.rows or () for cell in row.values()) + sum(map(len, part.said))
 
 
 def escaped(text: str) -> str:
@@ -99,8 +99,8 @@ def _table(rows: Table, left: int) -> Iterator[str]:
 
 
 def _cells(row: Mapping[str, str]) -> list[str]:
-    """The cells of a row; that of the best plan begins bold."""
-    first, *others = map(escaped, row.values())
+    """The cells of a row in full; that of the best plan begins bold."""
+    first, *others = (escaped(in_full(cell)) for cell in row.values())
     return [f"**{first}**" if any(cell.endswith(BEST) for cell in row.values()) else first, *others]
 
 

@@ -1,6 +1,7 @@
 """Summaries in Markdown fit a comment on a pull request."""
 
-from simcost.present.markdown import fitted
+from simcost.present.format import shortened
+from simcost.present.markdown import fitted, summary
 from simcost.present.parts import Part
 
 DOCUMENT = {"verdict": "a is the cheapest."}
@@ -27,3 +28,11 @@ def test_the_verdict_and_the_gates_stay() -> None:
     )
     assert "a is the cheapest" in text
     assert "**Gate broken:** x" in text
+
+
+def test_cells_that_are_cut_for_the_terminal_are_whole() -> None:
+    """Input and output tokens of an API with a long name were two rows of one name in `simcost diff --markdown`."""
+    rows = [{"Item": shortened(f"an API with a long name {kind}", 20)} for kind in ("input", "output")]
+    text = summary("simcost diff", DOCUMENT, [Part(title="Items", rows=rows)])
+    assert "| an API with a long name input |" in text
+    assert "| an API with a long name output |" in text
