@@ -88,7 +88,8 @@ def show(scenarios: Path, plans: Any) -> None:
         refused += unknown
         notation = _notation()
         skip = fields.check("Leave rows out that cannot be read")
-        lacking = [] if head is None or fmt in NESTED else [COLUMNS[ours] for ours in COLUMNS if ours not in needed]
+        told = head is not None and head.rows and fmt not in NESTED
+        lacking = [COLUMNS[ours] for ours in COLUMNS if ours not in needed] if told else []
         busy = WORK in background.works()
         why = f"Choose the column of: {', '.join(lacking)}." if lacking else None
         off = busy or not chosen or bool(lacking or refused)

@@ -79,10 +79,13 @@ def test_any_log_gives_messages_and_leaves_nothing(page: AppTest, home: Path, co
     assert list((home / "scenarios").glob("traces/*")) == []
 
 
-@pytest.mark.parametrize("content", ["", "arrival,prompt_tokens,output_tokens\n"])
+@pytest.mark.parametrize("content", ["", "arrival,prompt_tokens,output_tokens\n", "at,in,out\n", "\x00\x01\x02binary"])
 def test_a_log_without_rows_is_not_asked_for_again(page: AppTest, content: str) -> None:
+    """*Read* was disabled for a header of other names, while the page said to press it."""
     page.file_uploader[0].set_value(("log.csv", content.encode(), "text/csv")).run()
     assert page.info[0].value == "No row of it can be shown. Press Read, which says why."
+    settle(button(page, "Read").click().run())
+    assert page.error
 
 
 def test_columns_of_other_names_are_preselected_and_shown(page: AppTest, home: Path) -> None:
