@@ -62,7 +62,8 @@ _UNITS = {
 
 def unit_notes(document: Document) -> list[str]:
     """Note on unit costs of plans that serve requests and run jobs, whose bills pay for both."""
-    if not any("jobs" in plan and "requests" in plan for plan in document["plans"]):
+    costs = [plan.get("unit_costs") or {} for plan in document["plans"]]
+    if not any(one.get("usd_per_request") and one.get("usd_per_completed_job") for one in costs):
         return []
     whole = (
         "unit costs divide the whole bill of a plan: those of requests and tokens include jobs and idle nodes, that of "

@@ -41,10 +41,12 @@ def test_what_is_of_the_run_is_not_taken_for_that_of_a_month() -> None:
 
 def test_unit_costs_of_requests_and_jobs_are_told_to_have_each_other_in_them() -> None:
     """$/1M output tokens of two services beside training were nine times those of the services."""
-    both, requests = {"jobs": {}, "requests": {}}, {"requests": {}}
+    both = {"unit_costs": {"usd_per_request": 0.02, "usd_per_completed_job": 400.0}}
+    requests = {"unit_costs": {"usd_per_request": 0.02, "usd_per_completed_job": None}}
+    jobs = {"unit_costs": {"usd_per_request": None, "usd_per_completed_job": 400.0}}
     [said] = unit_notes({"plans": [requests, both]})
     assert "the whole bill of a plan" in said
-    assert not unit_notes({"plans": [requests, {"jobs": {}}]})
+    assert not unit_notes({"plans": [requests, jobs]})
 
 
 def _with_services() -> dict[str, Any]:
