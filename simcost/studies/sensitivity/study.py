@@ -28,7 +28,7 @@ from simcost.studies.sensitivity.simulated import SensitivitySettings, ValueRuns
 from simcost.studies.sensitivity.states import IN_NUMBERS, VariedRange, worth
 from simcost.studies.sensitivity.two_way import pairs, two_way
 from simcost.studies.sensitivity.variance import check_count, shares_of_variance
-from simcost.units import format_usd, format_usd_range
+from simcost.units import format_usd, format_usd_range, plural
 
 Document = dict[str, Any]
 Progress = Callable[[float, str], None]
@@ -288,12 +288,25 @@ def verdict(document: Document) -> str:
         text = f"{begin}; no value within its range changes this cost."
     text = " ".join([text, *base["cautions"]])
     if not document["flips"]:
-        return f"{text} Nothing changes the decision within the ranges."
+        return f"{text} No value by itself changes the decision within the ranges{_together(document)}."
     every = document["flips"]
     shown = [
         f"{flip['verdict']} {_side(document, flip)} {amount(flip['value'])} of {flip['path']}" for flip in every[:3]
     ]
     return f"{text} It flips: {'; '.join(shown)}{' ...' if len(every) > 3 else ''}."
+
+
+def _together(document: Document) -> str:
+    """Clause on pairs of values that change the decision together, though neither does by itself; empty without maps."""
+    grids, told = document.get("two_way", ()), []
+    for grid in grids:
+        others = [cell["verdict"] for cell in grid["cells"] if cell["verdict"] != document["base"]["verdict"]]
+        if others:
+            of = f"{len(others)} of {plural(len(grid['cells']), 'combination')}"
+            told.append(f"{grid['x']} and {grid['y']} together do: {', '.join(dict.fromkeys(others))} at {of}")
+    if told:
+        return f"; {'; '.join(told)}"
+    return ", nor do those of a map together" if grids else ""
 
 
 def _side(document: Document, flip: Document) -> str:
