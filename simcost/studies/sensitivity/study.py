@@ -297,7 +297,7 @@ def verdict(document: Document) -> str:
 
 
 def _together(document: Document) -> str:
-    """Clause on pairs of values that change the decision together, though neither does by itself; empty without maps."""
+    """Clause on pairs of values that change the decision together, though neither does alone; empty without maps."""
     grids, told = document.get("two_way", ()), []
     for grid in grids:
         others = [cell["verdict"] for cell in grid["cells"] if cell["verdict"] != document["base"]["verdict"]]
