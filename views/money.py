@@ -47,7 +47,7 @@ _SIDES = {
     "--month-a": "Month before, of a FOCUS file",
     "--month-b": "Month after, of a FOCUS file",
 }
-_RATES = "USD for a unit of other currencies"
+_RATES = "Exchange rates to USD"
 
 
 def bill(scenarios: Path, results: Path) -> Words:
