@@ -72,6 +72,19 @@ def test_two_services_and_jobs_on_one_fleet_hold_no_more_than_there_is_and_pay_o
     assert (on_fleet["jobs"] + on_fleet["requests"]).max() <= 11 + 1e-9
 
 
+@pytest.mark.slow
+def test_gpus_over_time_add_up_to_the_gpu_hours(tmp_path: Path) -> None:
+    """Beside a cluster of the jobs' own, services that shared nodes held all of these for a part of the time: 24 GPUs
+    at the beginning and none in the afternoon."""
+    document = result(tmp_path, *AS_SERVICE, *SECOND, ("seeds: 2", "seeds: 1"))
+    rows = pq.read_table(tmp_path / "out/tables/gpus.parquet").to_pylist()
+    for plan in document["plans"]:
+        own, hours = [row for row in rows if row["plan"] == plan["name"]], plan["horizon_s"] / 3600
+        assert min(row["requests"] for row in own[1:]) >= 1, "each service has a replica"
+        requests = fsum(row["requests"] for row in own) / len(own) * hours
+        assert requests == pytest.approx(plan["gpu_hours"]["requests"])
+
+
 def cascaded(share: str) -> tuple[tuple[str, str], ...]:
     """Two services, of which one escalates a share: on nodes of their own, and on the fleet that jobs share."""
     chat = f"cascade: {{to: search, escalate: {share}}}"

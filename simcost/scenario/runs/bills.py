@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from math import fsum
+from fractions import Fraction
+from math import fsum, lcm
 from typing import TypeVar
 
 import numpy as np
@@ -27,6 +28,9 @@ from simcost.ledger.requests import LedgerUsage
 from simcost.scenario.inputs.clusters import Cluster
 from simcost.scenario.schema.jobs import OnShared, OnSpot, storage_of_spot
 from simcost.units import format_usd
+
+_MOST_PARTS = 1000
+"""Parts of an accelerator that a replica may have some of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,11 +289,13 @@ def shared_usage(requests: LedgerUsage, ledger: JobLedger, cluster: Cluster, gpu
 
 
 def by_unit(usages: Sequence[LedgerUsage]) -> LedgerUsage:
-    """Usages of nodes with whole numbers of accelerators as one, whose nodes have one accelerator each."""
-    units = []
-    for usage in usages:
-        rows = np.repeat(np.arange(len(usage.nodes)), round(usage.slots_per_node))
-        units.append(replace(usage, slots_per_node=1, nodes=usage.nodes.take(pa.array(rows))))
+    """Usages of nodes as one, whose nodes have one accelerator each, or the part of one that all are multiples of."""
+    parts = [Fraction(usage.slots_per_node).limit_denominator(_MOST_PARTS) for usage in usages]
+    per_accelerator = lcm(*(part.denominator for part in parts))
+    slots, units = 1 if per_accelerator == 1 else 1 / per_accelerator, []
+    for usage, part in zip(usages, parts, strict=True):
+        rows = np.repeat(np.arange(len(usage.nodes)), int(part * per_accelerator))
+        units.append(replace(usage, slots_per_node=slots, nodes=usage.nodes.take(pa.array(rows))))
     return _together(units)
 
 

@@ -219,7 +219,7 @@ class SharedSide:
     """Services of a plan on nodes that they share, from one run."""
 
     services: dict[str, ServedSide]
-    """By name; what each holds is time of whole nodes."""
+    """By name; what each has bought is time of whole nodes, its usage that of its replicas."""
     nodes: list[PurchasedNodes]
     """The nodes themselves, by kind."""
 
@@ -236,7 +236,7 @@ def shared_side(services: ResolvedServices, plan: str, replication: int, ledger:
             replace(one, usage=as_whole_nodes(one.usage, accelerators))
             for one, accelerators in zip(side.bought, ledger.accelerators, strict=True)
         ]
-        sides[name] = replace(side, usage=held[0].usage, bought=held)
+        sides[name] = replace(side, bought=held)
     nodes = [
         PurchasedNodes(usage=usage, buy=buy, account=options[0])
         for usage, buy in zip(ledger.usage(), options, strict=True)
