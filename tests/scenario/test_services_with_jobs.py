@@ -76,7 +76,9 @@ def test_two_services_and_jobs_on_one_fleet_hold_no_more_than_there_is_and_pay_o
 def test_gpus_over_time_add_up_to_the_gpu_hours(tmp_path: Path) -> None:
     """Beside a cluster of the jobs' own, services that shared nodes held all of these for a part of the time: 24 GPUs
     at the beginning and none in the afternoon."""
-    document = result(tmp_path, *AS_SERVICE, *SECOND, ("seeds: 2", "seeds: 1"))
+    nodes = ("offer: aws/g6.xlarge", "offer: aws/g6.12xlarge")
+    gpus = (("gpus: 10", "gpus: 12"), ("gpus: 11", "gpus: 16"))
+    document = result(tmp_path, *AS_SERVICE, *SECOND, nodes, *gpus, ("seeds: 2", "seeds: 1"))
     rows = pq.read_table(tmp_path / "out/tables/gpus.parquet").to_pylist()
     for plan in document["plans"]:
         own, hours = [row for row in rows if row["plan"] == plan["name"]], plan["horizon_s"] / 3600
