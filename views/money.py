@@ -52,11 +52,13 @@ _RATES = "Exchange rates to USD"
 
 def bill(scenarios: Path, results: Path) -> Words:
     """`simcost bill`."""
-    words: Words = [
-        "bill",
-        choose("Usage, or a finished result", [*beside(scenarios, "usage.csv.gz"), *finished(results)], "usage"),
-    ]
-    words += renamed("sku=instance, quantity=count", "usage")
+    used = choose("Usage, or a finished result", [*beside(scenarios, "usage.csv.gz"), *finished(results)], "usage")
+    words: Words = ["bill", used]
+    if used.upload is None and used.path is not None and used.path.is_dir():
+        of = fields.text("Plan of the result", placeholder="the best").strip()
+        words += [f"--run-plan={of}"] if of else []
+    else:
+        words += renamed("sku=instance, quantity=count", "usage")
     plan = fields.area("Purchasing plan", _PLAN, height=230, max_chars=50_000)
     words += ["--plan", Written(text=on_demand(plan), title="on-demand.yaml")]
     return [*words, "--plan", Written(text=plan, title="plan.yaml")]
@@ -129,6 +131,7 @@ QUESTIONS: dict[str, Question] = {
         ask=bill,
         needs="Usage: a row for each hour and instance type with `sku`, `hour` and `quantity`, or a finished result. "
         "It is priced on demand, and under the purchasing plan on the left.",
+        fields={"--run-plan": "Plan of the result"},
     ),
     "What should we commit to?": Question(
         ask=commit,

@@ -191,6 +191,20 @@ def test_a_trace_of_requests_is_offered_where_it_can_be_read(
     assert (log.name in page.selectbox[0].options) is is_listed
 
 
+def test_the_plan_of_a_result_to_bill_can_be_chosen(page: AppTest, home: Path) -> None:
+    """The answer said that an option on the command line takes another plan than the best."""
+    run(load_text(TINY, home / "scenarios" / "tiny.yaml"), home / "results" / "two")
+    page.run()
+    page.selectbox[0].set_value(home / "results" / "two").run()
+    bills = []
+    for plan in ("", "two L4"):
+        next(one for one in page.text_input if one.label == "Plan of the result").set_value(plan).run()
+        settle(next(button for button in page.button if button.label == "Answer").click().run())
+        assert not page.error
+        bills.append(page.dataframe[0].value["Effective"][0])
+    assert bills[1] > 1.5 * bills[0]
+
+
 def test_why_two_results_differ(page: AppTest, home: Path) -> None:
     for name, text in (("before", TINY), ("after", TINY.replace("rate: 0.5/s", "rate: 0.7/s"))):
         run(load_text(text, home / "scenarios" / "tiny.yaml"), home / "results" / name)
