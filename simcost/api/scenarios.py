@@ -81,7 +81,7 @@ class CheckedScenario:
         """
         if not isinstance(changes, Mapping):
             raise InputError(f'changes: {changes!r} is not a mapping of paths to values, as {{"slo.ttft": "2s"}}')
-        root: Any = deepcopy(self.loaded.root.plain())
+        root: Any = deepcopy(self.loaded.written.plain())
         for field, value in changes.items():
             put(root, str(field), plain(value))
         return CheckedScenario(checks.load_text(yaml_text(root), self._changed_path(), self.loaded.folder))

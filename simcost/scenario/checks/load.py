@@ -26,7 +26,7 @@ from simcost.scenario.files.faults import fault_at, shown, validate
 from simcost.scenario.files.key_places import belongs
 from simcost.scenario.files.nodes import YamlNode, items
 from simcost.scenario.files.other_documents import known_document
-from simcost.scenario.files.pools import pool_commitment_faults, pools_alone, with_pools
+from simcost.scenario.files.pools import as_written, pool_commitment_faults, pools_alone, with_pools
 from simcost.scenario.files.services import by_service, has_services, without_services
 from simcost.scenario.inputs.file_hashes import hashes
 from simcost.scenario.schema.loaded_scenario import AnyScenario, LoadedScenario, LoadedServices
@@ -206,6 +206,7 @@ def _read_pool(
     """A scenario of one pool a plan, its defaults spread; `apart`: it is a part of one of several services."""
     file, faults = str(path), list[Fault]()
     faults += pool_commitment_faults(root, file)
+    written, *_ = with_calibrations(written_in_full(root), folder, file)
     root, uncalibrated, calibrations = with_calibrations(written_in_full(with_pools(root)), folder, file)
     if uncalibrated:
         return None, uncalibrated
@@ -245,6 +246,7 @@ def _read_pool(
         scenario=scenario,
         text=text,
         root=root,
+        written=as_written(root, written),
         path=path,
         folder=folder,
         home=home,

@@ -29,6 +29,30 @@ def with_pools(root: YamlNode) -> YamlNode:
     return _each_plan(root, _spread)
 
 
+def pools_in_full(root: YamlNode) -> YamlNode:
+    """The scenario with all that a plan of several pools says of these in each of them alone."""
+    return _each_plan(root, plan_in_pools)
+
+
+def plan_in_pools(plan: YamlNode) -> YamlNode:
+    """A plan as it is written, with all that it says of its pools in each of them alone."""
+    return in_pools(_spread(plan))
+
+
+def as_written(root: YamlNode, written: YamlNode) -> YamlNode:
+    """A scenario with its plans of several pools as they are written.
+
+    Args:
+        root: the scenario with what a plan says of its pools spread over these.
+        written: the same before that.
+    """
+    plans, raw = root.get("plans"), items(written.get("plans"))
+    if not isinstance(root.value, dict) or plans is None or len(items(plans)) != len(raw):
+        return root
+    found = [one if items(one.get(KEY)) else plan for plan, one in zip(items(plans), raw, strict=True)]
+    return replace(root, value={**root.value, "plans": replace(plans, value=found)})
+
+
 def pools_alone(root: YamlNode, plans: Sequence[Plan | None]) -> tuple[YamlNode, list[Plan | None]]:
     """The scenario with a plan for each pool, as it is written and, where the schema holds, as an object."""
     nodes, objects = list[YamlNode](), list[Plan | None]()

@@ -13,9 +13,11 @@ from simcost.catalog.facts import Offer
 from simcost.errors import FaultsError, InputError, did_you_mean
 from simcost.scenario.checks.load import changed, changed_services
 from simcost.scenario.files.nodes import YamlNode
+from simcost.scenario.files.pools import KEY as POOLS
+from simcost.scenario.files.pools import pools_in_full
 from simcost.scenario.files.sharing import KEY
 from simcost.scenario.inputs.demand_scale import scaled
-from simcost.scenario.inputs.value_paths import KNOWN, number_at, numbers_at
+from simcost.scenario.inputs.value_paths import KNOWN, number_at, numbers_at, parts_of
 from simcost.scenario.schema.loaded_scenario import AnyScenario, LoadedScenario, LoadedServices
 from simcost.scenario.schema.scenario import Plan
 
@@ -286,14 +288,17 @@ def _same_terms(one: ContractPrice, other: ContractPrice) -> bool:
 def _written(loaded: AnyScenario, path: str, value: float) -> AnyScenario:
     """The scenario as if the value stood in the file; whole numbers are rounded."""
     number = round(value) if is_whole(loaded, path) else value
-    root = with_field(loaded.root, path, number)
+    of_a_pool = path.startswith("plans.") and path.split(".")[2:3] == [POOLS]
+    root = with_field(pools_in_full(loaded.written) if of_a_pool else loaded.written, path, number)
     if isinstance(loaded, LoadedScenario):
-        return replace(changed(loaded, root), catalog=loaded.catalog)
-    found = changed_services(loaded, root)
+        found: AnyScenario = replace(changed(loaded, root), catalog=loaded.catalog)
+    else:
+        found = changed_services(loaded, root)
+    parts = parts_of(loaded, path)
     if any(abs(one - number) > 1e-9 * abs(number) for one in numbers_at(found, path)):
         raise InputError(
-            f"--vary {path}: each service has one of its own, so that this changes nothing; name one, as "
-            "plans.0.services.NAME.scaling.replicas"
+            f"--vary {path}: each {parts.removesuffix('s')} has one of its own, so that this changes nothing; name "
+            f"one, as plans.0.{parts}.NAME.scaling.replicas"
         )
     return found
 

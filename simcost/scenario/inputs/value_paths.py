@@ -11,7 +11,7 @@ from simcost.errors import InputError, did_you_mean
 from simcost.scenario.files.forwarding import KEYS_OF_FORWARDING
 from simcost.scenario.files.sharing import KEY, OF_JOBS, SHARING
 from simcost.scenario.schema.loaded_scenario import AnyScenario, LoadedScenario, LoadedServices
-from simcost.scenario.schema.scenario import Scenario
+from simcost.scenario.schema.scenario import OF_A_POOL, Scenario
 from simcost.scenario.schema.services import Forwarding, Sharing
 
 KNOWN = "write a field of the file such as workload.0.rate, or demand, engine, price.OFFER, discount.OFFER"
@@ -26,10 +26,17 @@ def number_at(loaded: AnyScenario, path: str) -> int | float:
     values = list(numbers_at(loaded, path))
     if len(set(values)) > 1:
         shown = ", ".join(f"{value:g}" for value in values)
+        parts = parts_of(loaded, path)
         raise InputError(
-            f"--vary {path}: services differ in it ({shown}); name one, as plans.0.services.NAME.scaling.replicas"
+            f"--vary {path}: {parts} differ in it ({shown}); name one, as plans.0.{parts}.NAME.scaling.replicas"
         )
     return values[0]
+
+
+def parts_of(loaded: AnyScenario, path: str) -> str:
+    """Parts of a plan that have the value at a path: `pools` of one service, or `services`."""
+    of_pools = any("pools" in keys for _, keys in _places(loaded, path))
+    return "pools" if of_pools and isinstance(loaded, LoadedScenario) else "services"
 
 
 def numbers_at(loaded: AnyScenario, path: str) -> Iterator[int | float]:
@@ -67,9 +74,24 @@ def _item(value: Any, key: str) -> Any:
 
 
 def _places(loaded: AnyScenario, path: str) -> list[tuple[Scenario | Forwarding | Sharing, list[str]]]:
-    """Objects in which a path of the file leads to a value, each with the path in it: scenarios of one pool, or terms
-    between services of a plan.
+    """Objects in which a path of the file leads to a value, each with the path in it: scenarios of one service, or
+    terms between services of a plan.
     """
+    found = _in_services(loaded, path)
+    return [(within, keys) for within, written in found for keys in _in_pools(within, written)]
+
+
+def _in_pools(within: Scenario | Forwarding | Sharing, keys: list[str]) -> list[list[str]]:
+    """A path to what a plan says of its pools, in those of these that have it; else itself."""
+    plan = _item(within.plans, keys[1]) if isinstance(within, Scenario) and keys[0] == "plans" and keys[2:] else None
+    if plan is None or keys[2] not in OF_A_POOL:
+        return [keys]
+    each = [[*keys[:2], "pools", str(number), *keys[2:]] for number in range(len(plan.pools))]
+    return [one for one in each if reduce(_item, one, within) is not None] or [keys]
+
+
+def _in_services(loaded: AnyScenario, path: str) -> list[tuple[Scenario | Forwarding | Sharing, list[str]]]:
+    """The same with paths as they are written."""
     keys = path.split(".")
     if isinstance(loaded, LoadedScenario):
         return [(loaded.scenario, keys)]

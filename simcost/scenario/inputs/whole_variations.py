@@ -12,7 +12,7 @@ from simcost.errors import FaultsError
 from simcost.scenario.checks.load import changed, changed_services
 from simcost.scenario.files.conform import merge
 from simcost.scenario.files.nodes import YamlNode, items
-from simcost.scenario.files.pools import in_pools
+from simcost.scenario.files.pools import plan_in_pools
 from simcost.scenario.files.sharing import KEY, OF_JOBS, OF_NODES, SHARING
 from simcost.scenario.inputs.combined_plans import PlanNames, not_a_plan, plan_key, renamed
 from simcost.scenario.inputs.variations import Alternative, check_size, written_dimensions
@@ -56,7 +56,7 @@ def whole_variations(loaded: AnyScenario, dimensions: Sequence[Sequence[Alternat
     """
     if dimensions is None:
         dimensions = written_dimensions(loaded.root, loaded.path, loaded.folder, loaded.first.catalog)
-    plans = [_with_kinds(in_pools(plan)) for plan in items(loaded.root.get("plans"))]
+    plans = [_with_kinds(plan) for plan in items(loaded.written.get("plans"))]
     space = WholeSpace(combinations=len(plans) * prod(map(len, dimensions)))
     check_size(space.combinations, MOST, loaded.path, max(map(len, dimensions), default=1))
     names, seen, wrong = PlanNames(), set[str](), list[FaultsError]()
@@ -65,6 +65,7 @@ def whole_variations(loaded: AnyScenario, dimensions: Sequence[Sequence[Alternat
         for one in choice:
             own = one.node if isinstance(loaded, LoadedScenario) else _in_parts(base, one.node)
             node = replace(one, node=own).over(node, loaded.first.catalog)
+        node = plan_in_pools(node)
         if (key := plan_key(node)) in seen:
             space.combinations -= 1
             continue

@@ -20,7 +20,11 @@ class LoadedScenario:
     text: str
     """The file as it is written."""
     root: YamlNode
-    """Text of the file, defaults spread and short forms written in full, each value with its place."""
+    """Text of the file, defaults spread and short forms written in full, each value with its place; in a plan of
+    several pools, what it says of these is in each of them too.
+    """
+    written: YamlNode
+    """The same with plans of several pools as they are written, so that it may be changed and read again."""
     path: Path
     folder: Path
     """Folder of its traces."""
@@ -59,6 +63,11 @@ class LoadedServices:
     """Folder of its traces."""
     home: Path
     """Folder of its own facts, as of one pool."""
+
+    @property
+    def written(self) -> YamlNode:
+        """The text of the file, as of one service: pools are spread in the services alone."""
+        return self.root
 
     @property
     def first(self) -> LoadedScenario:
