@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 
 from simcost.api.scenarios import CheckedScenario
-from simcost.billing import OnDemand
+from simcost.billing import OnDemand, Spot
 from simcost.errors import InputError
-from simcost.plan import Fixed
-from simcost.scenario.checks.load import load_with_services
+from simcost.plan import Fixed, TargetConcurrency
+from simcost.scenario.checks.load import load, load_with_services
 from simcost.scenario.inputs.changes import base_value, with_value
+from simcost.scenario.inputs.variations import Dimension, variations
 from simcost.scenario.inputs.whole_variations import whole_variations
 from simcost.scenario.schema.loaded_scenario import AnyScenario
 from simcost.scenario.schema.scenario import ServedPool
@@ -92,3 +93,22 @@ def test_a_dimension_of_the_plan_is_of_its_pools(loaded: AnyScenario) -> None:
 def test_changes_in_python_are_those_of_the_file(loaded: AnyScenario) -> None:
     changed = CheckedScenario(loaded).with_changes({"plans.0.pools.1.scaling.replicas": 3})
     assert pools(changed.loaded)[1].batching == pools(loaded)[1].batching
+
+
+def test_pools_of_a_partial_plan_leave_kinds_to_the_plan(tmp_path: Path) -> None:
+    """The autoscaler of a pool without its kind was refused; a purchase on spot became one on demand."""
+    path = tmp_path / "one.yaml"
+    path.write_text(
+        SCENARIO.partition("    buy:")[0]
+        + "    buy: {kind: spot, offer: aws/g6.xlarge, price: $0.3/h}\n"
+        + "    scaling: {kind: target-concurrency, target: 8, min: 2, max: 6}\n"
+    )
+    steady_part = {"name": "steady", "scaling": {"kind": "fixed", "replicas": 1}}
+    pools: Dimension = [{"pools": [steady_part, {"name": "peak", "scaling": {"max": 3}, "buy": {"price": 0.4}}]}]
+    [made] = variations(load(path), [pools]).variations
+    steady, peak = made.plan.pools
+    assert steady.scaling == Fixed(kind="fixed", replicas=1)
+    assert isinstance(peak.scaling, TargetConcurrency)
+    assert (peak.scaling.min, peak.scaling.max) == (2, 3)
+    assert isinstance(peak.buy, Spot)
+    assert peak.buy.price == 0.4

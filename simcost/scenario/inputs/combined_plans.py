@@ -43,13 +43,18 @@ class PlanChecks:
         self.measurements |= measured.names
         faults = measured.faults
         [node] = items(written_in_full(with_only(self._loaded.root, node)).get("plans"))
-        node = Conform(self._file, faults).node(node, Plan)
-        [spread] = items(with_pools(with_only(self._loaded.root, node)).get("plans"))
-        plan, wrong = validate(adapter(Plan), spread, self._file)
+        in_full = self._in_full(node, faults)
+        node = node if items(node.get("pools")) else in_full
+        plan, wrong = validate(adapter(Plan), in_full, self._file)
         faults += wrong
         if plan is not None and not faults:
             faults += self._of_manifests(node, plan)
         return node, None if faults else plan, faults
+
+    def _in_full(self, node: YamlNode, faults: list[Fault]) -> YamlNode:
+        """A plan with what it says of its pools in each of them, and short forms in full."""
+        [spread] = items(with_pools(with_only(self._loaded.root, node)).get("plans"))
+        return Conform(self._file, faults).node(spread, Plan)
 
     def _of_manifests(self, node: YamlNode, plan: Plan) -> list[Fault]:
         """Faults of the manifests of a plan."""
@@ -70,8 +75,7 @@ class PlanChecks:
         """Reason why the facts exclude a plan; empty = they do not."""
         key = plan_key(node, "scaling")
         if key not in self._known:
-            root = with_only(self._loaded.root, node)
-            whole, catalog = with_pools(root), self._loaded.catalog
+            whole, catalog = with_only(self._loaded.root, self._in_full(node, [])), self._loaded.catalog
             alone, plans = pools_alone(whole, [plan])
             of_pools = pool_faults(whole, [plan], catalog, self._file)
             first = next(chain(of_pools, plan_faults(alone, plans, catalog, "", self._file)), None)
@@ -80,8 +84,8 @@ class PlanChecks:
 
     def _too_many(self, node: YamlNode, plan: Plan) -> str:
         """Reason why a plan needs or may take more nodes than are owned; empty = it does not."""
-        [spread] = items(with_pools(with_only(self._loaded.root, node)).get("plans"))
-        faults = owned_faults([spread], [plan], self._loaded.catalog, self._loaded.folder, self._file)
+        in_full = self._in_full(node, []) if items(node.get("pools")) else node
+        faults = owned_faults([in_full], [plan], self._loaded.catalog, self._loaded.folder, self._file)
         return "needs or may take more nodes than are owned" if any(True for _ in faults) else ""
 
 
