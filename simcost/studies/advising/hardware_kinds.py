@@ -47,6 +47,9 @@ def hardware_kinds(loaded: LoadedScenario, plan: Plan, *, bounded: bool = True) 
         if bounded:
             yield ActionKind(name=name, effort=effort, dimensions=(alike, fleets_of(plan)), sizes="own", left_out=sunk)
             continue
+        if name == "offer":
+            yield ActionKind(name=name, effort=effort, dimensions=([_as_bought(plan, one) for one in alike],))
+            continue
         kept = [_as_bought(plan, choice) for choice in _first_of_each(loaded, plan, alike)[:MOST_CHOICES]]
         yield ActionKind(
             name=name,

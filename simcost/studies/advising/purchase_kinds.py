@@ -24,6 +24,7 @@ RESERVATIONS: dict[str, tuple[str, Instrument]] = {
     "gcp": ("resource-cud", "resource-cud"),
 }
 """Commitments to instances by provider, and their rates in the catalog."""
+COMMITTED = "something is committed to already; `simcost optimize --options` says what costs least in all"
 OWNED = "its nodes are owned; see rent, on demand"
 MOST_COMMITTED = 8
 BASES = 6
@@ -52,7 +53,10 @@ def commitment_kinds(plan: Plan, catalog: Catalog, most_nodes: int) -> Iterator[
         yield ActionKind(name="commitment", effort="low", why=OWNED, reversible=False)
         return
     here = _bought(plan, catalog)
-    if here is None or here.provider not in RESERVATIONS or _committed(plan):
+    if here is None or here.provider not in RESERVATIONS:
+        return
+    if _committed(plan):
+        yield ActionKind(name="commitment", effort="low", why=COMMITTED, reversible=False)
         return
     kind, instrument = RESERVATIONS[here.provider]
     counts = range(1, min(most_nodes, MOST_COMMITTED) + 1)
