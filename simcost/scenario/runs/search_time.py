@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from logging import getLogger
+from math import inf
 from pathlib import Path
 from time import monotonic
 
@@ -35,7 +36,7 @@ class SearchTime:
         path: the scenario.
         seeds: replications.
         horizon_s: length of each.
-        requests: in each, about; 0 = not known.
+        requests: in each, about; 0 or infinite (of clients that wait for answers) = not known.
         jobs: simulations at a time.
         what: name of the search.
         coarser: clause on what else takes less; empty = nothing else is known.
@@ -79,7 +80,7 @@ class SearchTime:
         return share, plural(done, "simulation")
 
     def _warn(self, left_s: float) -> None:
-        if left_s <= LONG_S or self._warned:
+        if not LONG_S < left_s < inf or self._warned:
             return
         self._warned = True
         _LOG.warning(
