@@ -142,12 +142,12 @@ def test_turns_of_a_conversation_go_where_their_beginning_is(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("scale", ["rate_scale: 2", "repeat: true"])
 def test_copies_of_a_trace_share_no_prefixes(scale: str, tmp_path: Path) -> None:
-    """A second copy that hit the first would find three of four blocks; one resampled lacks some beginnings."""
+    """A second copy that hit the first would find three of four blocks; one resampled, of two stretches here, lacks some beginnings."""
     with_trace(tmp_path)
     file = with_talks(tmp_path, BY_PREFIX, f"{{kind: trace, path: talks.parquet, {scale}}}")
     found = run(load(file), tmp_path / "out", seeds=1, jobs=1)["plans"][1]["prefix"]
     assert found["blocks"] > 300
-    assert 0.46 < found["hit_share"] < 0.51
+    assert 0.35 < found["hit_share"] < 0.51
 
 
 def test_the_picker_of_a_manifest_looks_at_prefixes_where_requests_have_them(tmp_path: Path) -> None:

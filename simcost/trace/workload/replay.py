@@ -127,20 +127,19 @@ def _resampled(
     rng: np.random.Generator,
 ) -> Iterator[RequestBatch]:
     """Local block bootstrap: each block of the run is a stretch of the trace that starts, uniformly, within
-    reach of the block's own start. Holds the requests within reach, and the different hashes of their prompts.
+    reach of the block's own start, folded back at the ends. Holds the requests within reach, and the different hashes
+    of their prompts.
     """
     block_ns = max(1, min(round(workload.block * NS_PER_S), span_ns + 1))
     reach_ns = round(workload.reach * NS_PER_S)
     own = np.arange(0, horizon_ns + 1, block_ns)
-    last = span_ns + 1 - block_ns
-    low, high = np.clip(own - reach_ns, 0, last), np.clip(own + reach_ns, 0, last)
-    source = rng.integers(low, high, endpoint=True)
+    source = _folded(own + rng.integers(-reach_ns, reach_ns, len(own), endpoint=True), block_ns, span_ns + 1)
     reached = _Reached(batches)
     parts: list[RequestBatch] = []
     rows = 0
     for start, at in zip(own.tolist(), source.tolist(), strict=True):
         length = min(block_ns, horizon_ns + 1 - start)
-        taken = reached.between(at, at + length, keep_from=start - reach_ns)
+        taken = reached.between(at, at + length, keep_from=start - reach_ns - block_ns)
         parts.append(replace(taken, arrival_ns=taken.arrival_ns + (start - at)))
         rows += len(taken)
         if rows >= BATCH_ROWS:
@@ -148,6 +147,15 @@ def _resampled(
             parts, rows = [], 0
     if rows:
         yield concat(parts)
+
+
+def _folded(starts: Ints, length: int, end: int) -> Ints:
+    """Starts of stretches in a trace that ends at `end`: those beyond either end as far within it, those across an end
+    at it. So no part of the trace is taken more often than another.
+    """
+    twice = np.mod(2 * starts + length, 4 * end)  # the middles, doubled
+    folded: Ints = np.clip((2 * end - np.abs(2 * end - twice) - length) // 2, 0, end - length)
+    return folded
 
 
 class _Reached:
