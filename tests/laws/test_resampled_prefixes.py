@@ -70,3 +70,28 @@ def test_conversations_are_reused_about_as_much(tmp_path: Path, index: int) -> N
     found = hashes_of(tmp_path / "t.parquet", index, 1)
     assert 0.42 < reuse(found) <= 0.5
     assert found.equals(hashes_of(tmp_path / "t.parquet", index, 1, batch_rows=7))
+
+
+@pytest.mark.parametrize("index", [1, 2, 3])
+def test_a_conversation_that_begins_again_is_another_one(tmp_path: Path, index: int) -> None:
+    """Its second copy found all that the first had said."""
+    session = [f"talk {row // 2}" if row % 3 else f"alone {row}" for row in range(REQUESTS)]
+    columns = {
+        "arrival_ns": np.arange(REQUESTS) * 10 * NS_PER_S,
+        "prompt_tokens": np.arange(1, REQUESTS + 1, dtype=np.int32),
+        "output_tokens": np.full(REQUESTS, 10, np.int32),
+        "session": pa.array(session),
+    }
+    with TraceWriter(tmp_path / "t.parquet", source="test", optional=("session",)) as out:
+        out.write(pa.table(columns))
+    workload = RecordedWorkload(path="t.parquet")
+    batches = list(replay(workload, folder=tmp_path, seed=1, index=index, horizon_s=None, part=0, batch_rows=7))
+    rows = np.concatenate([batch.prompt_tokens for batch in batches]) - 1
+    numbers = np.concatenate([batch.sessions() for batch in batches])
+    assert len(np.unique(rows)) < 0.8 * len(rows)
+    alone = rows % 3 == 0
+    assert len(np.unique(numbers[alone])) == alone.sum()
+    assert not np.isin(numbers[alone], numbers[~alone]).any()
+    for number in np.unique(numbers[~alone]):
+        assert len(np.unique(rows[numbers == number] // 2)) == 1, "they are of one conversation"
+    assert numbers.max() < len(rows), "the engine has a place for each"
