@@ -142,7 +142,7 @@ def test_turns_of_a_conversation_go_where_their_beginning_is(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("scale", ["rate_scale: 2", "repeat: true"])
 def test_copies_of_a_trace_share_no_prefixes(scale: str, tmp_path: Path) -> None:
-    """A second copy that hit the first would find three of four blocks; one resampled, of two stretches here, lacks some beginnings."""
+    """A second copy that hit the first would find three of four blocks; one of two stretches lacks beginnings."""
     with_trace(tmp_path)
     file = with_talks(tmp_path, BY_PREFIX, f"{{kind: trace, path: talks.parquet, {scale}}}")
     found = run(load(file), tmp_path / "out", seeds=1, jobs=1)["plans"][1]["prefix"]
