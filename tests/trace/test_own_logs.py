@@ -409,6 +409,19 @@ def test_a_request_that_a_framework_and_its_client_record_counts_once(tmp_path: 
     assert got["dropped_by"] == {"other_operation": 4}
 
 
+def test_a_request_that_a_gateway_and_its_server_record_counts_once(tmp_path: Path) -> None:
+    """Between their spans are those of the HTTP call, which have no counts: it counted twice. Spans may be in a circle."""
+    new = {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 7, "gen_ai.usage.output_tokens": 8}
+    names = [("a", "", new), ("b", "a", {"http.method": "POST"}), ("c", "b", {"http.route": "/v1"}), ("d", "c", new)]
+    names += [("e", "f", {"http.method": "POST"}), ("f", "e", {"http.route": "/v1"}), ("g", "f", new)]
+    spans = [
+        span(1_772_442_000_000_000_000 + i, attributes, traceId="t", spanId=name, parentSpanId=parent)
+        for i, (name, parent, attributes) in enumerate(names)
+    ]
+    path = log(tmp_path, json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}), "spans.jsonl")
+    assert imported(tmp_path, path, "otel")["rows"] == 2
+
+
 def test_where_takes_any_column(tmp_path: Path) -> None:
     text = HEADER.replace("\n", ",model,team\n") + "0,1,1,a,x\n1,2,1,b,x\n2,3,1,a,y\n3,bad,1,c,x\n"
     path = log(tmp_path, text)
@@ -585,6 +598,21 @@ def test_a_log_that_begins_with_the_newest_goes_through_the_change_of_clocks(tmp
     found = imported(tmp_path, csv, "csv", notation=Notation(timezone="Europe/Berlin"))
     assert (found["start_utc"], found["span_s"]) == ("2026-10-24T23:30:00.000000000Z", 2.5 * 3600)
     assert pairs(tmp_path) == [(9, i + 1) for i in range(6)]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_logs_of_requests_in_the_order_of_their_ends_go_through_the_change_of_clocks(
+    tmp_path: Path, order: int
+) -> None:
+    """Of three requests that begin one after another the last ends first: most rows are earlier than the one before.
+    Such a log was taken for one that begins with the newest row.
+    """
+    minutes = [minute for first in range(0, 180, 3) for minute in (first + 2, first + 1, first)]
+    rows = [f"2026-10-25 {(60 + m - 60 * (m >= 120)) // 60:02}:{m % 60:02}:00,9,{m + 1}\n" for m in minutes]
+    csv = log(tmp_path, HEADER + "".join(rows[::order]))
+    found = imported(tmp_path, csv, "csv", notation=Notation(timezone="Europe/Berlin"))
+    assert (found["start_utc"], found["span_s"]) == ("2026-10-24T23:00:00.000000000Z", 179 * 60)
+    assert pairs(tmp_path) == [(9, i + 1) for i in range(180)]
 
 
 @pytest.mark.parametrize(

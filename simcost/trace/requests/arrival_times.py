@@ -19,6 +19,8 @@ _LATEST_NS = 2**62  # so that differences stay within 64 bits
 _UNIX_NS = "UnixNano"
 _SET_BACK_S = 600
 """An arrival that is earlier than one before it by more than this comes after the clock was set back."""
+_PARTS = 8
+"""Rows a part of a block apart say how a log is ordered: neighbours may be in the order of the ends of requests."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -171,7 +173,7 @@ class ArrivalReader:
         """
         local_s, rest = np.divmod(local_ns, NS_PER_S)
         if self._newest_first is None and len(local_s) > 1:
-            self._newest_first = newest_first(local_s)
+            self._newest_first = newest_first(local_s, max(1, len(local_s) // _PARTS))
         earlier, later, shown = offsets(self.timezone or "UTC", local_s).utc(local_s)
         twice = earlier != later
         self._twice += int(twice.sum())

@@ -35,6 +35,8 @@ OPERATION = "gen_ai.operation.name"
 _E2E = "gen_ai.latency.e2e"
 NOT_GENAI = "(none: no GenAI span)"
 OUTER = "(none: holds the span of the same request)"
+_MOST_BETWEEN = 8
+"""Spans of other software, one in another, between the two of a request."""
 _OTHER_SIGNALS = ("resourceLogs", "resourceMetrics")
 
 
@@ -67,15 +69,23 @@ def _otlp_spans(value: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], d
 
 
 def _mark_outer(rows: Sequence[dict[str, Any]]) -> None:
-    """Mark spans that hold another one of the same request: a framework and the client that it calls each record it,
-    with the same counts.
+    """Mark spans that hold another one of the same request, directly or in spans of other software, as HTTP calls: a
+    framework and the client that it calls each record it, with the same counts.
     """
     counted = [row for row in rows if row["prompt_tokens"] is not None and re.match(GENERATION, str(row[OPERATION]))]
-    by_id = {(str(row.get("traceId")), str(row["spanId"])): row for row in counted if row.get("spanId")}
+    by_id = {_key(row, "spanId"): row for row in counted if row.get("spanId")}
+    between = {_key(row, "spanId"): row for row in rows if row[OPERATION] == NOT_GENAI}
     for row in counted:
-        outer = by_id.get((str(row.get("traceId")), str(row.get("parentSpanId"))), row)
+        holder = _key(row, "parentSpanId")
+        for _ in range(_MOST_BETWEEN):
+            holder = _key(between[holder], "parentSpanId") if holder in between else holder
+        outer = by_id.get(holder, row)
         if outer is not row and all(str(row[name]) == str(outer[name]) for name in ("prompt_tokens", "output_tokens")):
             outer[OPERATION] = OUTER
+
+
+def _key(row: Mapping[str, Any], name: str) -> tuple[str, str]:
+    return str(row.get("traceId")), str(row.get(name))
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:

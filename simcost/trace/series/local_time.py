@@ -179,7 +179,9 @@ def utc_in_order(series: Ints, local_s: Ints, zone: str) -> tuple[Ints, Flags]:
     return np.where(again, later, earlier), shown
 
 
-def newest_first(times: Ints) -> bool:
-    """True if most rows at another time than the one before are earlier, as in exports that begin with the newest."""
-    steps = np.diff(times)
+def newest_first(times: Ints, apart: int = 1) -> bool:
+    """True if most rows at another time than the one that so many rows before are earlier, as in exports that begin
+    with the newest.
+    """
+    steps = times[apart:] - times[:-apart]
     return bool((steps < 0).sum() > (steps > 0).sum())
