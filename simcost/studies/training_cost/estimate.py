@@ -30,7 +30,7 @@ from simcost.studies.training_cost.result import (
     TrainingEstimate,
     WholeRunHours,
 )
-from simcost.studies.training_cost.timing import Timed, timed
+from simcost.studies.training_cost.timing import Timed, mean_failures, timed
 from simcost.studies.training_cost.warnings import global_batch, warnings
 from simcost.studies.training_cost.wording import verdict
 from simcost.units import SECONDS_PER_HOUR
@@ -74,7 +74,7 @@ def estimate(catalog: Catalog, run: TrainingSetup) -> TrainingEstimate:
         warnings=warnings(catalog, run),
         tokens_per_s=_speed(run, ran.time_s),
         ettr=ValueRange(*(one.value for one in reversed(ran.ettr))),
-        ettr_first_order=first_order_ettr(ran.written, run.layout.gpus, run.failures, ran.ettr[1].per_node_day),
+        ettr_first_order=first_order_ettr(ran.written, run.layout.gpus, mean_failures(run), ran.ettr[1].per_node_day),
         failures=_failures(run, ran),
         checkpoints=_checkpoints(run, ran),
         cost_usd=costs,
@@ -189,7 +189,7 @@ def _failures(run: TrainingSetup, ran: Timed) -> FailureHazards:
         per_node_day=ValueRange(*(rate.per_node_day for rate in ran.ettr)),
         nodes=nodes,
         of_nodes_per_day=nodes * mid.per_node_day,
-        size_independent_per_day=run.failures.size_independent_per_day,
+        size_independent_per_day=mean_failures(run).size_independent_per_day,
         mtbf_s=_finite(mid.mtbf_s),
         expected=0.0 if isinf(mid.mtbf_s) else ran.time_s.mid / mid.mtbf_s,
         model=losses.model.kind,

@@ -82,17 +82,27 @@ def timed(catalog: Catalog, run: TrainingSetup, mfu: Mfu, interruptions_per_node
 
 
 def _as_rates(run: TrainingSetup) -> Failures:
-    """The failures as rates: those of a recorded log are its mean, and correlated losses come on top."""
+    """The failures as rates, with correlated losses on top."""
+    failures, losses = mean_failures(run), run.losses
+    if losses.correlated is None:
+        return failures
+    together = failures.size_independent_per_day + losses.correlated.per_day
+    return replace(failures, size_independent_per_day=together)
+
+
+def mean_failures(run: TrainingSetup) -> Failures:
+    """The failures as rates, without correlated losses; those of a recorded log are its mean.
+
+    Raises:
+        InputError: there are both.
+    """
     failures, losses = run.failures, run.losses
     if isinstance(losses.model, RecordedFailures):
         if failures.per_node_day or failures.size_independent_per_day:
             raise InputError("recorded failures and failure rates say the same; give one of them")
         per_day = len(losses.model.times_s) * SECONDS_PER_DAY / losses.model.span_s
-        failures = replace(failures, per_node_day=0.0, size_independent_per_day=per_day)
-    if losses.correlated is None:
-        return failures
-    together = failures.size_independent_per_day + losses.correlated.per_day
-    return replace(failures, size_independent_per_day=together)
+        return replace(failures, per_node_day=0.0, size_independent_per_day=per_day)
+    return failures
 
 
 def _ettr(

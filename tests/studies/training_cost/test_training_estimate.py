@@ -464,6 +464,9 @@ def test_recorded_failures_take_the_place_of_rates() -> None:
     log = RecordedFailures(times_s=(3600.0, 90_000.0), span_s=172_800.0)
     found = estimate(CATALOG, run(mfu=0.4, losses=Losses(model=log)))
     assert found.failures.mtbf_s == 86_400
+    assert found.failures.size_independent_per_day == 1.0, "it was 0, beside a mean time between failures of a day"
+    rates = estimate(CATALOG, run(mfu=0.4, failures=Failures(per_node_day=0.0, size_independent_per_day=1.0)))
+    assert found.ettr_first_order == pytest.approx(rates.ettr_first_order)
     with pytest.raises(InputError, match="say the same"):
         estimate(CATALOG, run(losses=Losses(model=log), failures=Failures(per_node_day=1.0)))
 
