@@ -410,7 +410,7 @@ def test_a_request_that_a_framework_and_its_client_record_counts_once(tmp_path: 
 
 
 def test_a_request_that_a_gateway_and_its_server_record_counts_once(tmp_path: Path) -> None:
-    """Between their spans are those of the HTTP call, which have no counts: it counted twice. Spans may be in a circle."""
+    """Between their spans are those of the HTTP call, which have no counts: it counted twice. Some are in a circle."""
     new = {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 7, "gen_ai.usage.output_tokens": 8}
     names = [("a", "", new), ("b", "a", {"http.method": "POST"}), ("c", "b", {"http.route": "/v1"}), ("d", "c", new)]
     names += [("e", "f", {"http.method": "POST"}), ("f", "e", {"http.route": "/v1"}), ("g", "f", new)]

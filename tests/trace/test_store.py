@@ -2,6 +2,7 @@
 
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -233,3 +234,16 @@ def test_a_changed_bit_of_the_values_is_damage(tmp_path: Path, column: int) -> N
     path = with_changed_bit(write(tmp_path / "a.parquet", want), column)
     with pytest.raises(TraceError, match=r"a\.parquet: damaged: .*checksum.*; import the log again"):
         list(read_batches(path))
+
+
+@pytest.mark.slow
+def test_a_changed_bit_anywhere_is_refused_or_changes_nothing(tmp_path: Path) -> None:
+    """Checksums cover pages, not their heads: some bits there, and of the foot, left a trace without requests."""
+    path = write(tmp_path / "t.parquet", batch([7]))
+    right, data = list(read_tables(path, ["arrival_ns", "prompt_tokens"])), path.read_bytes()
+    for bit in range(0, 8 * len(data), 3):
+        changed = bytearray(data)
+        changed[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(changed)
+        with suppress(TraceError):
+            assert list(read_tables(path, ["arrival_ns", "prompt_tokens"])) == right, bit

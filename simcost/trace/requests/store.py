@@ -100,14 +100,17 @@ def read_tables(path: Path, columns: Sequence[str], batch_rows: int = BATCH_ROWS
     Raises:
         TraceError: as `open_trace`, or when the data are damaged.
     """
-    open_trace(path)
+    rows = left = open_trace(path).rows
     with _parquet(path) as file:
         try:
             for batch in file.iter_batches(batch_size=batch_rows, columns=list(columns)):
                 batch.validate(full=True)  # text may be no UTF-8
+                left -= len(batch)
                 yield batch
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise TraceError(f"{path}: damaged: {error}; import the log again") from error
+    if left:
+        raise TraceError(f"{path}: damaged: {rows - left:,} of its {rows:,} requests are there; import the log again")
 
 
 def read_batches(path: Path, batch_rows: int = BATCH_ROWS) -> Iterator[RequestBatch]:
