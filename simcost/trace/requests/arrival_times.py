@@ -182,14 +182,16 @@ class ArrivalReader:
             return np.where(earlier * NS_PER_S + rest < after, later, earlier) * NS_PER_S + rest, shown
         for day in np.unique(local_s[twice] // DAY_S).tolist():
             rows = np.flatnonzero(twice & (local_s // DAY_S == day))
-            turned = self._set_back(day, -local_s[rows] if self._newest_first else local_s[rows])
-            again = rows[turned != bool(self._newest_first)]
+            if self._newest_first:  # the second showing comes first, and time runs backwards
+                again = rows[~self._set_back(day, -local_s[rows])]
+            else:
+                again = rows[self._set_back(day, local_s[rows])]
             earlier[again] = later[again]
         return earlier * NS_PER_S + rest, shown
 
     def _set_back(self, day: int, local_s: Ints) -> Flags:
-        """True from the first row that is earlier by the clock than one before it: it had been set back. Rows that
-        begin with the newest have negative times: true from the first one before it was set back.
+        """True from the first row that is earlier by the clock than one before it: it had been set back. Of rows that
+        begin with the newest, times are negative, and it is true from the first one before that.
         """
         latest, done = self._of_day.get(day, (-_LATEST_NS, False))
         before = np.maximum.accumulate(np.append(latest, local_s))
