@@ -57,4 +57,5 @@ def test_waste_of_such_a_plan_is_of_all_that_is_paid(tmp_path: Path, changes: tu
     for plan in plans(tmp_path, *changes):
         waste = waste_of_plan(plan, 7200.0)
         assert waste.capacity_gpu_hours == pytest.approx(plan["accelerator_hours"])
+        assert waste.utilisation == plan["utilisation"]
         assert waste.price.usd_per_gpu_hour == pytest.approx(4.6016 / 4)

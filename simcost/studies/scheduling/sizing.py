@@ -9,7 +9,7 @@ import numpy as np
 
 from simcost.documents import FindingDocument, optional_key, values
 from simcost.errors import InputError
-from simcost.ledger.jobs import JobLedger
+from simcost.ledger.jobs import HELD, JobLedger
 from simcost.trace.jobs.jobs import Jobs
 from simcost.units import HOURS_PER_MONTH, format_seconds, format_usd, plural
 
@@ -56,6 +56,7 @@ class ClusterSize:
     wait_s: WaitOfSize
     preemptions: int
     utilisation: float
+    """Share of the GPU time that jobs held, restarts after preemptions included."""
     usd_per_month: float | None
 
 
@@ -272,7 +273,7 @@ def _point(ledger: JobLedger, gpus: int, question: SizingTarget) -> ClusterSize:
             max=float(wait.max()) if len(wait) else 0.0,
         ),
         preemptions=int(ledger.outcomes.preemptions.sum()),
-        utilisation=ledger.gpu_seconds["useful"] / capacity if capacity else 0.0,
+        utilisation=fsum(ledger.gpu_seconds[name] for name in HELD) / capacity if capacity else 0.0,
         usd_per_month=None if price is None else gpus * price * HOURS_PER_MONTH,
     )
 

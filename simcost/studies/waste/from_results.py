@@ -40,15 +40,16 @@ def waste_of_plan(
 ) -> PlanWaste:
     """The result of `waste` for a plan, without the parts that only samples have.
 
-    Useful is engine time that tokens took in ready replicas, and work of jobs that was kept. Spot nodes cost nothing
-    while they are not there: such hours do not count as capacity; `down` are only nodes that are paid while broken.
+    Useful is engine time that tokens took in ready replicas, and work of jobs that was kept. The utilisation is that of
+    the run, in which jobs write checkpoints, redo work and restart too. Spot nodes cost nothing while they are not
+    there: such hours do not count as capacity; `down` are only nodes that are paid while broken.
     Services and pools have GPU-hours of their own, and each bucket costs what the plan's bill has for its states.
 
     What was paid for owned nodes or commitments that nothing ran on is a finding, and in no bucket.
 
     Args:
         plan: as it stands in the result of a run: `replica_hours` and `accelerator_hours` of its fleets,
-            `gpu_hours` by bucket of its jobs (`requests`: those of its fleets), `cost_usd`.
+            `gpu_hours` by bucket of its jobs (`requests`: those of its fleets), `utilisation`, `cost_usd`.
         horizon_s: length of the run.
         price_usd_per_h: of a GPU; or
         offer: of the catalog; neither = what the plan's accelerators cost on its bill.
@@ -73,22 +74,19 @@ def waste_of_plan(
     fragmentation = blocked / idle if idle and of_jobs else None
     unused = _unused(unused_usd)
     besides = f" Besides, {format_usd(unused_usd)} were paid for nodes that the plan did not run."
-    return PlanWaste(
-        **values(
-            summary(
-                totals,
-                rows,
-                [],
-                price,
-                file="",
-                plan=where,
-                span_s=horizon_s,
-                findings=[*unused, *_processors(plan)],
-                fragmentation=fragmentation,
-                also=besides if unused else "",
-            )
-        )
+    common = summary(
+        totals,
+        rows,
+        [],
+        price,
+        file="",
+        plan=where,
+        span_s=horizon_s,
+        findings=[*unused, *_processors(plan)],
+        fragmentation=fragmentation,
+        also=besides if unused else "",
     )
+    return PlanWaste(**values(common) | {"utilisation": plan["utilisation"]})
 
 
 def _paid(gpu_hours: Mapping[str, float], accelerator_hours: float) -> dict[str, float]:

@@ -130,7 +130,7 @@ class WasteResult:
     allocation: float
     """Allocated / capacity."""
     utilisation: float | None
-    """Useful / capacity measured; None if duty was not measured."""
+    """Of samples useful / capacity measured, None if duty was not measured; of a plan that of its result."""
     buckets: Mapping[str, BucketUse]
     ranked: tuple[RankedWaste, ...]
     actions: tuple[Measure, ...]

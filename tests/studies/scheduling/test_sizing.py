@@ -30,7 +30,7 @@ def run(gpus: int, policy: str) -> JobLedger:
         held_gpu_s=zero,
         rejected=np.zeros(101, bool),
     )
-    seconds = dict.fromkeys(BUCKETS, 0.0) | {"useful": 1000.0, "idle_free": 10.0 * gpus}
+    seconds = dict.fromkeys(BUCKETS, 0.0) | {"useful": 900.0, "restart": 100.0, "idle_free": 10.0 * gpus}
     return JobLedger(horizon_s=110.0, gpus=gpus, outcomes=outcomes, gpu_seconds=seconds)
 
 
@@ -49,6 +49,11 @@ def test_what_the_policy_is_worth() -> None:
         "easy-backfill needs 272 GPUs for P95 of the wait within 60 s ($397,120 a month); "
         "fifo-strict needs 376: the policy is worth 104 GPUs, $151,840 a month."
     )
+
+
+def test_jobs_that_restart_hold_their_gpus_as_in_a_replay() -> None:
+    for point in size(run, ["easy-backfill"], ASKED, offered=100.0, widest=16).policies[0].curve:
+        assert point.utilisation == pytest.approx(1000 / (1000 + 10 * point.gpus))
 
 
 def test_the_curve_holds_the_answer_and_rises_in_size() -> None:

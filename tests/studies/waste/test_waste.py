@@ -444,13 +444,15 @@ def test_a_plan_of_a_run_has_the_same_buckets() -> None:
         "name": "a",
         "gpu_hours": hours,
         "accelerator_hours": 56,
+        "utilisation": 52 / 56,
         "cost_usd": {"by_category": {"compute": 112.0}},
     }
     document = waste_of_plan(plan, 3600.0)
     assert (document.cost_usd, document.price.usd_per_gpu_hour) == (112, 2)
     assert document.buckets["lost"].usd == pytest.approx(8)
     assert document.allocation == pytest.approx(52 / 56)
-    assert document.utilisation == pytest.approx(44 / 56)
+    assert document.buckets["useful"].share == pytest.approx(44 / 56)
+    assert document.utilisation == pytest.approx(52 / 56)
     assert document.fragmentation == 0.25
     assert text(document).startswith("21.4 % of 56 GPU-hours did no work: $24.00 of $112.00")
 
@@ -470,6 +472,7 @@ def test_only_gpu_hours_that_are_paid_are_capacity(held: float, down: float) -> 
             "down": 15,
         },
         "accelerator_hours": held,
+        "utilisation": 50 / held,
         "cost_usd": {"by_category": {"compute": 2 * held}},
     }
     document = waste_of_plan(plan, 3600.0)
@@ -483,6 +486,7 @@ def test_hours_of_processors_are_told() -> None:
     plan = {
         "name": "a",
         "accelerator_hours": 8.0,
+        "utilisation": 0.25,
         "replica_hours": {"computing": 2.0, "idle": 6.0},
         "cost_usd": {"by_category": {"compute": 16.0}},
     }
@@ -573,6 +577,7 @@ def test_money_for_nodes_that_nothing_ran_on_makes_no_gpu_hour_more_expensive() 
     plan = {
         "name": "a",
         "accelerator_hours": 8.0,
+        "utilisation": 0.25,
         "replica_hours": states,
         "cost_usd": {
             "by_category": {"compute": 32.0},
@@ -593,6 +598,7 @@ def test_a_plan_that_serves_and_trains() -> None:
         "name": "a",
         "gpu_hours": {"requests": 8.0, "useful": 2.0},
         "accelerator_hours": 10.0,
+        "utilisation": 0.8,
         "replica_hours": {"computing": 3.0, "idle": 0.5, "starting": 0.5, "draining": 0, "unallocated": 0},
         "cost_usd": {"by_category": {"compute": 1.0}},
     }
