@@ -78,6 +78,31 @@ def test_choices_of_the_scenario_leave_other_offers_out(tmp_path: Path) -> None:
     assert len(of_all) > 3 * len(found) > 0
 
 
+def test_a_small_fleet_may_have_small_nodes_and_a_large_one_those_that_cost_less_per_accelerator(
+    tmp_path: Path,
+) -> None:
+    """On AWS an H100 costs the same alone as one of eight; at Lambda one of eight costs less."""
+    for offers, expected in (
+        ("aws/*", ["aws/p5.48xlarge", "aws/p5.4xlarge"]),
+        ("lambda/*", [f"lambda/gpu_{size}x_h100_sxm5" for size in (8, 4, 2, 1)]),
+    ):
+        loaded = load(write(tmp_path, text=SMALL + f'choices: {{offers: "{offers}", accelerators: h100-sxm}}\n'))
+        found = [
+            one["buy"]["offer"]
+            for one in hardware_choices(loaded, loaded.scenario.plans[0])
+            if (one["replica"]["tp"], one["replica"]["precision"]) == (1, "bf16")
+        ]
+        assert found == expected
+
+
+def test_the_disk_of_a_node_counts_in_the_choice_of_its_region(tmp_path: Path) -> None:
+    """An L4 costs 0.3 % less an hour in us-east4, and a GB there 10 % more than in us-central1."""
+    for disk, region in ((0, "us-east4"), (2000, "us-central1")):
+        text = SMALL + 'choices: {offers: "gcp/g2-standard-4", regions: "us-*"}\n'
+        loaded = load(write(tmp_path, text=text.replace("buy:", f"startup: {{disk: {disk}}}\n    buy:")))
+        assert {one["buy"]["region"] for one in hardware_choices(loaded, loaded.scenario.plans[0])} == {region}
+
+
 def test_advice_proposes_what_choices_leave(tmp_path: Path) -> None:
     text = SMALL.replace("{offer: aws/g6.xlarge}", "{offer: gcp/g2-standard-4, region: us-central1}") + CHOICES
     kinds = {kind.name: kind for kind in request_kinds_of(load(write(tmp_path, text=text)))}

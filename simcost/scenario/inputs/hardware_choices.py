@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from simcost.billing import OnDemand, Spot
+from simcost.billing.storage_transfer import month_usd
+from simcost.catalog import Catalog
 from simcost.catalog.facts import Accelerator, Offer, Precision
-from simcost.errors import InputError
+from simcost.errors import CatalogError, InputError
 from simcost.perf import ReplicaSpec, fit_memory
 from simcost.perf.memory import possible_tp
 from simcost.scenario.inputs.offer_dimensions import proposed
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Plan
+from simcost.units import HOURS_PER_MONTH
 
 PRECISIONS: tuple[Precision, ...] = ("bf16", "fp8")
 TP = (1, 2, 4, 8)
 
 
 def hardware_choices(loaded: LoadedScenario, plan: Plan) -> Iterator[dict[str, Any]]:
-    """Accelerator, tp and precision on which the model fits, each with the cheapest offer of the plan's provider and
-    of all that `choices` leaves.
+    """Accelerator, tp and precision on which the model fits, each with the cheapest offers of the plan's provider and
+    of all that `choices` leaves: that of the least price per accelerator, and smaller nodes of a lower price.
     """
     base, catalog = plan.replica, loaded.catalog
     served = loaded.scenario.model_of(plan)
@@ -30,12 +33,14 @@ def hardware_choices(loaded: LoadedScenario, plan: Plan) -> Iterator[dict[str, A
     model = catalog.model(served)
     provider = plan.buy.provider if isinstance(plan.buy, OnDemand | Spot) else ""
     tps = [tp for tp in TP if tp in possible_tp(model)]
+    disk_gb = plan.startup.disk
     own = catalog.accelerator(base.accelerator).name
     for accelerator in catalog.facts.accelerators:
         name = base.accelerator if accelerator.name == own else accelerator.name  # its own as the plan writes it
         offers = proposed(loaded, catalog.offers_for(accelerator.name))
+        usd = {offer: _node_usd_per_h(offer, disk_gb, catalog) for offer in offers}
         for tp in tps:
-            chosen = _offers(offers, tp, provider)
+            chosen = _offers(offers, tp, provider, usd)
             for precision in PRECISIONS if chosen else ():
                 spec = replace(base, accelerator=name, tp=tp, precision=precision, kv_tokens=None, step=None)
                 if _fits(loaded, accelerator, spec, plan):
@@ -65,11 +70,36 @@ def _bought(offer: Offer, plan: Plan) -> dict[str, Any]:
     return bought | {"price": None} if stated else bought
 
 
-def _offers(offers: Sequence[Offer], tp: int, provider: str) -> list[Offer]:
-    """The cheapest offer of a provider, and the cheapest of all, whose nodes hold whole replicas."""
+def _node_usd_per_h(offer: Offer, disk_gb: float, catalog: Catalog) -> float:
+    """What a node with its disk costs an hour by contract; the disk of a provider without a price costs nothing here.
+
+    Traffic does not count: it is that of the requests, of which nothing is known before a run.
+    """
+    usd_per_h = catalog.contracted(offer).contracted_usd_per_h
+    try:
+        tiers = catalog.tier_prices(offer.provider, "storage", offer.region)
+        return usd_per_h + month_usd(disk_gb, tiers) / HOURS_PER_MONTH
+    except CatalogError:
+        return usd_per_h
+
+
+def _offers(offers: Sequence[Offer], tp: int, provider: str, usd_per_h: Mapping[Offer, float]) -> list[Offer]:
+    """The cheapest offers of a provider, and of all, whose nodes hold whole replicas."""
     whole = [offer for offer in offers if offer.accelerators % tp == 0]
     own = [offer for offer in whole if offer.provider == provider]
-    return list({offer.name: offer for offer in (*own[:1], *whole[:1])}.values())
+    found = [*_cheapest(own, usd_per_h), *_cheapest(whole, usd_per_h)]
+    return list({offer.name: offer for offer in found}.values())
+
+
+def _cheapest(offers: Sequence[Offer], usd_per_h: Mapping[Offer, float]) -> list[Offer]:
+    """The offers that no other beats in the price of a node and in that of an accelerator: large nodes may cost less
+    per accelerator, and more than a small fleet needs. By accelerator the cheapest first, of equal ones the first.
+    """
+    kept: list[Offer] = []
+    for offer in sorted(offers, key=lambda offer: (usd_per_h[offer] / offer.accelerators, usd_per_h[offer])):
+        if not kept or usd_per_h[offer] < usd_per_h[kept[-1]] * (1 - 1e-9):
+            kept.append(offer)
+    return kept
 
 
 def _fits(loaded: LoadedScenario, accelerator: Accelerator, spec: ReplicaSpec, plan: Plan) -> bool:

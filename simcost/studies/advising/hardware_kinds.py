@@ -147,14 +147,23 @@ def _speed(loaded: LoadedScenario, plan: Plan, choice: Partial) -> float:
 
 
 def _usd_per_byte(loaded: LoadedScenario, plan: Plan, choice: Partial) -> float:
-    """Price that is paid for a replica and hour, by the weights that it reads."""
+    """Price that is paid for a replica and hour in a fleet about as fast as today's, by the weights that it reads."""
+    speed, tp = _speed(loaded, plan, choice), int(choice["replica"]["tp"])
     if "buy" not in choice and isinstance(plan.buy, Owned):
-        return float(choice["replica"]["tp"]) / _speed(loaded, plan, choice)
+        return tp / speed
     bought = choice.get("buy") or {name: getattr(plan.buy, name, None) for name in ("offer", "region")}
     offer = loaded.catalog.offer(bought["offer"], bought["region"])
-    tp: int = choice["replica"]["tp"]
-    usd_per_h = loaded.catalog.contracted(offer).contracted_usd_per_h
-    return usd_per_h * tp / max(offer.accelerators, 1) / _speed(loaded, plan, choice)
+    slots = max(offer.accelerators // tp, 1)
+    replicas = _replicas(plan, _speed(loaded, plan, {}) / speed) or slots
+    nodes = ceil(replicas / slots)
+    return loaded.catalog.contracted(offer).contracted_usd_per_h * nodes / replicas / speed
+
+
+def _replicas(plan: Plan, factor: float) -> int:
+    """The most replicas of a fleet of so many times today's; 0 = its policy has no bound."""
+    bounds = bounds_of(plan.scaling)
+    today = plan.scaling.replicas if isinstance(plan.scaling, Fixed) else bounds[1] if bounds else 0
+    return ceil(today * factor - 1e-9)
 
 
 def _sizes_on(loaded: LoadedScenario, plan: Plan, choice: Partial) -> Dimension:
