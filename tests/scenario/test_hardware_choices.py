@@ -95,6 +95,14 @@ def test_a_small_fleet_may_have_small_nodes_and_a_large_one_those_that_cost_less
         assert found == expected
 
 
+def test_offers_that_cannot_be_billed_take_the_place_of_none_that_can(tmp_path: Path) -> None:
+    """The catalog has no price of traffic of Modal, whose single A100 costs the least."""
+    text = SMALL + 'choices: {offers: ["gcp/*", "modal/*"], accelerators: a100-40gb-sxm}\n'
+    loaded = load(write(tmp_path, text=text))
+    found = {one["buy"]["offer"] for one in hardware_choices(loaded, loaded.scenario.plans[0])}
+    assert {"gcp/a2-highgpu-1g", "modal/serverless-a100-40gb-sxm"} <= found
+
+
 def test_the_disk_of_a_node_counts_in_the_choice_of_its_region(tmp_path: Path) -> None:
     """An L4 costs 0.3 % less an hour in us-east4, and a GB there 10 % more than in us-central1."""
     for disk, region in ((0, "us-east4"), (2000, "us-central1")):

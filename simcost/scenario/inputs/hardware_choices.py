@@ -40,7 +40,7 @@ def hardware_choices(loaded: LoadedScenario, plan: Plan) -> Iterator[dict[str, A
         offers = proposed(loaded, catalog.offers_for(accelerator.name))
         usd = {offer: _node_usd_per_h(offer, disk_gb, catalog) for offer in offers}
         for tp in tps:
-            chosen = _offers(offers, tp, provider, usd)
+            chosen = _offers(offers, tp, provider, usd, catalog)
             for precision in PRECISIONS if chosen else ():
                 spec = replace(base, accelerator=name, tp=tp, precision=precision, kv_tokens=None, step=None)
                 if _fits(loaded, accelerator, spec, plan):
@@ -71,23 +71,36 @@ def _bought(offer: Offer, plan: Plan) -> dict[str, Any]:
 
 
 def _node_usd_per_h(offer: Offer, disk_gb: float, catalog: Catalog) -> float:
-    """What a node with its disk costs an hour by contract; the disk of a provider without a price costs nothing here.
+    """What a node with its disk costs an hour by contract; a disk without a price costs nothing here.
 
     Traffic does not count: it is that of the requests, of which nothing is known before a run.
     """
     usd_per_h = catalog.contracted(offer).contracted_usd_per_h
-    try:
-        tiers = catalog.tier_prices(offer.provider, "storage", offer.region)
-        return usd_per_h + month_usd(disk_gb, tiers) / HOURS_PER_MONTH
-    except CatalogError:
+    if not _has_tiers(offer, catalog, "storage"):
         return usd_per_h
+    return (
+        usd_per_h + month_usd(disk_gb, catalog.tier_prices(offer.provider, "storage", offer.region)) / HOURS_PER_MONTH
+    )
 
 
-def _offers(offers: Sequence[Offer], tp: int, provider: str, usd_per_h: Mapping[Offer, float]) -> list[Offer]:
-    """The cheapest offers of a provider, and of all, whose nodes hold whole replicas."""
+def _has_tiers(offer: Offer, catalog: Catalog, *items: str) -> bool:
+    """True if the catalog has the prices of these items where an offer is."""
+    try:
+        return all(catalog.tier_prices(offer.provider, item, offer.region) for item in items)
+    except CatalogError:
+        return False
+
+
+def _offers(
+    offers: Sequence[Offer], tp: int, provider: str, usd_per_h: Mapping[Offer, float], catalog: Catalog
+) -> list[Offer]:
+    """The cheapest offers of a provider, of all, and of those that can be billed by the catalog alone, whose nodes
+    hold whole replicas.
+    """
     whole = [offer for offer in offers if offer.accelerators % tp == 0]
     own = [offer for offer in whole if offer.provider == provider]
-    found = [*_cheapest(own, usd_per_h), *_cheapest(whole, usd_per_h)]
+    billed = [offer for offer in whole if _has_tiers(offer, catalog, "storage", "egress")]
+    found = [one for group in (own, whole, billed) for one in _cheapest(group, usd_per_h)]
     return list({offer.name: offer for offer in found}.values())
 
 
