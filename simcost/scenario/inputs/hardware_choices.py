@@ -71,7 +71,7 @@ def _bought(offer: Offer, plan: Plan) -> dict[str, Any]:
 
 
 def _node_usd_per_h(offer: Offer, disk_gb: float, catalog: Catalog) -> float:
-    """What a node with its disk costs an hour by contract; a disk without a price costs nothing here.
+    """Price of a node with its disk by contract, USD an hour; a disk without a price costs nothing here.
 
     Traffic does not count: it is that of the requests, of which nothing is known before a run.
     """
