@@ -116,7 +116,7 @@ class DataPlane:
             self._remember_sessions(closed.most_clients)
         loop = entries.advance_informed if self.state.parameters[col.INFORMED] else entries.advance
         self._loop, self._vacate, self._count_queues = Loop(loop), Loop(entries.vacate), Loop(entries.count_queues)
-        self._without_blocks: tuple[State, State] = self.state, self.state
+        self._without_blocks: tuple[State | None, State] = None, self.state
         self._take(first)
 
     @property
