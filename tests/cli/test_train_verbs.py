@@ -358,6 +358,7 @@ def test_waste_of_a_plan_and_of_a_job_log(jobs: Path, tmp_path: Path) -> None:
         "name": "a",
         "replica_hours": {"computing": 1.0, "idle": 3.0},
         "accelerator_hours": 8.0,
+        "utilisation": 0.25,
         "cost_usd": {"by_category": {"compute": 16.0}},
         "horizon_s": 3600,
     }
@@ -365,6 +366,7 @@ def test_waste_of_a_plan_and_of_a_job_log(jobs: Path, tmp_path: Path) -> None:
     (folder / "result.json").write_text(json.dumps(whole), encoding="utf-8")
     found = call("waste", folder, "--json", "--html", tmp_path / "waste.html").document()
     assert (found["cost_usd"], found["buckets"]["allocated_idle"]["usd"], found["plan"]) == (16, 12, "a")
+    assert found["utilisation"] == 0.25
     assert "no plan 'b'" in refused("waste", folder, "--plan", "b")
     assert "--gpus is for files" in refused("waste", folder, "--gpus", "8")
     assert "no finished result" in refused("waste", tmp_path)
