@@ -21,7 +21,7 @@ _LOG = getLogger(__name__)
 _Key = tuple[int, object]
 """Arrivals: of which workload, and which replication."""
 _Group = tuple[int, int]
-"""Runs queued together: after how many others, each of which the next has followed, and the number of the first."""
+"""Runs queued together: how many others they follow, one after another, and the number of the first."""
 Work = Sequence[tuple[Runnable, Task[Any, Any]]]
 """Runs, each with what to do with it."""
 
@@ -120,7 +120,8 @@ class Assignments:
     def follow(self, number: int, work: Work, files: Sequence[TaskFile]) -> None:
         """Queue what follows a run that `fresh` has told."""
         with self._changed:
-            self._add(work, files, after=self._groups[number][0] + 1)
+            group = self._groups[number]
+            self._add(work, files, after=group[0] + self._groups.count(group))
             self._close_one()
 
     def end(self) -> None:
@@ -133,9 +134,9 @@ class Assignments:
         """Number of the next run for a worker, which waits for one where some may follow; None = the end.
 
         Args:
-            last: its last run. Of those queued together after the fewest others, so that all that follows one another
-                ends at about the same time, and of which fewest wait, one with the same arrivals is next, which the
-                worker still holds; else one of arrivals that few others hold.
+            last: its last run. Of those queued together that follow the most others, since most are likely to follow
+                them, which one worker would do alone at the end, and of which fewest wait, one with the same arrivals
+                is next, which the worker still holds; else one of arrivals that few others hold.
         """
         with self._changed:
             if last is not None:
@@ -144,7 +145,7 @@ class Assignments:
                 self._changed.wait_for(lambda: self.ended.is_set() or bool(self._waiting))
             if self.ended.is_set() or not self._waiting:
                 return None
-            group = min(self._waiting, key=lambda one: (one[0], sum(map(len, self._waiting[one].values()))))
+            group = min(self._waiting, key=lambda one: (-one[0], sum(map(len, self._waiting[one].values()))))
             runs = self._waiting[group]
             key = None if last is None else self._keys[last]
             if key not in runs:
