@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from simcost.catalog.aliases import ANY_REGION
 from simcost.catalog.catalog import Catalog
 from simcost.errors import CatalogError, did_you_mean
 
@@ -23,7 +24,7 @@ def lacking_facts(catalog: Catalog, provider: str, items: Sequence[str] = tuple(
         items: whose prices are needed, of `storage` and `egress`.
     """
     known = [rule.provider for rule in catalog.facts.billing_rules]
-    unmetered, unpriced = provider not in known, [item for item in items if not _priced(catalog, provider, item)]
+    unmetered, unpriced = provider not in known, [item for item in items if not is_priced(catalog, provider, (item,))]
     lacks = [f"no billing rule of provider {provider!r}{did_you_mean(provider, known)}"] if unmetered else []
     lacks += [f"no {item} price of {provider}" for item in unpriced]
     if not lacks:
@@ -38,8 +39,11 @@ def lacking_facts(catalog: Catalog, provider: str, items: Sequence[str] = tuple(
     return f"the catalog has {', '.join(lacks)}: {where}{own if unpriced else ''}"
 
 
-def _priced(catalog: Catalog, provider: str, item: str) -> bool:
+def is_priced(
+    catalog: Catalog, provider: str, items: Sequence[str] = tuple(_TIER_ROWS), *, region: str = ANY_REGION
+) -> bool:
+    """True if items that a bill needs beside nodes, disks and traffic, have a price of a provider in a region."""
     try:
-        return bool(catalog.tier_prices(provider, item))
+        return all(catalog.tier_prices(provider, item, region) for item in items)
     except CatalogError:
         return False

@@ -52,8 +52,8 @@ def replay(
             `replicas` says, else the number of pods, else what the policy decided before.
         closed: replicas are what the policy decided before, whatever is recorded after the first sync; pods share the
             totals evenly.
-        start: replicas at the first sync where they are not recorded, and of a closed loop; None = those recorded, else
-            the policy's own.
+        start: replicas at the first sync where they are not recorded, and of a closed loop; None = those recorded, if
+            any, else the policy's own.
         valid_s: time for which a sample counts; None = until the next of its kind is due.
 
     Raises:

@@ -10,7 +10,8 @@ from simcost.billing import OnDemand, Spot
 from simcost.billing.storage_transfer import month_usd
 from simcost.catalog import Catalog
 from simcost.catalog.facts import Accelerator, Offer, Precision
-from simcost.errors import CatalogError, InputError
+from simcost.catalog.provider_facts import is_priced
+from simcost.errors import InputError
 from simcost.perf import ReplicaSpec, fit_memory
 from simcost.perf.memory import possible_tp
 from simcost.scenario.inputs.offer_dimensions import proposed
@@ -76,19 +77,10 @@ def _node_usd_per_h(offer: Offer, disk_gb: float, catalog: Catalog) -> float:
     Traffic does not count: it is that of the requests, of which nothing is known before a run.
     """
     usd_per_h = catalog.contracted(offer).contracted_usd_per_h
-    if not _has_tiers(offer, catalog, "storage"):
+    if not is_priced(catalog, offer.provider, ("storage",), region=offer.region):
         return usd_per_h
-    return (
-        usd_per_h + month_usd(disk_gb, catalog.tier_prices(offer.provider, "storage", offer.region)) / HOURS_PER_MONTH
-    )
-
-
-def _has_tiers(offer: Offer, catalog: Catalog, *items: str) -> bool:
-    """True if the catalog has the prices of these items where an offer is."""
-    try:
-        return all(catalog.tier_prices(offer.provider, item, offer.region) for item in items)
-    except CatalogError:
-        return False
+    tiers = catalog.tier_prices(offer.provider, "storage", offer.region)
+    return usd_per_h + month_usd(disk_gb, tiers) / HOURS_PER_MONTH
 
 
 def _offers(
@@ -99,7 +91,7 @@ def _offers(
     """
     whole = [offer for offer in offers if offer.accelerators % tp == 0]
     own = [offer for offer in whole if offer.provider == provider]
-    billed = [offer for offer in whole if _has_tiers(offer, catalog, "storage", "egress")]
+    billed = [offer for offer in whole if is_priced(catalog, offer.provider, region=offer.region)]
     found = [one for group in (own, whole, billed) for one in _cheapest(group, usd_per_h)]
     return list({offer.name: offer for offer in found}.values())
 

@@ -57,7 +57,8 @@ def of_services(
         beside_jobs: the services on the nodes that jobs use.
     """
     apart = [name for name in sides if name not in (*sharing, *beside_jobs)]
-    own, of_jobs = [one for name in apart for one in sides[name].bought], [] if trained is None else trained.bought
+    own = [one for name in apart for one in sides[name].bought]
+    of_jobs = [] if trained is None else trained.bought
     bought = [*own, *shared, *of_jobs]
     held_nodes: dict[str, Sequence[PurchasedNodes]] = {name: side.bought for name, side in sides.items()}
     if trained is not None:

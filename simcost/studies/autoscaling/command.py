@@ -48,7 +48,7 @@ def _add_replay(actions: Any) -> None:
     replay.add_argument(
         "--closed-loop",
         action="store_true",
-        help="replicas are those desired at the sync before, not those recorded; at the first sync those recorded",
+        help="replicas are those desired at the sync before, at the first sync those recorded, if any",
     )
     replay.add_argument(
         "--start",

@@ -49,8 +49,8 @@ def autoscale_replay(
         recorded: a metric of the manifest -> what the recording calls it.
         mapping: columns of the recording that have other names.
         closed: replicas are what was asked for before, whatever is recorded after the first sync.
-        start: replicas at the first sync where they are not recorded, and of a closed loop; None = those recorded, else
-            the policy's own.
+        start: replicas at the first sync where they are not recorded, and of a closed loop; None = those recorded, if
+            any, else the policy's own.
         valid_s: time for which a sample counts; None = until the next of its kind is due.
         timezone: of recorded times that say no zone.
 

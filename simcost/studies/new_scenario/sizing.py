@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from math import ceil
 
 from simcost.catalog import Catalog
-from simcost.catalog.facts import Offer, Precision
+from simcost.catalog.facts import Precision
 from simcost.catalog.processors import whole_nodes_usd_per_h
-from simcost.catalog.provider_facts import lacking_facts
-from simcost.errors import CatalogError, DoesNotFitError, InputError
+from simcost.catalog.provider_facts import is_priced, lacking_facts
+from simcost.errors import DoesNotFitError, InputError
 from simcost.perf import ReplicaSpec, StepTime, fit_memory, step_time
 from simcost.perf.memory import gemm_rate, possible_tp
 from simcost.plan import Batching
@@ -56,7 +56,8 @@ def guess_plan(catalog: Catalog, model: str, accelerator: str, provider: str, lo
     served, device = catalog.model(model), catalog.accelerator(accelerator)
     precision: Precision = "fp8" if gemm_rate(device, "fp8") == "fp8" else "bf16"
     every = catalog.offers_for(device.name)
-    offers = [offer for offer in every if provider in (ANY, offer.provider) and _priced(catalog, offer)]
+    sold = [offer for offer in every if provider in (ANY, offer.provider)]
+    offers = [offer for offer in sold if is_priced(catalog, offer.provider, region=offer.region)]
     if not offers:
         if any(offer.provider == provider for offer in every) and (lacks := lacking_facts(catalog, provider)):
             raise InputError(lacks)
@@ -88,14 +89,6 @@ def guess_plan(catalog: Catalog, model: str, accelerator: str, provider: str, lo
                 replicas_per_node=offer.accelerators // tp,
             )
     raise InputError(f"{model} fits on no replica of {device.name} that can be bought; choose another --on")
-
-
-def _priced(catalog: Catalog, offer: Offer) -> bool:
-    """True if disks and responses have a price too, so that a bill is whole."""
-    try:
-        return all(catalog.tier_prices(offer.provider, item, offer.region) for item in ("storage", "egress"))
-    except CatalogError:
-        return False
 
 
 def requests_per_s(step: StepTime, load: MeanLoad, kv_tokens: int, most: int) -> float:
