@@ -76,9 +76,8 @@ class EqualCost:
         most = least + negligible_usd(least)
         found = [
             entrant
-            for entrant in self._race.unfinished()
-            if self._race.usd(entrant.name) <= most
-            and not is_no_stronger(entrant, first)
+            for entrant in self._race.unfinished(most)
+            if not is_no_stronger(entrant, first)
             and (entrant.shares_nodes or not costs_no_less(entrant, first))
         ]
         strongest = [one for one in found if not any(_is_weaker(one, other) for other in found)]

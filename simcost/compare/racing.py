@@ -168,9 +168,11 @@ class Race:
                 counts[OF_EQUAL_COST if runner.complete and _as_much(usd, best.usd()) else _costs(usd, best.usd())] += 1
         return dict(counts)
 
-    def unfinished(self) -> list[Entrant]:
-        """Plans that may hold and have not all their results, in their order."""
-        return [runner.entrant for runner in self._runners.values() if not runner.out and not runner.complete]
+    def unfinished(self, most_usd: float = inf) -> list[Entrant]:
+        """Plans that may hold and have not all their results, in their order; those expected to cost no more."""
+        best = self._best()
+        open_ = [runner for runner in self._runners.values() if not runner.out and not runner.complete]
+        return [runner.entrant for runner in open_ if self._expected(runner, best) <= most_usd]
 
     def entrant(self, name: str) -> Entrant:
         """A plan before the race."""
