@@ -77,8 +77,7 @@ class EqualCost:
         found = [
             entrant
             for entrant in self._race.unfinished(most)
-            if not is_no_stronger(entrant, first)
-            and (entrant.shares_nodes or not costs_no_less(entrant, first))
+            if not is_no_stronger(entrant, first) and (entrant.shares_nodes or not costs_no_less(entrant, first))
         ]
         strongest = [one for one in found if not any(_is_weaker(one, other) for other in found)]
         return [one.name for one in sorted(strongest, key=lambda one: not is_no_stronger(first, one))]

@@ -6,7 +6,7 @@ is seen is noise is not known either: every share on a grid is filtered, weighed
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from statistics import NormalDist
 
@@ -20,6 +20,8 @@ WITHIN = 1 / 12
 """Variance of the mean of a random walk over a step around the middle of its two ends, as a share of the step's."""
 DOUBT = 1.0
 """The point forecast keeps growth at t^2 / (t^2 + 1), t = its ratio to its error: half at one error."""
+LEAST_SPREAD = 0.01
+"""Least variance of the changes of a history, as a share of the usual one: one without any change has bands too."""
 LEAST_FREEDOM = 8.0
 """Degrees of freedom that the variance of a step counts for at least: with fewer, one of some hundred futures of a few
 weeks of history grows beyond all others together, and the mean of the futures is that one."""
@@ -51,6 +53,18 @@ class Prior:
     """Steps of history that the usual variance is worth."""
     rate_sd: float
     """Standard deviation of growth per step."""
+    learned: float
+    """Steps of history after which the usual variance has come half way to that of its changes, in logarithms."""
+    halved: float
+    """Steps after which an error says half as much about the variance to come."""
+
+    def beside(self, spread: float | Floats, steps: int) -> Prior:
+        """Expectations for a history of so many steps whose changes have this variance: of one far calmer than usual,
+        a few steps of the usual variance would otherwise be most of the sum.
+        """
+        own = (steps - 1) / (self.learned + steps - 1)
+        variance = self.variance ** (1 - own) * np.maximum(spread, LEAST_SPREAD * self.variance) ** own
+        return replace(self, variance=variance)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +98,10 @@ class LocalLevel:
     freedom: float
     smallest_walk: float
     """Standard deviation that a step of the walk has at least."""
+
+    def wider(self, factor: float) -> LocalLevel:
+        """The same with all variances that much larger, as where its values are what another fit has left."""
+        return replace(self, variance=factor * self.variance)
 
     @property
     def growth(self) -> Drift:
@@ -169,7 +187,17 @@ def variance_ratio(values: Floats, span: int) -> float:
     return long / variance if variance > 0 else 1.0
 
 
-def prior_of(weeks: float, *, weekly_sd: float, steps: float, rate_sd: float, line: float, as_weeks: bool) -> Prior:
+def prior_of(
+    weeks: float,
+    *,
+    weekly_sd: float,
+    steps: float,
+    rate_sd: float,
+    line: float,
+    as_weeks: bool,
+    learned: float,
+    halved: float,
+) -> Prior:
     """Expectations of a series whose steps are so many weeks long.
 
     A series is the same process whether it is recorded by weeks or by months: over a month its walk adds up and its
@@ -182,8 +210,10 @@ def prior_of(weeks: float, *, weekly_sd: float, steps: float, rate_sd: float, li
         rate_sd: standard deviation of growth per step.
         line: probability that the walk is absent.
         as_weeks: True if the shares of the walk are equally likely in weeks, False if in the steps.
+        learned: steps after which the usual variance has come half way to that of the history.
+        halved: steps after which an error says half as much about the variance to come.
 
-    >>> prior = prior_of(4, weekly_sd=0.1, steps=1, rate_sd=0.1, line=0.5, as_weeks=True)
+    >>> prior = prior_of(4, weekly_sd=0.1, steps=1, rate_sd=0.1, line=0.5, as_weeks=True, learned=3, halved=13)
     >>> prior.variance[[0, -1]].round(4).tolist(), round(float(prior.chance[SHARES > 0.75].sum()), 2)
     ([0.0025, 0.04], 0.33)
     """
@@ -195,6 +225,8 @@ def prior_of(weeks: float, *, weekly_sd: float, steps: float, rate_sd: float, li
         variance=weekly_sd**2 * (weeks * weekly + (1 - weekly) / weeks),
         steps=steps,
         rate_sd=rate_sd,
+        learned=learned,
+        halved=halved,
     )
 
 
@@ -207,6 +239,8 @@ def _share_of_weeks(shares: Floats, weeks: float) -> Floats:
 def local_level(values: Floats, prior: Prior, *, least_walk: float) -> LocalLevel:
     """Fit level and growth.
 
+    Shares of the walk are told apart by all errors alike; the variance to come by late ones more than by old ones.
+
     Args:
         values: logarithms of sums over steps, at least one.
         prior: expectations before they are seen.
@@ -215,6 +249,7 @@ def local_level(values: Floats, prior: Prior, *, least_walk: float) -> LocalLeve
     steps = len(values)
     level, lever, uncertain, errors, levers, sizes = _filter(values)
     spread = float(np.var(np.diff(values), ddof=1)) if steps > 2 else prior.variance
+    prior = prior.beside(spread, steps)
     freedom = prior.steps + steps - 1
     known = variance = (prior.steps * prior.variance + (steps - 1) * spread) / freedom
     for _ in range(2):  # the second time in the units of each share
@@ -226,6 +261,9 @@ def local_level(values: Floats, prior: Prior, *, least_walk: float) -> LocalLeve
     likelihood = prior.steps * np.log(prior.variance) - freedom * np.log(variance)
     likelihood += np.log(usual) - np.log(precision) - np.log(sizes).sum(axis=0)
     weight = prior.chance * np.exp((likelihood - likelihood[prior.chance > 0].max()) / 2)
+    recent = _by_age(steps - 1, prior.halved)
+    freedom = prior.steps + float(recent.sum())
+    squares = recent @ ((errors - rate * levers) ** 2 / sizes) + usual * rate**2
     return LocalLevel(
         weight=weight / weight.sum(),
         filtered=level,
@@ -233,10 +271,17 @@ def local_level(values: Floats, prior: Prior, *, least_walk: float) -> LocalLeve
         uncertain=uncertain,
         rate=rate,
         rate_variance=1 / precision,
-        variance=variance,
+        variance=(prior.steps * prior.variance + squares) / freedom,
         freedom=max(freedom, LEAST_FREEDOM),
         smallest_walk=least_walk * float(np.sqrt(known[-1])),
     )
+
+
+def _by_age(count: int, halved: float) -> Floats:
+    """Weights of errors, the last one the most; they sum to the number of equal ones that say as much."""
+    weights = 0.5 ** (np.arange(count - 1.0, -1.0, -1.0) / halved)
+    found: Floats = weights * (weights.sum() / max(float((weights**2).sum()), 1.0))
+    return found
 
 
 def _filter(values: Floats) -> tuple[Floats, Floats, Floats, Floats, Floats, Floats]:

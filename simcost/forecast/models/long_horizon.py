@@ -37,6 +37,8 @@ USUAL_SD = 0.05
 """Usual deviation of the logarithm of demand in a week, walk and noise, where the history is too short to show it."""
 USUAL_WEEKS = 3.0
 """Weeks of history that the usual deviation is worth."""
+LEARNED = 12.0
+"""Weeks (months) of history after which the usual deviation has come half way to its own, in logarithms."""
 USUAL_GROWTH = 0.1
 """Standard deviation of growth a month before any was seen: 80 % of services lie within 13 % a month."""
 LEAST_WALK = 0.8
@@ -220,7 +222,7 @@ def _fit(seen: CleanedHistory, horizon: int, *, growth: bool) -> Planned:
     weeks = WEEKS_A_MONTH if seen.season == MONTHLY else 1.0
     logs, _, offset = _logarithms(seen)
     units = 1 + (horizon if unit == 1 else -(-horizon // unit) + 1)
-    yearly = season_of_the_year(logs, _units_a_year(seen.season))
+    year = season_of_the_year(logs, _units_a_year(seen.season))
     short, line = _is_short(logs, seen.season), _stays_on_a_line(logs, seen.season)
     prior = prior_of(
         weeks,
@@ -229,12 +231,14 @@ def _fit(seen: CleanedHistory, horizon: int, *, growth: bool) -> Planned:
         rate_sd=USUAL_GROWTH * weeks / WEEKS_A_MONTH,
         line=LINE if line else 0.0,
         as_weeks=short,
+        learned=LEARNED,
+        halved=float(_units_a_year(seen.season)),
     )
     least_walk = LEAST_WALK if short and not line else 0.0
-    state = local_level(logs - np.resize(yearly, len(logs)), prior, least_walk=least_walk)
+    state = local_level(logs - np.resize(year.logs, len(logs)), prior, least_walk=least_walk).wider(year.wider)
     kept = state.growth.kept if growth else 0.0
     kept_in_paths = state.kept(SMALL_GROWTH * weeks / WEEKS_A_MONTH) if growth else np.zeros(len(state.rate))
-    season = yearly[(len(logs) - 1 + np.arange(units)) % len(yearly)]
+    season = year.logs[(len(logs) - 1 + np.arange(units)) % len(year.logs)]
     shape, ratios = _profile(seen.values, seen.season, unit, horizon)
     planned = Planned(
         state=state,

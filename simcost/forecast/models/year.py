@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from simcost.forecast.models.local_level import Drift
@@ -11,13 +13,24 @@ FADE = 0.7
 """Weight of a year in the season of the year, relative to the one after it."""
 
 
-def season_of_the_year(logs: Floats, period: int) -> Floats:
-    """Season of the year from two years on, shrunk by as much as noise makes up of it; shape (period,).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class YearSeason:
+    """Season of the year, and what fitting it does to the variance of the rest."""
+
+    logs: Floats
+    """Of each unit of a year; shape (period,)."""
+    wider: float
+    """Variance of what comes over that of what the season has left of the history: n / (n - p) for the p values that
+    were fitted to it, times 1 + the variance of a fitted value, in units of that of the rest (least squares)."""
+
+
+def season_of_the_year(logs: Floats, period: int) -> YearSeason:
+    """Season of the year from two years on, shrunk by as much as noise makes up of it.
 
     Years count the less the older they are.
     """
     if len(logs) < 2 * period:
-        return np.zeros(period)
+        return YearSeason(logs=np.zeros(period), wider=1.0)
     level = _level_of_years(logs, period)
     rest = np.full(-(-len(logs) // period) * period, np.nan)
     rest[: len(logs)] = logs - level[: len(logs)]
@@ -30,8 +43,10 @@ def season_of_the_year(logs: Floats, period: int) -> Floats:
     within = float((share * (np.nan_to_num(table) - means) ** 2).sum() / total.sum())
     count = total**2 / (share**2).sum(axis=0)
     between = max(float(means.var()) - within / float(count.mean()), 1e-12)
-    shrunk: Floats = means * between / (between + within / count)
-    return shrunk
+    kept = between / (between + within / count)
+    fitted = float(kept.sum()) * (1 - 1 / period)
+    wider = len(logs) / (len(logs) - fitted) * (1 + float((kept / count).mean()))
+    return YearSeason(logs=means * kept, wider=wider)
 
 
 def _level_of_years(logs: Floats, period: int) -> Floats:
