@@ -1,5 +1,5 @@
-"""Widths of forecasts over weeks: a calm history is not taken for a usual one, late errors count most, and a season that
-was fitted to few years makes the rest look smaller than what comes.
+"""Widths of forecasts over weeks: a calm history is not taken for a usual one, late errors count most, and a season
+that was fitted to few years makes the rest look smaller than what comes.
 """
 
 import numpy as np
