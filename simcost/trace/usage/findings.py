@@ -8,7 +8,7 @@ import numpy as np
 
 from simcost.tables.cells import Flags
 from simcost.tables.typed import TypedTable
-from simcost.trace.usage import purchase_options, token_columns
+from simcost.trace.usage import purchase_options, time_units, token_columns
 from simcost.trace.usage.repeats import RepeatedUsage
 from simcost.trace.usage.sums import UsageBatch
 from simcost.trace.usage.usage import HOURLY, KEY
@@ -32,6 +32,7 @@ class UsageFindings:
         self._theirs, self._names = theirs, names
         self._counts_tokens = any(ours.startswith(token_columns.COLUMN) for ours in theirs)
         self._priced_otherwise, self._not_read = Counter[str](), Counter[str]()
+        self._converted = Counter[str]()
         counts = self._counts_tokens or "quantity" in theirs
         self._repeats = RepeatedUsage(sought=counts and "resource" not in theirs)
         self._rows = 0
@@ -41,6 +42,7 @@ class UsageFindings:
         self._rows += len(table)
         self._priced_otherwise.update(token_columns.priced_otherwise(table))
         self._not_read.update(purchase_options.not_read(table))
+        self._converted.update(time_units.converted(table))
 
     def take(self, batch: UsageBatch, rows: int) -> None:
         """Look at the usage of so many rows."""
@@ -55,6 +57,7 @@ class UsageFindings:
         """
         yield from token_columns.told(self._priced_otherwise)
         yield from purchase_options.told(self._not_read)
+        yield from time_units.told(self._converted)
         if self._counts_tokens:
             yield from token_columns.left_out(self._names, self._theirs.values())
         yield from self._one_each()

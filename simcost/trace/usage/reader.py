@@ -16,7 +16,7 @@ from simcost.tables.faults import Faults
 from simcost.tables.header import peek
 from simcost.tables.typed import TypedTable
 from simcost.tables.typed_batches import TypedBatches
-from simcost.trace.usage import purchase_options, token_columns, volume_units
+from simcost.trace.usage import purchase_options, time_units, token_columns, volume_units
 from simcost.trace.usage.findings import UsageFindings
 from simcost.trace.usage.sums import UsageBatch, UsageSums
 from simcost.trace.usage.usage import HOURLY, VOLUMES, Floats, Ints, UsageRows
@@ -84,9 +84,6 @@ _TAGS = ("workload", "model", "tenant", "team", "project")
 _MODELS = ("model", "model_version")
 """Columns that name what tokens are of, where none is called as a SKU is."""
 _KEY = ("provider", "sku", "region", "zone", "account", "pricing", "unit")
-_IN_ALL = ("instance-hours", "hours")
-"""Units of quantities that are hours in all, however many ran at a time."""
-_UNITS = {"": HOURLY, "h": HOURLY, "hour": HOURLY, "instances": HOURLY} | dict.fromkeys(_IN_ALL, HOURLY)
 _CHARGES = "chargecategory"
 """A column of cost files, whose rows are not only usage."""
 _SLACK_S = 1e-6
@@ -238,13 +235,8 @@ def _check(table: TypedTable) -> None:
         table.note("currency", foreign & ~np.isnan(table.numbers["price"]), "is not USD; write the `price` in USD")
     idle = known & (end_s <= start_s) & (_numbers(table, "quantity", 1.0) > 0)
     if "end" in table:
-        table.note("end", idle & _in_all(table), "leaves no time for the hours of its row")
+        table.note("end", idle & time_units.in_all(table), "leaves no time for the hours of its row")
         table.note("end", idle & _in_months(table), "leaves no time for the GB-months of its row")
-
-
-def _in_all(table: TypedTable) -> Flags:
-    """Rows that say hours in all, however many ran at a time."""
-    return table.where("unit", lambda unit: pc.is_in(pc.utf8_lower(unit), pa.array(_IN_ALL)))
 
 
 def _at_a_time(table: TypedTable) -> Floats:
@@ -252,7 +244,8 @@ def _at_a_time(table: TypedTable) -> Floats:
     start_s, end_s = _span_s(table)
     length_s = np.where(end_s > start_s, end_s - start_s, 1.0)
     quantity = _numbers(table, "quantity", 1.0)
-    found = np.where(_in_all(table), quantity * 3600.0 / length_s, quantity)
+    hours = quantity * time_units.hours_per_unit(table)
+    found = np.where(np.isnan(hours), quantity, hours * SECONDS_PER_HOUR / length_s)
     months = _in_months(table)
     return np.where(months, volume_units.gb_at_a_time(quantity, start_s, end_s), found) if months.any() else found
 
@@ -312,8 +305,7 @@ def _without_provider(sku: pa.Array) -> pa.Array:
 def _units(texts: Mapping[str, pa.Array]) -> pa.Array:
     """`h` of what runs by the hour, none of volumes, else as the file says."""
     unit = pc.utf8_lower(texts["unit"])
-    for said, ours in _UNITS.items():
-        unit = pc.if_else(pc.equal(unit, said), ours, unit)
+    unit = pc.if_else(time_units.are_times(unit), HOURLY, unit)
     return pc.if_else(pc.is_in(texts["sku"], pa.array(VOLUMES)), "", unit)
 
 

@@ -1,0 +1,45 @@
+"""Units of files of usage: times of machines in whichever unit cost the same."""
+
+from pathlib import Path
+
+import pytest
+
+from simcost.trace.usage.reader import read_usage
+
+ROW = "aws/p5.48xlarge,2026-01-30T23:00:00Z,2026-02-01T01:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("quantity", "unit", "told"),
+    [
+        (3, "h", ""),
+        (3, "instances", ""),
+        (78, "Hrs", ""),
+        (78, "hr", ""),
+        (78, "Hour", ""),
+        (78, "1 Hour", ""),
+        (78, "Instance-Hours", ""),
+        (78 * 60, "Minutes", "1 row is in 'Minutes': taken as hours in all, so that prices are those of an hour"),
+        (78 * 3600, "seconds", "1 row is in 'seconds': taken as hours in all"),
+        (3.25, "Days", "1 row is in 'Days': taken as hours in all"),
+    ],
+)
+def test_times_in_any_unit_are_hours_of_machines(tmp_path: Path, quantity: float, unit: str, told: str) -> None:
+    """Hrs had no price, seconds cost as much as hours each, and `Hour` in all was that many machines all the time."""
+    file = tmp_path / "usage.csv"
+    file.write_text(f"sku,start,end,quantity,unit\n{ROW},{quantity},{unit}\n", encoding="utf-8")
+    usage = read_usage(file)
+    assert [key[6] for key in usage.keys] == ["h"]
+    assert usage.quantity.tolist() == pytest.approx([3.0])
+    messages = [one["message"] for one in usage.findings if one["kind"] == "converted"]
+    assert len(messages) == bool(told)
+    assert told in "".join(messages)
+
+
+@pytest.mark.parametrize("unit", ["GPU-hours", "requests", "GB-hours"])
+def test_other_units_stay_as_they_are(tmp_path: Path, unit: str) -> None:
+    file = tmp_path / "usage.csv"
+    file.write_text(f"sku,start,end,quantity,unit\n{ROW},7,{unit}\n", encoding="utf-8")
+    usage = read_usage(file)
+    assert [key[6] for key in usage.keys] == [unit.lower()]
+    assert usage.quantity.tolist() == [7.0]
