@@ -56,7 +56,8 @@ def test_time_zero_is_the_first_job_kept(shared: Path, pool: str | None, window_
     assert (len(got), got.submit_s[0]) == (jobs, 0)
     assert got.start_utc == f"2017-10-01T{start}.000000000Z"
     assert got.pools == nodes.pools
-    assert counts(findings) == ({} if pool else {"pool": counts(findings)["pool"]})
+    others = {} if pool or window_s == 1_209_600 else {"pool": counts(findings)["pool"]}
+    assert counts(findings) == others, "jobs of other pools come after the first two weeks"
 
 
 def test_real_philly(shared: Path) -> None:
@@ -200,6 +201,20 @@ def test_parquet_of_integers_beyond_floats_and_of_lists(tmp_path: Path) -> None:
         read_jobs(path)
 
 
+def test_findings_are_of_the_window(tmp_path: Path) -> None:
+    """Jobs that the cluster cannot run, and repairs, were counted in the whole log: 7 jobs left out of 3."""
+    rows = "".join(f"{60 * i},{-1 if i == 9 else 5},{(1, 0, 4)[i % 3]},b\n" for i in range(30))
+    path = log(tmp_path, "submit_s,duration_s,gpus,pool\n" + rows)
+    _, findings = read_jobs(path, pools={"b": 2}, cpus=False, window_s=200)
+    assert counts(findings) == {"duration_s": 1, "too_wide": 1, "no_gpu": 1}
+    wholly = [
+        said["kind"]
+        for said in findings
+        if said["message"].endswith("(in the whole log of 29 jobs; 2 of them are taken)")
+    ]
+    assert wholly == ["duration_s", "limit_assumed"]
+
+
 def test_pools_and_windows(tmp_path: Path) -> None:
     text = "submit_s,duration_s,gpus,pool\n0,5,1,a\n7,5,1,b\n9,5,16,b\n20,5,2,b\n28,5,2,b\n30,5,1,c\n"
     path = log(tmp_path, text)
@@ -207,6 +222,7 @@ def test_pools_and_windows(tmp_path: Path) -> None:
     assert (got.submit_s.tolist(), got.pools, got.pool.tolist()) == ([0, 13, 21], ("b", "c"), [0, 0, 0])
     assert counts(findings) == {"pool": 1, "too_wide": 1}
     assert next(said["message"] for said in findings if said["kind"] == "too_wide").endswith("job 3: 16 GPUs")
+    assert counts(read_jobs(path, pools={"b": 8, "c": 1}, window_s=20)[1]) == {"pool": 1, "too_wide": 1}
     assert read_jobs(path, pool="b", since="10")[0].submit_s.tolist() == [0, 8]
     with pytest.raises(InputError, match="no pool 'B'"):
         read_jobs(path, pool="B")

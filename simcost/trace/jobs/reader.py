@@ -31,7 +31,7 @@ from simcost.trace.jobs.selection import select, span_s
 from simcost.trace.jobs.slurm import SACCT, read_sacct
 from simcost.trace.jobs.store import is_jobs, open_jobs, write_jobs
 from simcost.trace.jobs.times import seconds_of_clock
-from simcost.units import how_many
+from simcost.units import how_many, plural
 
 _NONE: Mapping[str, str] = {}
 _REPAIRS = ("unsorted", "limit_raised")
@@ -95,7 +95,15 @@ def read_jobs(
         cpus=cpus,
         keep_hours=keep_hours,
     )
+    if any(choice is not None for choice in (pool, since, window_s)):
+        findings = _of_whole_log(findings, len(jobs), len(chosen))
     return chosen, findings + left_out + log_findings(chosen)
+
+
+def _of_whole_log(findings: Sequence[dict[str, Any]], jobs: int, chosen: int) -> list[dict[str, Any]]:
+    """Findings made before the choice of a pool or time, which say that they count jobs beside it."""
+    part = f" (in the whole log of {plural(jobs, 'job')}; {chosen:,} of them are taken)"
+    return [one if one["kind"] == "not_read" else {**one, "message": one["message"] + part} for one in findings]
 
 
 def _all_jobs(

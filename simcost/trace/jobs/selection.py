@@ -60,15 +60,13 @@ def select(
         keep &= jobs.pool == jobs.pools.index(pool)
     findings = _still_there(jobs, since_s, keep)
     keep &= jobs.submit_s >= since_s
-    if pools is not None:
-        jobs, others = _in_pools(jobs, pools, keep)
-        findings += others
-    if gpu_types is not None:
-        findings += _of_types(jobs, gpu_types, keep)
-    if not cpus:
-        findings += _without_gpus(jobs, keep)
+    asked, log = keep.copy(), jobs
+    jobs, left_out = _that_fit(log, keep, pools, gpu_types, cpus=cpus)
     if window_s is not None and keep.any():
-        keep &= jobs.submit_s - jobs.submit_s[keep][0] <= window_s
+        within = jobs.submit_s - jobs.submit_s[keep][0] <= window_s
+        keep &= within
+        left_out = _that_fit(log, asked & within, pools, gpu_types, cpus=cpus)[1]
+    findings += left_out
     if not keep.any():
         why = "; ".join(said["message"] for said in findings) or "widen it"
         raise TraceError(f"{jobs.source}: no job is left after the choice of pools and times: {why}")
@@ -76,6 +74,20 @@ def select(
     first_s = int(jobs.submit_s[0])
     lead_s = int((first_s - since_s) % SECONDS_PER_DAY) if keep_hours and since is not None else 0
     return _renumbered(jobs, first_s - lead_s), findings
+
+
+def _that_fit(
+    jobs: Jobs, keep: Flags, pools: Mapping[str, int] | None, gpu_types: Sequence[str] | None, *, cpus: bool
+) -> tuple[Jobs, list[dict[str, Any]]]:
+    """The jobs with the pools of the cluster; `keep` loses those that it cannot run, which is said."""
+    findings: list[dict[str, Any]] = []
+    if pools is not None:
+        jobs, findings = _in_pools(jobs, pools, keep)
+    if gpu_types is not None:
+        findings += _of_types(jobs, gpu_types, keep)
+    if not cpus:
+        findings += _without_gpus(jobs, keep)
+    return jobs, findings
 
 
 def _renumbered(jobs: Jobs, zero: int) -> Jobs:
