@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from simcost.errors import FaultsError
 from simcost.trace.usage.reader import read_usage
 
 ROW = "aws/p5.48xlarge,2026-01-30T23:00:00Z,2026-02-01T01:00:00Z"
@@ -43,3 +44,15 @@ def test_other_units_stay_as_they_are(tmp_path: Path, unit: str) -> None:
     usage = read_usage(file)
     assert [key[6] for key in usage.keys] == [unit.lower()]
     assert usage.quantity.tolist() == [7.0]
+
+
+def test_fees_of_a_cost_report_are_not_usage(tmp_path: Path) -> None:
+    """A month of a reserved instance, in a report with the hours that it covers, was billed as 744 hours more."""
+    file = tmp_path / "report.csv"
+    head = "lineItem/LineItemType,sku,start,end,quantity,unit"
+    used = [f"{kind},{ROW},26,Hrs" for kind in ("Usage", "DiscountedUsage")]
+    file.write_text("\n".join([head, *used]), encoding="utf-8")
+    assert read_usage(file).quantity.tolist() == pytest.approx([2.0])
+    file.write_text("\n".join([head, *used, f"RIFee,{ROW},744,Hrs", f"Tax,{ROW},1,"]), encoding="utf-8")
+    with pytest.raises(FaultsError, match=r"(?s):4: lineItem/LineItemType: 'RIFee' .*; leave out .*:5: .*'Tax'"):
+        read_usage(file)

@@ -23,6 +23,8 @@ from simcost.trace.usage.usage import HOURLY, VOLUMES, Floats, Ints, UsageRows
 from simcost.units import NS_PER_S, SECONDS_PER_HOUR
 
 _TAG = "tag:"
+_CHARGES = "chargecategory"
+"""A column of cost files, whose rows are not only usage."""
 _YES = token_columns.YES | {"provider": 1.0}
 USAGE = DeclaredTable(
     what="file of usage",
@@ -74,6 +76,19 @@ USAGE = DeclaredTable(
         Column(name="currency", aliases=("billingcurrency", "pricingcurrency")),
         Column(name="unit", aliases=("consumedunit",)),
         Column(name="interrupted", kind="choice", words=_YES, on_bad="empty"),
+        Column(
+            name="charge_category",
+            aliases=(
+                _CHARGES,
+                "lineitem/lineitemtype",
+                "line_item_line_item_type",
+                "lineitemtype",
+                "chargetype",
+            ),
+            kind="choice",
+            words=dict.fromkeys(("usage", "discountedusage", "savingsplancoveredusage", "regular"), 1.0),
+            remedy="leave out its row, which is a fee, a tax or a credit",
+        ),
         Column(name="resource", aliases=("resourceid", "instance_id", "node")),
         Column(name=_TAG),
         Column(name=token_columns.COLUMN, kind="number", low=0, filled=True, remedy="write 0 where nothing ran"),
@@ -84,8 +99,6 @@ _TAGS = ("workload", "model", "tenant", "team", "project")
 _MODELS = ("model", "model_version")
 """Columns that name what tokens are of, where none is called as a SKU is."""
 _KEY = ("provider", "sku", "region", "zone", "account", "pricing", "unit")
-_CHARGES = "chargecategory"
-"""A column of cost files, whose rows are not only usage."""
 _SLACK_S = 1e-6
 
 
