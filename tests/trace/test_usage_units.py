@@ -46,6 +46,18 @@ def test_other_units_stay_as_they_are(tmp_path: Path, unit: str) -> None:
     assert usage.quantity.tolist() == [7.0]
 
 
+@pytest.mark.parametrize(
+    ("quantity", "unit"),
+    [(62, "GB"), (4, "GB/Month"), (4, "gb month"), (62 * 48, "GB-Hours"), (62 * 48, "GB hr")],
+)
+def test_storage_in_months_and_hours(tmp_path: Path, quantity: float, unit: str) -> None:
+    """62 GB through March 30 and 31 are 4 GB-months; GB-hours, and other spellings of months, were refused."""
+    file = tmp_path / "usage.csv"
+    row = f"aws/storage,2026-03-30T00:00:00Z,2026-04-01T00:00:00Z,{quantity},{unit}"
+    file.write_text(f"sku,start,end,quantity,unit\n{row}\n", encoding="utf-8")
+    assert read_usage(file).quantity.tolist() == pytest.approx([62.0])
+
+
 def test_fees_of_a_cost_report_are_not_usage(tmp_path: Path) -> None:
     """A month of a reserved instance, in a report with the hours that it covers, was billed as 744 hours more."""
     file = tmp_path / "report.csv"

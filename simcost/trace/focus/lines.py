@@ -47,10 +47,10 @@ _OTHERS = {
     "token": "tokens",
     "gb-month": "GB-month",
     "gb-mo": "GB-month",
-    "gb month": "GB-month",
     "gb": "GB",
     "request": "requests",
     "gb-hour": "GB-h",
+    "gb-hr": "GB-h",
 }
 _MACHINES = re.compile(r"^(?:instance|vm|virtual machine|gpu instance|node|box|compute)[- ]?(?=hours?$|hrs?$)")
 _BLOCK = re.compile(r"^(\d[\d,]*(?:\.\d+)?)\s*([KMB])?[ /]\s*(.+)$", re.IGNORECASE)
@@ -78,7 +78,7 @@ def unit_of(text: str) -> tuple[float, str]:
     single = bare.removesuffix("s") if len(bare) > 1 else bare
     if single in _HOURS:
         return _HOURS[single], "h"
-    return 1.0, _OTHERS.get(single, text.strip())
+    return 1.0, _OTHERS.get(re.sub(r"[/ ]", "-", single), text.strip())
 
 
 @lru_cache(65_536)

@@ -241,7 +241,7 @@ def _check(table: TypedTable) -> None:
     known = ~table.missing["start"] & ~table.missing.get("end", np.zeros(len(table), np.bool_))
     table.note("start", known & (end_s < start_s), "ends before it starts")
     if "unit" in table:
-        in_gb = volume_units.in_gb(table) | _in_months(table)
+        in_gb = volume_units.in_gb(table) | _kept_in_all(table)
         table.note("unit", _of(table, VOLUMES) & ~in_gb, "is not a unit of a volume; write it in GB")
     if "price" in table and "currency" in table:
         foreign = table.where("currency", lambda word: pc.invert(pc.is_in(pc.utf8_upper(word), pa.array(["", "USD"]))))
@@ -249,7 +249,7 @@ def _check(table: TypedTable) -> None:
     idle = known & (end_s <= start_s) & (_numbers(table, "quantity", 1.0) > 0)
     if "end" in table:
         table.note("end", idle & time_units.in_all(table), "leaves no time for the hours of its row")
-        table.note("end", idle & _in_months(table), "leaves no time for the GB-months of its row")
+        table.note("end", idle & _kept_in_all(table), "leaves no time for the GB-months of its row")
 
 
 def _at_a_time(table: TypedTable) -> Floats:
@@ -259,13 +259,13 @@ def _at_a_time(table: TypedTable) -> Floats:
     quantity = _numbers(table, "quantity", 1.0)
     hours = quantity * time_units.hours_per_unit(table)
     found = np.where(np.isnan(hours), quantity, hours * SECONDS_PER_HOUR / length_s)
-    months = _in_months(table)
-    return np.where(months, volume_units.gb_at_a_time(quantity, start_s, end_s), found) if months.any() else found
+    kept = _kept_in_all(table)
+    return np.where(kept, volume_units.kept_at_a_time(table, quantity, start_s, end_s), found) if kept.any() else found
 
 
-def _in_months(table: TypedTable) -> Flags:
-    """Rows of storage that say GB-months in all; of other SKUs these are counted as they are."""
-    return _of(table, VOLUMES[:1]) & volume_units.in_months(table)
+def _kept_in_all(table: TypedTable) -> Flags:
+    """Rows of storage that say GB-months or GB-hours in all; of other SKUs these are counted as they are."""
+    return _of(table, VOLUMES[:1]) & volume_units.in_all(table)
 
 
 def _of(table: TypedTable, skus: Sequence[str]) -> Flags:

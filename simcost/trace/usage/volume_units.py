@@ -1,4 +1,6 @@
-"""Units of volumes in files of usage: GB that are kept or sent, or GB-months in all of a row."""
+"""Units of volumes in files of usage: GB that are kept or sent, or GB-months or GB-hours in all of a row."""
+
+from collections.abc import Collection
 
 import numpy as np
 import pyarrow as pa
@@ -6,20 +8,31 @@ import pyarrow.compute as pc
 
 from simcost.tables.cells import Flags
 from simcost.tables.typed import TypedTable
+from simcost.trace.focus.lines import unit_of
 from simcost.trace.usage.usage import Floats
-
-_GB = ("", "gb")
-_GB_MONTHS = ("gb-month", "gb-months", "gb-mo")
+from simcost.units import SECONDS_PER_HOUR
 
 
 def in_gb(table: TypedTable) -> Flags:
     """Rows that say GB."""
-    return table.where("unit", lambda unit: pc.is_in(pc.utf8_lower(unit), pa.array(_GB)))
+    return _units(table, ("", "GB"))
 
 
-def in_months(table: TypedTable) -> Flags:
-    """Rows that say GB-months in all, however many GB were there at a time."""
-    return table.where("unit", lambda unit: pc.is_in(pc.utf8_lower(unit), pa.array(_GB_MONTHS)))
+def in_all(table: TypedTable) -> Flags:
+    """Rows that say GB-months or GB-hours in all, however many GB were there at a time."""
+    return _units(table, ("GB-month", "GB-h"))
+
+
+def _units(table: TypedTable, units: Collection[str]) -> Flags:
+    known = [text for text in table.texts("unit") if unit_of(text) in {(1.0, unit) for unit in units}]
+    return table.where("unit", lambda text: pc.is_in(text, pa.array(known, pa.string())))
+
+
+def kept_at_a_time(table: TypedTable, quantity: Floats, start_s: Floats, end_s: Floats) -> Floats:
+    """GB that were kept from start to end, of rows that say GB-months or GB-hours in all."""
+    hours = (end_s - start_s) / SECONDS_PER_HOUR
+    by_hours = np.divide(quantity, hours, out=np.zeros_like(hours), where=hours > 0)
+    return np.where(_units(table, ("GB-h",)), by_hours, gb_at_a_time(quantity, start_s, end_s))
 
 
 def gb_at_a_time(gb_months: Floats, start_s: Floats, end_s: Floats) -> Floats:
