@@ -146,6 +146,18 @@ def test_rows_of_one_time_tell_of_a_column_that_names_the_gpu(name: str, told: b
     assert ("pass --map gpu=COLUMN" in duplicate) is told
 
 
+def test_gpus_of_one_number_tell_of_a_column_that_names_their_node(write) -> None:
+    rows = "".join(f"{t},{server},{gpu},{40 * gpu}\n" for t in (0, 60, 120) for server in "ab" for gpu in (0, 1))
+    path = write(f"t_s,server,gpu,gpu_util\n{rows}")
+    samples, findings = read_utilisation(path)
+    (duplicate,) = (found["message"] for found in findings if found["kind"] == "duplicate")
+    assert duplicate.startswith("6 samples have the unit and time of a later row")
+    assert duplicate.endswith("where they are of several nodes, pass --map node=COLUMN")
+    samples, findings = read_utilisation(path, mapping={"node": "server"})
+    assert "duplicate" not in kinds(findings)
+    assert len(samples.units) == 4
+
+
 def test_rows_per_metric_of_several_gpus_without_their_names_are_told(write) -> None:
     """Four GPUs of a Prometheus answer without a column for them became one, with the duty of the last."""
     rows = [f"{10 * t},,DCGM_FI_DEV_GPU_UTIL,{20 * g}" for g in range(4) for t in range(3)]

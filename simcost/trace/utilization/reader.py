@@ -23,6 +23,7 @@ from simcost.trace.utilization.samples import (
     DUTY,
     ENGINE,
     MODEL,
+    NODE,
     OWNER,
     PENDING,
     POD,
@@ -215,7 +216,8 @@ def _left_out(stored: StoredTable, dropped: int, blank: int) -> Findings:
         found.insert(0, finding("other_metrics", "", stored.others, text))
     if dropped:
         have = how_many(dropped, "sample has", "samples have")
-        several = "" if UNIT in stored.words else "; where they are of several GPUs, pass --map gpu=COLUMN"
+        several = "GPUs, pass --map gpu=COLUMN" if UNIT not in stored.words else "nodes, pass --map node=COLUMN"
+        several = "" if {UNIT, NODE} <= stored.words.keys() else f"; where they are of several {several}"
         text = f"{have} the unit and time of a later row; the last row of each counts{several}"
         found.append(finding("duplicate", "", dropped, text))
     if blank:
