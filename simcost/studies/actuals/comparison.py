@@ -23,7 +23,7 @@ from simcost.studies.actuals.result import (
     SkuDifference,
     UnmatchedSku,
 )
-from simcost.studies.actuals.study import is_, month, summed
+from simcost.studies.actuals.study import is_, month, priced_quantity, summed
 from simcost.trace.focus.reader import Actuals
 from simcost.trace.series.resample import finding
 from simcost.units import HOURS_PER_MONTH, format_usd
@@ -106,8 +106,9 @@ def side_of_file(actuals: Actuals, basis: Basis) -> Side:
     others: dict[Other, float] = {}
     for row in summed(used, ["month", "provider", "region", "sku", "unit"]):
         key = (row["month"], row["provider"], row["region"], row["sku"], row["unit"])
-        if row["quantity"]:
-            amounts[key] = Amount(row["quantity"], row[cost])
+        quantity = priced_quantity(row) if basis == "effective" else row["quantity"]
+        if quantity:
+            amounts[key] = Amount(quantity, row[cost])
         elif row[cost]:
             others[row["month"], "usage"] = others.get((row["month"], "usage"), 0.0) + row[cost]
     for row in summed(lines, ["month", "kind"]):

@@ -15,8 +15,8 @@ from simcost.trace.focus.reader import Actuals
 from simcost.units import format_usd, plural
 
 COSTS = ("billed_usd", "effective_usd", "list_usd", "contracted_usd")
-_ONE_SIDED = ("not_on_list_usd", "listed_alone_usd")
-"""Effective cost of rows without a list cost, and list cost of rows without an effective one."""
+_ONE_SIDED = ("not_on_list_usd", "listed_alone_usd", "unpriced_quantity")
+"""Effective cost of rows without a list cost; list cost and quantity of rows without an effective one."""
 _VALUES = (*COSTS, "quantity", "rows", "no_list", "no_contracted", "used_usd", "unused_usd", *_ONE_SIDED)
 _MISSING = {"list_usd": "no_list", "contracted_usd": "no_contracted"}
 
@@ -58,9 +58,16 @@ def cost(row: Mapping[str, Any], name: str) -> float | None:
 
 
 def unit_price(row: Mapping[str, Any], name: str) -> float | None:
-    """A cost per unit; None where it is not known of every row."""
+    """A cost per unit; None where it is not known of every row, of the effective one of those of which it is."""
+    if name == "effective_usd":
+        return per(row[name], priced_quantity(row))
     missing = _MISSING.get(name)
     return None if missing and row[missing] else per(row[name], row["quantity"])
+
+
+def priced_quantity(row: Mapping[str, Any]) -> float:
+    """Quantity of the rows that have an effective cost."""
+    return float(row["quantity"] - row["unpriced_quantity"])
 
 
 def per(value: float, of: float) -> float | None:

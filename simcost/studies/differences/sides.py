@@ -281,12 +281,12 @@ def _row_of_line(line: Row) -> Row:
         "sku": f"{line['provider']}/{line['sku']}",
         "region": line["region"],
         "unit": line["unit"],
-        "quantity": line["quantity"] if line["kind"] == "usage" else 0.0,
+        "quantity": line["quantity"] - line["unpriced_quantity"] if line["kind"] == "usage" else 0.0,
         "unused": line["kind"] == "unused",
         "commitment": line["commitment"],
         "kind": line["kind"],
         "spot": line["pricing"] == "spot",
-        "list_usd": line["effective_usd"] if line["no_list"] else line["list_usd"],
+        "list_usd": line["effective_usd"] if line["no_list"] else line["list_usd"] - line["listed_alone_usd"],
         "usd": line["effective_usd"],
     }
 

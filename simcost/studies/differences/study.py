@@ -71,7 +71,7 @@ def difference(before: CostSide, after: CostSide, *, per_month: bool) -> Documen
         "items": _changes(*bills),
         "findings": [
             *before.findings,
-            *after.findings,
+            *(one for one in after.findings if one not in before.findings),
             *_findings(before, after, per_month),
             *([] if "demand" in effects else _other_demand((before, after), bills)),
         ],

@@ -192,6 +192,7 @@ _VALUES = (
     "unused_usd",
     "not_on_list_usd",
     "listed_alone_usd",
+    "unpriced_quantity",
 )
 READ = (
     "ResourceId",
@@ -286,6 +287,7 @@ class Lines:
             "no_contracted": np.isnan(costs["contracted_usd"]) * 1.0,
             "not_on_list_usd": effective * np.isnan(costs["list_usd"]),
             "listed_alone_usd": np.nan_to_num(costs["list_usd"]) * np.isnan(costs["effective_usd"]),
+            "unpriced_quantity": np.nan_to_num(quantity) * np.isnan(costs["effective_usd"]),
             **by_status,
         }
 

@@ -27,6 +27,7 @@ from simcost.studies.actuals.comparison import (
     side_of_charges,
     side_of_file,
 )
+from simcost.studies.actuals.study import actual_costs
 from simcost.studies.actuals.view import worth_of
 from simcost.trace.focus.reader import read_focus
 
@@ -53,9 +54,15 @@ def side(*skus: tuple[Key, Amount], **more: object) -> Side:
 
 
 def test_what_the_costs_of_a_file_rest_on_is_told(tmp_path: Path) -> None:
-    """Part of a difference is the rate that was given, and rows without a cost look like another price."""
+    """Part of a difference is the rate that was given; rows without a cost have none of the quantity that has a price.
+    These looked like another price.
+    """
     path = cost_file(tmp_path, [row(1, BillingCurrency="EUR"), row(2, EffectiveCost="")])
-    dirty = side_of_file(read_focus([path], usd_per={"EUR": 1.08}), "effective")
+    read = read_focus([path], usd_per={"EUR": 1.08})
+    dirty = side_of_file(read, "effective")
+    assert list(dirty.amounts.values()) == [Amount(1.0, pytest.approx(55.04 * 1.08))]
+    [used] = actual_costs(read).skus
+    assert (used.quantity, used.effective_usd_per_unit) == (2.0, pytest.approx(55.04 * 1.08))
     assert [one["message"] for one in file_findings(side(), dirty)] == [
         "simulated file: rows that have no EffectiveCost: 1; left out of the effective total",
         "simulated file: 1 EUR is taken for 1.08 USD, as --rate says",

@@ -221,11 +221,13 @@ def test_two_months_of_one_cost_file(tmp_path: Path) -> None:
     """As those of two files, each with its own month."""
     may = {"ChargePeriodStart": "2026-05-01T00:00:00Z", "ChargePeriodEnd": "2026-05-01T01:00:00Z"}
     rows = [row(1), row(1, **may, ConsumedQuantity=2, PricingQuantity=2, EffectiveCost=110.08, ListCost=110.08)]
-    both = cost_file(tmp_path, rows, name="both.csv")
+    both = cost_file(tmp_path, [*rows, row(2, EffectiveCost="")], name="both.csv")
     month = "2026-03"
     effects = diff(both, both, "--month-a", month, "--month-b", "2026-05")
     assert effects["quantity"] == pytest.approx(55.04)
-    said = call("diff", both, both, "--month-a", month, "--month-b", "2026-05", "--json").document()["verdict"]
+    document = call("diff", both, both, "--month-a", month, "--month-b", "2026-05", "--json").document()
+    assert [one["kind"] for one in document["findings"]].count("no_effective_cost") == 1, "they are of one file"
+    said = document["verdict"]
     assert said.startswith(f"2026-05 of {both} costs $55.04 (100 %) more than {month} of {both} at $55.04")
     assert f"has nothing of 2026-07; its months are {month}, 2026-05" in refused(
         "diff", both, both, "--month-a=2026-07"
