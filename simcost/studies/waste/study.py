@@ -1,6 +1,7 @@
 """Study of `simcost waste`: GPU-hours and cost of waste, from samples, a job log or a simulated ledger."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from math import fsum
 from pathlib import Path
 
@@ -43,7 +44,7 @@ from simcost.trace.jobs.kubernetes import is_listing
 from simcost.trace.jobs.reader import holds_jobs, read_jobs
 from simcost.trace.jobs.store import is_jobs
 from simcost.trace.series.resample import finding
-from simcost.trace.utilization.from_jobs import about_jobs, left_at_import, samples_of_jobs
+from simcost.trace.utilization.from_jobs import about_jobs, jobs_within, left_at_import, samples_of_jobs
 from simcost.trace.utilization.reader import SEVERAL_MODELS, UtilizationFile
 from simcost.trace.utilization.samples import MonitoredUnits
 from simcost.trace.utilization.slurm import duty_of_jobs, is_sacct
@@ -143,7 +144,11 @@ def waste(
     if not fsum(account.totals.values()) > 0:
         raise InputError(f"{path}: no GPU is there at any time; give samples with GPUs in them")
     memory, of_place = measure(account), places(account)
-    jobs = own if jobs is None else jobs
+    beside: Sequence[FindingDocument] = ()
+    if jobs is None:
+        jobs = own
+    else:
+        jobs, beside = jobs_within(jobs, _start_utc_s(samples, written, timezone), samples.span_s)
     found = None if jobs is None else outcomes(jobs)
     actions = _measures(account, memory, found, written, offer)
     actions += [] if jobs is None else move_to_spot(jobs, price, spot)
@@ -154,7 +159,7 @@ def waste(
         price,
         file=str(path),
         span_s=samples.span_s,
-        findings=[*findings, *about_jobs(jobs_said), *_said(account, of_jobs=own is not None)],
+        findings=[*findings, *about_jobs(jobs_said), *beside, *_said(account, of_jobs=own is not None)],
         fragmentation=None if account.queue is None else account.queue.in_pool_share,
         queues=account.queue is not None,
         blocked=_blocked(account.queue),
@@ -170,6 +175,15 @@ def waste(
         clock=timezone if samples.start_utc_s is not None else None,
         samples=_samples(samples),
     )
+
+
+def _start_utc_s(samples: MonitoredUnits, written: str, timezone: str) -> float | None:
+    """The first sample in seconds since 1970; of times written without a zone, which were taken as UTC, by the zone
+    asked for. None = the clock is unknown.
+    """
+    if samples.start_utc_s is None or written == timezone:
+        return samples.start_utc_s
+    return datetime.fromtimestamp(samples.start_utc_s, UTC).replace(tzinfo=find_zone(timezone)).timestamp()
 
 
 def _of_models(findings: Sequence[FindingDocument]) -> str:

@@ -1,6 +1,7 @@
 """Samples of a cluster from its job log: held GPUs, free GPUs, and waiting jobs. Times are seconds."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,26 @@ def left_at_import(jobs: Jobs) -> Findings:
         "GPUs here, which count as free: give the log itself"
     )
     return [finding("left_at_import", "", rows, said)] if rows else []
+
+
+def jobs_within(jobs: Jobs, start_utc_s: float | None, span_s: float) -> tuple[Jobs | None, Findings]:
+    """The jobs that ran in the time of some samples, for as long as they did in it; None = none did. Findings on those
+    that ran at other times, and on times without dates, of which it is not known.
+    """
+    log_s = _epoch(jobs.start_utc)
+    if start_utc_s is None or log_s is None:
+        what = "samples" if start_utc_s is None else "jobs"
+        said = f"the times of the {what} have no dates: all jobs count, as if they were of the time of the samples"
+        return jobs, [finding("times_unknown", "", len(jobs), said)]
+    start = log_s + jobs.submit_s + _waits(jobs)[0]
+    within = np.minimum(start + jobs.duration_s, start_utc_s + span_s) - np.maximum(start, start_utc_s)
+    ran, part = within > 0, (within > 0) & (within < jobs.duration_s)
+    if not (other := int((~ran | part).sum())):
+        return jobs, []
+    did, cut = how_many(other, "job ran", "jobs ran"), f", {int(part.sum()):,} of them in part" if part.any() else ""
+    said = f"{did} at other times than the samples{cut}: that time is not counted"
+    inside = replace(jobs, duration_s=np.ceil(np.where(ran, within, 0.0)).astype(np.int64))[ran] if ran.any() else None
+    return inside, [finding("other_times", "", other, said)]
 
 
 def samples_of_jobs(
