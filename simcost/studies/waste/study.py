@@ -144,11 +144,8 @@ def waste(
     if not fsum(account.totals.values()) > 0:
         raise InputError(f"{path}: no GPU is there at any time; give samples with GPUs in them")
     memory, of_place = measure(account), places(account)
-    beside: Sequence[FindingDocument] = ()
-    if jobs is None:
-        jobs = own
-    else:
-        jobs, beside = jobs_within(jobs, _start_utc_s(samples, written, timezone), samples.span_s)
+    start_utc_s = _start_utc_s(samples, written, timezone)
+    jobs, beside = (own, []) if jobs is None else jobs_within(jobs, start_utc_s, samples.span_s)
     found = None if jobs is None else outcomes(jobs)
     actions = _measures(account, memory, found, written, offer)
     actions += [] if jobs is None else move_to_spot(jobs, price, spot)
