@@ -121,6 +121,15 @@ def _at_once(account: Metered, bounds: Sequence[CommittedUnits]) -> dict[tuple[i
     """[hour] Hours of each line that lie within so many units at each instant, by bound and line; what one holds, none
     of the others holds too.
     """
+    held, turns = held_at_once(account, bounds)
+    taken, _ = shared_out(account, held, turns) if turns else ({}, [])
+    return {(id(bounds[k]), i): hours for (k, i), hours in taken.items()}
+
+
+def held_at_once(account: Metered, bounds: Sequence[CommittedUnits]) -> tuple[list[Holding], list[tuple[int, int]]]:
+    """Capacity of commitments that hold so many at each instant, and in which order lines take of it, as (commitment,
+    line).
+    """
     held = [
         Holding(
             units=one.units,
@@ -136,5 +145,4 @@ def _at_once(account: Metered, bounds: Sequence[CommittedUnits]) -> dict[tuple[i
         for i in _lines(account.lines, one, own=own)
         if one.takes[i] > 0
     ]
-    taken, _ = shared_out(account, held, turns) if turns else ({}, [])
-    return {(id(bounds[k]), i): hours for (k, i), hours in taken.items()}
+    return held, turns

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from simcost.billing.commitment import CapacityReservation, Commitment
+from simcost.billing.commitment import CapacityBlock, CapacityReservation, Commitment
 from simcost.billing.commitment.bound import Bound, CommitmentRates, CommitmentUse, CommittedUnits, Floats
 from simcost.billing.commitment.names import distinct
 from simcost.billing.coverage import cover
@@ -182,7 +182,8 @@ def settle(
     """
     named = [_spelled(one, account) for one in _named(commitments)]
     if reserved := [one for one in named if isinstance(one, CapacityReservation)]:
-        account = with_unused(account, reserved, rates, own_usd)
+        blocks = [one.bind(account, rates) for one in named if isinstance(one, CapacityBlock)]
+        account = with_unused(account, reserved, rates, own_usd, blocks)
     bounds = [_told(one.bind(account, rates), account) for one in named if not isinstance(one, CapacityReservation)]
     left, bought = cover(account, bounds)
     rest_usd = _on_demand(account, left, sustained=sustained)

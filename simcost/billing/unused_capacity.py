@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime
 import numpy as np
 
 from simcost.billing.commitment import CapacityReservation
-from simcost.billing.commitment.bound import CommitmentRates, only_region
+from simcost.billing.commitment.bound import CommitmentRates, CommittedUnits, only_region
+from simcost.billing.coverage import held_at_once
 from simcost.billing.instants import Holding, shared_out
 from simcost.billing.metering import Ints, Line, Metered
 from simcost.catalog.facts import Offer
@@ -19,16 +20,18 @@ def with_unused(
     reservations: Sequence[CapacityReservation],
     rates: CommitmentRates,
     own_usd: Callable[[str], float | None],
+    blocks: Sequence[CommittedUnits] = (),
 ) -> Metered:
     """The account with lines for what nothing used of capacity reservations: one for each, or for each contract price.
 
-    What runs in one reservation is in no other; those of a zone are used before those of any.
+    What runs in one reservation is in no other, nor in a capacity block; those of a zone are used before those of any.
 
     Args:
         account: what was metered.
         reservations: the capacity.
         rates: list prices and contracts.
         own_usd: the user's own price of an hour of an SKU, if any.
+        blocks: capacity blocks, which are used first.
 
     Raises:
         InputError: usage in several regions, of which a reservation names none.
@@ -37,11 +40,13 @@ def with_unused(
     regions = [one.region or only_region(account, "aws", one.sku, one.kind) for one in reservations]
     same = [_same(account, one, region) for one, region in zip(reservations, regions, strict=True)]
     zonal_first = sorted(range(len(reservations)), key=lambda k: not reservations[k].zone)
+    held, turns = held_at_once(account, blocks)
     _, idle = shared_out(
         account,
-        [_holding(one, float(account.span_h)) for one in reservations],
-        [(k, i) for k in zonal_first for i in same[k]],
+        [*held, *(_holding(one, float(account.span_h)) for one in reservations)],
+        [*turns, *((len(held) + k, i) for k in zonal_first for i in same[k])],
     )
+    idle = idle[len(held) :]
     lines, hours = list(account.lines), [account.hours]
     for k, one in enumerate(reservations):
         prices, which = _prices(account, one, regions[k], same[k], rates, own_usd)

@@ -5,7 +5,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from simcost.billing.commitment import CapacityReservation, TakeOrPay
+from simcost.billing.commitment import CapacityBlock, CapacityReservation, TakeOrPay
 from simcost.billing.instants import Holding, shared_out
 from simcost.billing.metering import Line, Metered, UsageIntervals, metered
 from simcost.billing.settlement import settle
@@ -98,6 +98,20 @@ def test_reservations_are_idle_together_as_one(seed: int) -> None:
         for counts in ((5,), (2, 3))
     )
     assert parts.effective_usd == pytest.approx(whole.effective_usd, rel=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_runs_in_a_capacity_block_is_in_no_reservation(seed: int) -> None:
+    """An instance in a block used an instance of a reservation, too: three reserved and two in a block cost as much as
+    one reserved.
+    """
+    usage = account(Random(seed), [line()], 8)
+    block = CapacityBlock(sku="box", count=2, days=1, price=5.0)
+    paid = settle(usage, [CapacityReservation(sku="box", count=3), block], CATALOG)
+    of_block, of_reservation = Holding(units=2.0, from_h=0.0, to_h=4.0), Holding(units=3.0, from_h=0.0, to_h=4.0)
+    taken, idle = counted(usage, [of_block, of_reservation], [(0, 0), (1, 0)])
+    on_demand = usage.hours.sum() - taken[0, 0].sum() + idle[1].sum()
+    assert paid.effective_usd == pytest.approx(2 * 5.0 * HOURS + 10.0 * on_demand, rel=1e-9)
 
 
 def test_what_runs_in_a_zone_uses_the_reservation_of_it_first() -> None:
