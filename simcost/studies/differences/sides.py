@@ -257,7 +257,9 @@ def _findings(path: Path, actuals: Actuals) -> Iterator[Row]:
 
 
 def _row_of_charge(charge: Row) -> Row:
-    used, unit, sku, each = charge["charge_category"] == "Usage", charge["consumed_unit"], charge["sku"], 1.0
+    kind, unit, sku, each = charge["charge_category"].lower(), charge["consumed_unit"], charge["sku"], 1.0
+    if charge.get("capacity_reservation_status") == "Unused":
+        kind = "unused_capacity"
     if unit == MILLION:
         unit, each = "tokens", 1e6
     elif unit in ITEM_OF:
@@ -266,10 +268,10 @@ def _row_of_charge(charge: Row) -> Row:
         "sku": f"{charge['provider']}/{sku}",
         "region": "" if charge["region"] == "any" else charge["region"],
         "unit": unit,
-        "quantity": each * charge["consumed_quantity"] if used else 0.0,
+        "quantity": each * charge["consumed_quantity"] if kind == "usage" else 0.0,
         "unused": charge["commitment_status"] == "Unused",
         "commitment": charge["commitment"],
-        "kind": charge["charge_category"].lower(),
+        "kind": kind,
         "spot": charge["pricing_category"] == "Dynamic",
         "list_usd": charge["list_cost_usd"],
         "usd": charge["effective_cost_usd"],

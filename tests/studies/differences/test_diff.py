@@ -173,6 +173,16 @@ def test_traffic_beyond_a_free_tier_is_no_other_list_price_and_not_new(tmp_path:
     assert {name: usd for name, usd in effects.items() if abs(usd) > 1e-9} == {"tiers": pytest.approx(200 * 0.09)}
 
 
+def test_a_bill_is_its_own_cost_file(tmp_path: Path) -> None:
+    """Reserved capacity that was idle was usage in a bill, and another cost in the file of it."""
+    usage, plan, bill, file = (tmp_path / name for name in ("usage.csv", "plan.yaml", "bill.json", "bill.csv"))
+    usage.write_text("sku,start,end,quantity\naws/g6e.xlarge,2026-01-31T20:00:00Z,2026-02-01T02:00:00Z,1\n")
+    plan.write_text("commitments: [{kind: capacity-reservation, sku: g6e.xlarge, count: 3}]\n")
+    bill.write_text(call("bill", usage, "--plan", plan, "--json", "--focus", file).out)
+    effects = diff(bill, file)
+    assert {name: usd for name, usd in effects.items() if abs(usd) > 1e-9} == {}
+
+
 def test_two_plans_of_a_result(results: dict[str, Path]) -> None:
     plans = json.loads((results["base"] / "result.json").read_text())["plans"]
     gap = plans[1]["cost_usd"]["per_month"] - plans[0]["cost_usd"]["per_month"]
