@@ -83,7 +83,6 @@ USAGE = DeclaredTable(
                 "lineitem/lineitemtype",
                 "line_item_line_item_type",
                 "lineitemtype",
-                "chargetype",
             ),
             kind="choice",
             words=dict.fromkeys(("usage", "discountedusage", "savingsplancoveredusage", "regular"), 1.0),
