@@ -85,7 +85,7 @@ USAGE = DeclaredTable(
                 "lineitemtype",
             ),
             kind="choice",
-            words=dict.fromkeys(("usage", "discountedusage", "savingsplancoveredusage", "regular"), 1.0),
+            words=dict.fromkeys(("usage", "discountedusage", "savingsplancoveredusage"), 1.0),
             remedy="leave out its row, which is a fee, a tax or a credit",
         ),
         Column(name="resource", aliases=("resourceid", "instance_id", "node")),
