@@ -68,3 +68,24 @@ def test_fees_of_a_cost_report_are_not_usage(tmp_path: Path) -> None:
     file.write_text("\n".join([head, *used, f"RIFee,{ROW},744,Hrs", f"Tax,{ROW},1,"]), encoding="utf-8")
     with pytest.raises(FaultsError, match=r"(?s):4: lineItem/LineItemType: 'RIFee' .*; leave out .*:5: .*'Tax'"):
         read_usage(file)
+
+
+@pytest.mark.parametrize(
+    ("starts", "end", "told"),
+    [
+        (["2026-03-01"], "", True),
+        (["2026-03-01", "2026-03-02", "2026-03-03"], "", True),
+        (["2026-03-01"], "2026-04-01", False),
+        (["2026-03-01T00:00:00Z", "2026-03-01T01:00:00Z"], "", False),
+        (["2026-03-01T00:00:00Z", "2026-03-01T00:00:07Z"], "", False),
+    ],
+)
+def test_totals_without_an_end_are_told(tmp_path: Path, starts: list[str], end: str, told: bool) -> None:
+    """A month of tokens in a row was taken as an hour's, and cost 730 times as much a month, without a word."""
+    file = tmp_path / "tokens.csv"
+    head = "model,provider,start,output_tokens" + (",end" if end else "")
+    rows = [f"gpt-4o,openai,{start},1000" + (f",{end}" if end else "") for start in starts]
+    file.write_text("\n".join([head, *rows]) + "\n", encoding="utf-8")
+    messages = [one["message"] for one in read_usage(file).findings if one["kind"] == "totals"]
+    assert len(messages) == told
+    assert all("the last is taken as of one hour, by which hours and costs a month go" in one for one in messages)

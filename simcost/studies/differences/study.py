@@ -197,9 +197,11 @@ def _other_demand(sides: Sequence[CostSide], bills: Sequence[BillSide]) -> Itera
 
 
 def _scaled_files(*sides: CostSide) -> Iterator[Document]:
-    """Cost files: their length is that of the usage in them, which may be less than the time that they are of."""
+    """Cost files and bills: their length is that of the usage in them, which may be less than the time that they are
+    of.
+    """
     for side in sides:
-        if side.is_cost_file:
+        if side.versions is None:
             message = (
                 f"{side.name}: from its first hour of usage to its last are {side.hours:,.4g} h, and costs are "
                 f"{HOURS_PER_MONTH / side.hours:.4g} times those of the file"

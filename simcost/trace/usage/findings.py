@@ -11,13 +11,15 @@ from simcost.tables.typed import TypedTable
 from simcost.trace.usage import purchase_options, time_units, token_columns
 from simcost.trace.usage.repeats import RepeatedUsage
 from simcost.trace.usage.sums import UsageBatch
-from simcost.trace.usage.usage import HOURLY, KEY
-from simcost.units import SECONDS_PER_HOUR, format_seconds, plural
+from simcost.trace.usage.usage import HOURLY, KEY, is_counted
+from simcost.units import NS_PER_S, SECONDS_PER_HOUR, format_seconds, plural
 
 Finding = dict[str, Any]
 _SLACK_S = 1e-6
 _SHOWN = 8
 """Columns that a message names."""
+_MOST_STARTS = 1000
+"""Times of which it is looked at how far apart they are; more are of single requests, or of years."""
 
 
 class UsageFindings:
@@ -33,6 +35,7 @@ class UsageFindings:
         self._counts_tokens = any(ours.startswith(token_columns.COLUMN) for ours in theirs)
         self._priced_otherwise, self._not_read = Counter[str](), Counter[str]()
         self._converted = Counter[str]()
+        self._starts_ns: set[int] | None = None if "end" in theirs else set()
         counts = self._counts_tokens or "quantity" in theirs
         self._repeats = RepeatedUsage(sought=counts and "resource" not in theirs)
         self._rows = 0
@@ -43,6 +46,9 @@ class UsageFindings:
         self._priced_otherwise.update(token_columns.priced_otherwise(table))
         self._not_read.update(purchase_options.not_read(table))
         self._converted.update(time_units.converted(table))
+        if self._starts_ns is not None:
+            self._starts_ns |= set(np.unique(table.times_ns["start"])[: _MOST_STARTS + 1].tolist())
+            self._starts_ns = None if len(self._starts_ns) > _MOST_STARTS else self._starts_ns
 
     def take(self, batch: UsageBatch, rows: int) -> None:
         """Look at the usage of so many rows."""
@@ -65,6 +71,7 @@ class UsageFindings:
         yield from _without_machine(found, keys)
         yield from _without_time(found, keys)
         yield from self._an_hour_each(found, keys)
+        yield from self._totals(found, keys)
 
     def _one_each(self) -> Iterator[Finding]:
         """Finding on a file that neither counts instances nor names machines."""
@@ -89,6 +96,21 @@ class UsageFindings:
             apart = f"they mostly begin {format_seconds(usual_s)} apart"
             message = f"no end: each row is taken as one hour, but {apart}; give an `end` if a row is of another length"
             yield {"kind": "hour_each", "count": int(lasts.sum()), "message": message}
+
+    def _totals(self, found: Mapping[str, Any], keys: Sequence[tuple[str, ...]]) -> Iterator[Finding]:
+        """Finding on totals without an end, as of a day or a month each; how long the last one lasts is not known."""
+        counted = np.array([is_counted(key) for key in keys], np.bool_)[found["line"]]
+        if self._starts_ns is None or not counted.any():
+            return
+        gaps_s = np.diff(sorted(self._starts_ns)) / NS_PER_S
+        if not len(gaps_s) or float(np.median(gaps_s)) > SECONDS_PER_HOUR + _SLACK_S:
+            rows = found["file_rows"] if "file_rows" in found else np.ones(len(counted), np.int64)
+            count = int(rows[counted].sum())
+            message = (
+                f"no end: {plural(count, 'total')} of a time that is not said; the last is taken as of one hour, by "
+                "which hours and costs a month go; give an `end`"
+            )
+            yield {"kind": "totals", "count": count, "message": message}
 
 
 def _without_machine(found: Mapping[str, Any], keys: Sequence[tuple[str, ...]]) -> Iterator[Finding]:
