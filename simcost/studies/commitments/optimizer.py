@@ -27,6 +27,8 @@ from simcost.studies.commitments.demand import CommitmentDemand
 
 SAMPLED = 1200
 """Hours in the program, spread over all futures."""
+EACH = 12
+"""Hours of each future in it, at least, where the worst futures count: fewer do not tell the night from the day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,7 @@ def best_mix(demand: CommitmentDemand, options: Sequence[Option], aim: Aim) -> F
     Raises:
         RunError: the solver finds none.
     """
-    program = _Program(*_sample(demand), options, aim)
+    program = _Program(*_sample(demand, apart=aim.weight > 0), options, aim)
     limits = {"constraints": program.constraints(), "bounds": program.bounds()}
     with quiet():
         found = milp(program.cost, **limits, integrality=program.whole())
@@ -58,18 +60,20 @@ def best_mix(demand: CommitmentDemand, options: Sequence[Option], aim: Aim) -> F
     return amounts
 
 
-def _sample(demand: CommitmentDemand) -> tuple[Floats, Floats]:
+def _sample(demand: CommitmentDemand, *, apart: bool) -> tuple[Floats, Floats]:
     """(futures, hours, lines) A spread of the hours of each future, at even ranks of what they would cost; and their
-    prices on demand.
+    prices on demand. Of many futures those of all as one, unless futures are to be told apart.
     """
-    kept = max(SAMPLED // demand.futures, 1)
-    count = demand.hours.shape[1]
+    hours, usd, kept = demand.hours, demand.usd, SAMPLED // demand.futures
+    if kept < EACH and not apart:
+        hours, usd, kept = demand.pooled[None], demand.pooled_usd[None], SAMPLED
+    kept, count = max(kept, EACH), hours.shape[1]
     if count <= kept:
-        return demand.hours, demand.usd
-    rank = np.argsort((demand.hours * demand.usd).sum(axis=2), axis=1, kind="stable")
+        return hours, usd
+    rank = np.argsort((hours * usd).sum(axis=2), axis=1, kind="stable")
     chosen = ((np.arange(kept) + 0.5) * count / kept).astype(np.int64)
     at = rank[:, chosen, None]
-    return np.take_along_axis(demand.hours, at, axis=1), np.take_along_axis(demand.usd, at, axis=1)
+    return np.take_along_axis(hours, at, axis=1), np.take_along_axis(usd, at, axis=1)
 
 
 class _Program:

@@ -116,6 +116,15 @@ def test_the_worst_futures_want_more_commitment_and_a_budget_caps_it() -> None:
     assert worst[1] == min(worst)
 
 
+@pytest.mark.parametrize("aim", [{}, {"weight": 1.0}])
+def test_many_futures_keep_their_nights(aim: dict[str, float]) -> None:
+    """A unit that is needed 16 of 24 hours does not pay at a break-even of 72 %, however many futures there are."""
+    of = demand([[10.0] * 10 + [6.0] * 6 + [2.0] * 8] * 250, 1.0)
+    plans = [SavingsPlan(name=name, commitment=20.0, discount=0.28) for name in ("first", "second")]
+    question = asked(of, *plans, **aim)
+    assert best_amounts(question, question.options()).sum() == pytest.approx(2 * 0.72)
+
+
 def test_the_mean_over_the_worst_futures_counts_a_part_of_the_last_one() -> None:
     of = demand([[float(n)] * 48 for n in (1, 2, 4, 8)], 1.0)
     found = study(asked(of, SavingsPlan(commitment=0.5, discount=0.01), weight=1.0, tail=0.375), of)
