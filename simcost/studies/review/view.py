@@ -176,7 +176,8 @@ def _figure_rows(review: Review) -> Iterator[tuple[str, str, str]]:
     slo = plan["slo"]
     if slo["attainment"] is not None:
         services = plan.get("services")
-        basis = f"of {len(services)} services" if services else f"target {target(slo)}"
+        each = " in a future, mean over all of them" if "futures" in review.document else ""
+        basis = f"of {len(services)} services" if services else f"target {target(slo)}{each}"
         yield "Requests within SLO", attained(slo["attainment"], slo.get("target")), basis
     if "wait_s" in plan:
         yield "P95 wait of jobs", seconds(plan["wait_s"]["p95"]), f"{count(plan['gpus'])} GPUs"

@@ -8,7 +8,7 @@ from typing import Any
 
 from simcost.present.format import amount, attained, exact, seconds, share, share_change, usd
 from simcost.studies.review.result import Document
-from simcost.units import Formatted
+from simcost.units import Formatted, plural
 
 NOT_SIMULATED = "Not simulated"
 _SUBJECTS = {
@@ -94,11 +94,19 @@ def _slo(document: Document) -> str:
         return "SLO not measured: no request came"
     if not slo["met"]:
         return f"SLO missed: {slo['missed']}"
+    if "futures" in document:
+        return f"SLO met in {in_futures(document, slo['met_share'])}"
     if "services" in plan:
         return f"SLO met by all {len(plan['services'])} services"
     if slo["attainment"] is None:
         return f"SLO met: {', '.join(map(_check, slo['checks']))}"
     return f"SLO met: {share(slo['attainment'])} of requests within all limits, target {target(slo)}"
+
+
+def in_futures(document: Document, met_share: float) -> str:
+    """Number of the simulated futures in which a plan does something: `6 of 8 futures`."""
+    runs = document["replications"]
+    return f"{round(met_share * runs)} of {plural(runs, 'future')}"
 
 
 def _check(check: Mapping[str, Any]) -> str:
@@ -163,7 +171,9 @@ def risks(document: Document) -> Iterator[str]:
     """The risks of the recommendation, the gravest first."""
     plan, runs = chosen_plan(document), document["replications"]
     slo = plan["slo"]
-    if document["best"] is not None and slo["met_share"] < 1:
+    if "futures" in document and slo["met_share"] < 1:
+        yield f"{plan['name']} misses the SLO in {in_futures(document, 1 - slo['met_share'])}."
+    elif document["best"] is not None and slo["met_share"] < 1:
         alone = round(slo["met_share"] * runs)
         yield f"{plan['name']} meets the SLO on average; by itself in {alone} of {runs} replications."
     if runs == 1 and not document["deterministic"]:
