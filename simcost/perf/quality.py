@@ -56,6 +56,18 @@ class ModelQuality:
         """True if the score is enough; an unknown one is enough only where nothing is asked."""
         return at_least is None or (self.value is not None and self.value >= at_least)
 
+    def lacks(self, at_least: float | None) -> str:
+        """Reason why the score is not enough; empty where it is.
+
+        >>> ModelQuality(model="small", metric="mmlu", value=49.3, source="a paper").lacks(60.0)
+        'mmlu 49.3 of small is less than the 60 asked for'
+        """
+        if at_least is None or self.reaches(at_least):
+            return ""
+        if self.value is not None:
+            return f"{self.metric} {self.value:g} of {self.model} is less than the {at_least:g} asked for"
+        return self.source if self.model in self.source else f"{self.model}: {self.source}"
+
 
 def published_quality(catalog: Catalog, model: Model, spec: ReplicaSpec, metric: str) -> ModelQuality:
     """The score of a model as a replica serves it.

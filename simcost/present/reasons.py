@@ -1,4 +1,6 @@
-"""Reasons why plans are left out, as a table: those that differ in a few words, as names of hardware, share a row."""
+"""Reasons why plans are left out, as a table: of many, those that differ in a few words, as names of hardware, share a
+row.
+"""
 
 from collections.abc import Iterable
 
@@ -6,24 +8,30 @@ from simcost.present.format import Shortened, count, in_full, shortened
 from simcost.present.parts import Table
 
 WIDTH = 84
+FEW = 8
+"""Reasons that have a row each, at most."""
 ALIKE = 0.25
 """Share of the words in which two reasons of one row may differ."""
 
 
 def reason_rows(found: Iterable[tuple[int, str]]) -> Table:
-    """A row for reasons that are alike: plans of all of them, and the reason of most plans as an example.
+    """A row for each of a few reasons; of more, one for those that are alike, with the plans of all of them and the
+    reason of most plans as an example.
 
     Args:
         found: plans and reasons, most plans first.
 
-    >>> for row in reason_rows([(5, "no price of a; give it"), (3, "too small"), (2, "no price of b; give it")]):
+    >>> rows = reason_rows([(3, "too small"), *((2, f"no price of {name}; give it") for name in "abcdefgh")])
+    >>> for row in rows:
     ...     print(row["plans"], row["reason"])
-    7 no price of a; give it (and 1 more like it)
+    16 no price of a; give it (and 7 more like it)
     3 too small
     """
     groups: list[list[tuple[int, str]]] = []
-    for plans, reason in found:
-        group = next((one for one in groups if _are_alike(one[0][1], reason)), None)
+    reasons = list(found)
+    for plans, reason in reasons:
+        alike = (one for one in groups if len(reasons) > FEW and _are_alike(one[0][1], reason))
+        group = next(alike, None)
         if group is None:
             groups.append([(plans, reason)])
         else:

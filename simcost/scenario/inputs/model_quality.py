@@ -27,11 +27,16 @@ def model_qualities(loaded: LoadedScenario) -> dict[str, ModelQuality]:
 
 def is_good_enough(loaded: LoadedScenario, plan: Plan) -> bool:
     """True if the model of a plan has the quality that a scenario asks for, where it asks for any."""
+    return not lacking_quality(loaded, plan)
+
+
+def lacking_quality(loaded: LoadedScenario, plan: Plan) -> str:
+    """Reason why the model of a plan has not the quality that a scenario asks for; empty where it has."""
     asked = loaded.scenario.quality
     if asked is None or asked.at_least is None:
-        return True
+        return ""
     alone = replace(loaded, scenario=replace(loaded.scenario, plans=(plan,)))
-    return all(quality.reaches(asked.at_least) for quality in model_qualities(alone).values())
+    return next(filter(None, (quality.lacks(asked.at_least) for quality in model_qualities(alone).values())), "")
 
 
 def _metric(loaded: LoadedScenario, plans: list[Plan]) -> str | None:

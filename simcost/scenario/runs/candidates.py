@@ -24,7 +24,7 @@ from simcost.ledger.requests import LedgerUsage
 from simcost.perf.images import ImageTime, as_work
 from simcost.plan import Fixed
 from simcost.plan.replica_counts import most_replicas
-from simcost.scenario.inputs.model_quality import is_good_enough
+from simcost.scenario.inputs.model_quality import lacking_quality
 from simcost.scenario.inputs.variations import Space, Variation
 from simcost.scenario.runs.arrivals import Arrivals
 from simcost.scenario.runs.bills import PurchasedNodes, costs_of
@@ -40,7 +40,6 @@ from simcost.units import format_seconds, plural
 
 _FIXED_SPREAD, _SCALED_SPREAD = 0.01, 0.1
 """Relative standard deviations of costs over replications that are assumed before any is simulated."""
-NOT_GOOD = "the quality of its model is less than asked for, or not known"
 TOO_SMALL = "cannot serve enough requests in time, by the bound of its capacity"
 
 
@@ -114,7 +113,7 @@ class Candidates:
         """Of the replicas that were asked for last."""
         self._costs: dict[str, float] = {}
         self._plans: dict[str, ResolvedPlan] = {}
-        self._good: dict[str, bool] = {}
+        self._lacks: dict[str, str] = {}
         self._hardware = HardwareSpeeds()
         self.found: list[PlanCandidate] = []
         self.too_small: list[PlanCandidate] = []
@@ -160,8 +159,8 @@ class Candidates:
             except InputError as error:
                 self.excluded[str(error).partition(": per device")[0]] += 1
                 continue
-            if not self._good_enough(variation):
-                self.excluded[NOT_GOOD] += 1
+            if lacking := self._lacking(variation):
+                self.excluded[lacking] += 1
                 continue
             self._hardware.add(variation, plan)
             yield variation, plan
@@ -201,12 +200,12 @@ class Candidates:
         else:
             self.found.append(candidate)
 
-    def _good_enough(self, variation: Variation) -> bool:
-        """True if the model has the quality that is asked for, where any is."""
+    def _lacking(self, variation: Variation) -> str:
+        """Reason why the model has not the quality that is asked for; empty where it has."""
         key = variation.without("scaling", "buy")
-        if key not in self._good:
-            self._good[key] = is_good_enough(self._question.loaded, variation.plan)
-        return self._good[key]
+        if key not in self._lacks:
+            self._lacks[key] = lacking_quality(self._question.loaded, variation.plan)
+        return self._lacks[key]
 
     def _resolved(self, variation: Variation) -> ResolvedPlan:
         """The plan in numbers; those that differ in a simple policy of scaling share all others.

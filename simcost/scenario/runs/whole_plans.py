@@ -142,7 +142,12 @@ class WholePlans:
 
     def good_enough(self, name: str) -> bool:
         """True if all models of a plan have the quality that is asked for, where any is."""
-        return all(quality.reaches(self._at_least(name)) for quality in self._own_quality(name).values())
+        return not self.lacking_quality(name)
+
+    def lacking_quality(self, name: str) -> str:
+        """Reason why a model of a plan has not the quality that is asked for; empty where all have."""
+        lacking = {of: quality.lacks(self._at_least(name)) for of, quality in self._own_quality(name).items()}
+        return next((f"{of}: {reason}" if of else reason for of, reason in lacking.items() if reason), "")
 
     def _at_least(self, name: str) -> float | None:
         quality = self._plans[name].loaded.first.scenario.quality

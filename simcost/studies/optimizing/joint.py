@@ -20,7 +20,6 @@ from simcost.errors import InputError
 from simcost.execution.workers import Workers
 from simcost.rng import confirmation_seed
 from simcost.scenario.inputs.whole_variations import WholeSpace, whole_variations
-from simcost.scenario.runs.candidates import NOT_GOOD
 from simcost.scenario.runs.commitment_choice import CommitmentChoice
 from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.search_time import SearchTime
@@ -131,8 +130,8 @@ class JointSearch:
         entrants = []
         for plan in self._space.plans:
             question = searched.question(plan.name)
-            if not searched.good_enough(plan.name):
-                excluded[NOT_GOOD] += 1
+            if lacking := searched.lacking_quality(plan.name):
+                excluded[lacking] += 1
             elif reason := limits.over(limits.of_question(question)):
                 excluded[reason] += 1
             else:

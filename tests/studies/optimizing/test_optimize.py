@@ -14,7 +14,7 @@ from simcost.compare.scores import RunScore, holds
 from simcost.scenario.checks.load import load
 from simcost.scenario.inputs.variations import variations
 from simcost.scenario.runs import search_time
-from simcost.scenario.runs.candidates import NOT_GOOD, Candidates
+from simcost.scenario.runs.candidates import Candidates
 from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.simulations import Simulations
@@ -234,7 +234,8 @@ def test_a_model_that_is_not_good_enough_is_left_out(tmp_path: Path) -> None:
     text = SPACE.replace("vary:", "quality: {metric: mmlu, at_least: 99}\nvary:")
     document = optimized(scenario(tmp_path, text=text), "--out", tmp_path / "out")
     assert document["best"] is None
-    assert document["excluded"][0] == {"count": 12, "reason": NOT_GOOD}
+    missing = "the catalog has no mmlu of llama-3.2-1b; state `quality` of the plan"
+    assert document["excluded"][0] == {"count": 12, "reason": missing}
 
 
 @pytest.mark.parametrize(
