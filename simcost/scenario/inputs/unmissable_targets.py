@@ -1,4 +1,4 @@
-"""Targets on times of jobs that none can miss, since no job is seen for as long as that."""
+"""Targets that decide nothing: times of jobs as long as the run, and errors that the attainment does not allow."""
 
 from __future__ import annotations
 
@@ -6,7 +6,27 @@ from simcost.scenario.schema.scenario import Scenario
 from simcost.units import format_seconds
 
 
+_ROUNDING = 1e-9
+
+
 def unmissable_targets(scenario: Scenario) -> list[str]:
+    """A sentence for each target that no plan can miss, or misses without missing another one too."""
+    return [*_as_long_as_the_run(scenario), *_beyond_the_attainment(scenario)]
+
+
+def _beyond_the_attainment(scenario: Scenario) -> list[str]:
+    """A sentence where more errors are allowed than misses: a request without an answer is one of these."""
+    slo, allowed = scenario.slo, 1 - scenario.loosest_slo().attainment
+    if slo.errors is None or slo.errors <= allowed + _ROUNDING:
+        return []
+    return [
+        f"slo.errors of {100 * slo.errors:.6g} % decides nothing: a request that is rejected or times out is not good, "
+        f"and slo.attainment of {100 * (1 - allowed):.6g} % (99 % unless stated) allows "
+        f"{100 * allowed:.6g} % of these; write e.g. `attainment: {100 * (1 - slo.errors):.6g}%`."
+    ]
+
+
+def _as_long_as_the_run(scenario: Scenario) -> list[str]:
     """A sentence for each target on waits and completions of jobs that is as long as the run, or longer."""
     demand = scenario.demand
     horizon_s = scenario.horizon if demand is None else demand.forecast.horizon
