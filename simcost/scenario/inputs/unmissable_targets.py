@@ -5,7 +5,6 @@ from __future__ import annotations
 from simcost.scenario.schema.scenario import Scenario
 from simcost.units import format_seconds
 
-
 _ROUNDING = 1e-9
 
 
@@ -19,11 +18,13 @@ def _beyond_the_attainment(scenario: Scenario) -> list[str]:
     slo, allowed = scenario.slo, 1 - scenario.loosest_slo().attainment
     if slo.errors is None or slo.errors <= allowed + _ROUNDING:
         return []
-    return [
+    least, most = f"{100 * (1 - allowed):.6g} %", f"{100 * allowed:.6g} %"
+    told = (
         f"slo.errors of {100 * slo.errors:.6g} % decides nothing: a request that is rejected or times out is not good, "
-        f"and slo.attainment of {100 * (1 - allowed):.6g} % (99 % unless stated) allows "
-        f"{100 * allowed:.6g} % of these; write e.g. `attainment: {100 * (1 - slo.errors):.6g}%`."
-    ]
+        f"and slo.attainment of {least} (99 % unless stated) allows {most} of these; write e.g. "
+        f"`attainment: {100 * (1 - slo.errors):.6g}%`."
+    )
+    return [told]
 
 
 def _as_long_as_the_run(scenario: Scenario) -> list[str]:
