@@ -12,7 +12,7 @@ from simcost.compare.verdict import cautions, missed, name_of, on_futures, perce
 from simcost.gates import above
 from simcost.scenario.inputs.control import spot_rates
 from simcost.scenario.schema.scenario import Plan
-from simcost.slo import Check, is_to_reach
+from simcost.slo import FUTURES, Check, is_to_reach
 from simcost.studies.optimizing.levels import least_attainment
 from simcost.units import format_seconds, format_share, format_usd, format_usd_range, plural
 
@@ -257,13 +257,19 @@ def infeasible(document: Mapping[str, Any]) -> str:
 
 def _lacking(document: Mapping[str, Any]) -> str:
     """End of a sentence on all plans, and what excludes most of them; the nearest one, if any, misses the SLO."""
-    sure = f" with {100 * document['level']:g} % confidence"
+    sure = " in enough futures" if _is_of_futures(document) else f" with {100 * document['level']:g} % confidence"
     misses = f"meets the SLO{even_if_slower(document)}{sure}"
     if not document["excluded"]:
         return misses
     first = document["excluded"][0]
     does = "can be chosen" if document["nearest"] is None else misses
     return f"{does}; {first['count']:,} of them: {first['reason']}"
+
+
+def _is_of_futures(document: Mapping[str, Any]) -> bool:
+    """True where futures are counted that meet the SLO, by the nearest plan that misses it."""
+    near = document["nearest"] or {}
+    return any(check["name"] == FUTURES for check in near.get("failed", ()))
 
 
 def _missed(document: Mapping[str, Any]) -> str:
@@ -282,7 +288,7 @@ def _missed(document: Mapping[str, Any]) -> str:
     share = "" if near["attainment"] is None else f", attainment {percent(near['attainment'])}"
     told = f"{text} Nearest: {near['name']} at {format_usd(near['usd_per_month'])} a month{share}"
     if near["failed"]:
-        bound = " at the confidence bound" if near["replications"] > 1 else ""
+        bound = " at the confidence bound" if near["replications"] > 1 and not _is_of_futures(document) else ""
         seeds = " on fresh seeds" if near.get("confirmed") is False else ""
         told += f"; {missed([Check(**check) for check in near['failed']])}{bound}{seeds}"
     close = near["missed"] is not None and near["missed"] <= 1

@@ -61,3 +61,19 @@ def test_services_left_by_confidence_are_told_together() -> None:
     )
     assert bound_of_services(document(excluded=[])) == " No plan that may meet them costs less than $27,787."
     assert bound_of_services(document(bound_usd_per_month=None)) == ""
+
+
+def test_futures_that_meet_an_slo_are_counted_not_bounded() -> None:
+    check = {"name": "futures", "measured": 0.375, "target": 0.75, "met": False}
+    near = {
+        "name": "a",
+        "usd_per_month": 615.0,
+        "attainment": 0.64,
+        "replications": 8,
+        "missed": 2.5,
+        "failed": [check],
+    }
+    assert verdict(document(best=None, nearest=near, excluded=[], level=0.95)) == (
+        "No plan of 9 meets the SLO in enough futures. Nearest: a at $615.00 a month, attainment 64 %; the SLO in "
+        "62.5 % of the futures (25 % allowed)."
+    )
