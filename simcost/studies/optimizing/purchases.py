@@ -80,15 +80,15 @@ class PurchaseSearch(ABC, Generic[RunsT, PlanT]):
         """Simulated plans that cost no more a month than that under the commitments that suit them, those of the
         largest value first; as `most_of`.
         """
-        inside = [name for name in names if self._usd(name) <= usd]
+        inside = [name for name in names if self.usd(name) <= usd]
         while True:
             likely = most_of(inside, value, complete)
-            above = [name for name in likely if self._usd(name) > usd]
+            above = [name for name in likely if self.usd(name) > usd]
             if not above:
                 return likely
             inside = [name for name in inside if name not in above]
 
-    def _usd(self, name: str) -> float:
+    def usd(self, name: str) -> float:
         """Mean cost a month of the replications that there are; of a plan without some of them the least."""
         return fmean(score.usd for score in self([key for key in self._runs.results if key[0] == name]).values())
 

@@ -159,10 +159,9 @@ class PlanSearch:
 
     def _mixed_fleets(self) -> MixOutcome:
         """Fleets of several kinds of replicas that may cost less."""
-        most = inf if self.best is None else self.confirmed.summary(self.best).per_month_usd.mean
         settled = {*self.race.missed(), *([] if self.best is None else [self.best])}
         proposals = MixSearch(self.question, self._candidates, self.searched.arrivals, settled, self.choice)
-        return proposals.run(most, self._cost_where_it_holds)
+        return proposals.run(self.best_usd(), self._cost_where_it_holds)
 
     def options(self) -> list[LimitedOption]:
         """Plans that may hold, those first that do, each at the least that it can cost and with what it takes."""
@@ -337,7 +336,7 @@ class PlanSearch:
         names = self.race.simulated()
         if not names:
             return nearest_by_bound(candidates.too_small)
-        name = most_of(names, lambda one: (fmean(self._good(one)), self._point(one)["attainment"]), self._complete)[0]
+        name = most_of(names, lambda one: (fmean(self._good(one)), self._point(one)["attainment"]), self.complete)[0]
         scores = self._scores(name)
         bounds = lower_bounds(scores, self.question.loaded.scenario.level)
         shares = [check for check in bounds if check.is_attainment]
@@ -374,12 +373,20 @@ class PlanSearch:
             if stored := self.searched.stored(name):
                 self._purchases(stored)
                 names.append(name)
-        names = self._purchases.within(names, budget_usd, lambda one: self._point(one)["attainment"], self._complete)
+        names = self._purchases.within(names, budget_usd, lambda one: self._point(one)["attainment"], self.complete)
         return [self._point(name) for name in names]
 
-    def _complete(self, name: str) -> None:
-        """Simulate the replications of a plan that the race left out."""
-        self._purchases(self.searched.missing([name]))
+    def complete(self, name: str) -> bool:
+        """Simulate the replications of a plan that the race left out; True if there were some."""
+        return bool(self._purchases(self.searched.missing([name])))
+
+    def points(self) -> dict[str, Document]:
+        """Plans that were simulated, by name, with the replications that there are; without some at the least cost."""
+        return {one: self._point(one) | {"usd_per_month": self._purchases.usd(one)} for one in self.race.simulated()}
+
+    def best_usd(self) -> float:
+        """Cost a month of the best plan on fresh seeds; infinite without one."""
+        return inf if self.best is None else self.confirmed.summary(self.best).per_month_usd.mean
 
     def _scores(self, name: str) -> list[RunScore]:
         """Results of a plan by replication, those that there are."""

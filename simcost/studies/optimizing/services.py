@@ -20,6 +20,7 @@ from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.services_apart import assumptions_apart, services_apart
 from simcost.scenario.schema.loaded_scenario import LoadedServices
 from simcost.studies.optimizing.budget import within_budget
+from simcost.studies.optimizing.budget_of_services import most_attaining
 from simcost.studies.optimizing.charts import listed
 from simcost.studies.optimizing.frontier import Frontier
 from simcost.studies.optimizing.joint_front import ScarceSupply, joint_front
@@ -52,16 +53,17 @@ def search_services(loaded: LoadedServices, runs: Path, settings: SearchSettings
 
             own = replace(settings, seed=own_seed, fresh_seed=fresh[name], budget_usd=None)
             found = PlanSearch.ended(scenario, runs, workers, own, tell)
-            if limits:
+            if limits or settings.budget_usd is not None:
                 searches[name] = found
             else:
                 each[name], fronts[name] = found.document(), found.frontier
         short = fit_together(searches, limits)
+        inside = most_attaining(searches, limits, settings.budget_usd)
         for name, found in searches.items():
             each[name], fronts[name] = found.document(), found.frontier
     supply = ScarceSupply(most=limits.most, taken={name: found.taken for name, found in searches.items()})
     front = joint_front(fronts, loaded.first.scenario.level, settings.objectives, supply if limits else None)
-    return _together(loaded, each, front, seed, settings, short)
+    return _together(loaded, each, front, seed, settings, short, inside)
 
 
 def _together(
@@ -71,6 +73,7 @@ def _together(
     seed: int,
     settings: SearchSettings,
     short: Document | None,
+    inside: Sequence[Document],
 ) -> Document:
     """The document: keys of one service with sums and bounds over all, and that of each service; no plan of all where
     they are short of something.
@@ -98,7 +101,7 @@ def _together(
         "excluded": [{"count": count, "reason": reason} for reason, count in excluded.most_common()],
         "services": [{"name": name, **answer} for name, answer in each.items()],
     }
-    points = [{key: point[key] for key in _POINT} for point in front["frontier"]]
+    points = [*({key: point[key] for key in _POINT} for point in front["frontier"]), *inside]
     document = within_budget(document, settings.budget_usd, points)
     first = next(iter(each.values()))["provenance"]
     inputs = {path: digest for answer in each.values() for path, digest in answer["provenance"]["inputs"].items()}
