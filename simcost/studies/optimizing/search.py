@@ -261,7 +261,7 @@ class PlanSearch:
             **document,
             "assumptions": [
                 *note_on_dimensions(self.question.loaded),
-                *assumptions(self._shown(best, second)),
+                *assumptions(self._shown(best, second, (document["nearest"] or {}).get("name"))),
                 *note_on_steps(self.question.engine),
             ],
             "provenance": origin,
@@ -296,8 +296,8 @@ class PlanSearch:
 
     def _shown(self, *names: str | None) -> ResolvedScenario:
         """The question with the plans of the answer alone."""
-        plans = tuple(self._found[name].plan for name in names if name) or self.question.loaded.scenario.plans
-        loaded = self.question.loaded
+        loaded, known = self.question.loaded, [name for name in dict.fromkeys(names) if name in self._found]
+        plans = tuple(self._found[name].plan for name in known if name) or loaded.scenario.plans
         return replace(self.question, loaded=replace(loaded, scenario=replace(loaded.scenario, plans=plans)))
 
     def _plan(self, name: str) -> Document:

@@ -30,6 +30,15 @@ def test_plans_over_the_quota_are_left_out_whatever_the_accelerator_is_called(tm
     assert none["simulated"] == 0
 
 
+def test_what_is_assumed_is_of_the_plan_that_is_nearest(tmp_path: Path) -> None:
+    """The notes told the step time of the base plan, whose hardware the quota leaves out."""
+    space = sc.load(SPACE.replace("ttft: 1s", "percentiles: {e2e: {p50: 10ms}}, ttft: 1s"))
+    document = space.optimize(tmp_path, quota={"l4": 0, "h100": 1}).document
+    assert document["best"] is None
+    assert "h100" in document["nearest"]["name"]
+    assert [line for line in document["assumptions"] if "l4 " in line] == []
+
+
 def test_services_that_share_nodes_count_together(tmp_path: Path) -> None:
     own = "  services:\n    chat: {buy: {offer: aws/g6.xlarge}}\n    search: {buy: {offer: aws/g6.2xlarge}}\n"
     shared = SERVICES.replace(own, "  buy: {offer: aws/g6.12xlarge}\n").partition("  - name: two")[0]
