@@ -21,8 +21,8 @@ def _actions(advice: Advice) -> str:
     if not taken:
         tried, least = sum(one.plans for one in advice.tried), format_usd(advice.least_saving_usd_per_month)
         return (
-            f"Nothing to do: of {tried:,} changes of {plan}, none keeps the SLO with {100 * advice.level:g} % "
-            f"confidence and saves {least} a month or more{_untried(advice.tried)}."
+            f"Nothing to do: of {tried:,} changes of {plan}, none keeps the SLO {_sure(advice)} and saves {least} a "
+            f"month or more{_untried(advice.tried)}."
         )
     share = percent(advice.total_saving_usd_per_month / advice.usd_per_month)
     more = f"; with the next {len(taken) - 1}, one after another," if len(taken) > 1 else ":"
@@ -35,6 +35,11 @@ def _actions(advice: Advice) -> str:
     )
 
 
+def _sure(advice: Advice) -> str:
+    """The confidence with which a plan keeps the SLO; futures that meet it are counted."""
+    return f"with {100 * advice.level:g} % confidence" if advice.least_of_futures is None else "in enough futures"
+
+
 def _proof(advice: Advice) -> str:
     """The fresh runs by which an action keeps the SLO."""
     if advice.replications == 1:
@@ -45,7 +50,7 @@ def _proof(advice: Advice) -> str:
 
 
 def _repair(advice: Advice, plan: str, taken: list[AdvisedAction]) -> str:
-    missed = f"{plan} does not meet the SLO with {100 * advice.level:g} % confidence"
+    missed = f"{plan} does not meet the SLO {_sure(advice)}"
     if advice.slo_met:
         missed = f"{plan} meets the SLO, but its model is not as good as asked for, or not known to be"
     if not taken:
@@ -56,7 +61,7 @@ def _repair(advice: Advice, plan: str, taken: list[AdvisedAction]) -> str:
 def _of_services(advice: Advice, plan: str, taken: list[AdvisedAction]) -> str:
     """The services that miss, each with the action that mends it, and what the others save."""
     missing = [service.name for service in advice.services if not service.eligible]
-    missed = f"{plan} does not meet the SLO of {', '.join(missing)} with {100 * advice.level:g} % confidence"
+    missed = f"{plan} does not meet the SLO of {', '.join(missing)} {_sure(advice)}"
     if advice.slo_met:
         missed = f"{plan} meets the SLO, but the model of {', '.join(missing)} is not as good as asked for"
     lines = []

@@ -14,6 +14,7 @@ from simcost.studies.advising.charts import savings
 from simcost.studies.advising.kinds import ActionKind, sizes_of
 from simcost.studies.advising.request_kinds import request_kinds
 from simcost.studies.advising.result import FieldChange
+from simcost.studies.advising.verdict import verdict
 from simcost.studies.advising.whole import DependentPlan
 
 TWO = """\
@@ -38,6 +39,16 @@ def test_an_action_that_costs_more_is_not_said_to_save() -> None:
     drawn: Any = savings(SimpleNamespace(actions=actions)).to_dict()  # type: ignore[arg-type]
     rows = json.loads(drawn["datasets"][drawn["data"]["name"]])
     assert [row["taken"] for row in rows] == ["saves also after those above it", "saves alone only", "costs more"]
+
+
+@pytest.mark.parametrize(("least", "sure"), [(None, "with 95 % confidence"), (0.4, "in enough futures")])
+def test_futures_that_meet_the_slo_are_counted(least: float | None, sure: str) -> None:
+    asked: dict[str, Any] = {"plan": "one", "usd_per_month": 600.0, "level": 0.95, "least_of_futures": least}
+    asked |= {"actions": (), "services": (), "tried": (), "cautions": (), "least_saving_usd_per_month": 20.0}
+    missed: Any = SimpleNamespace(**asked, eligible=False, slo_met=False)
+    assert verdict(missed).startswith(f"one at $600.00 a month does not meet the SLO {sure}, and")
+    done: Any = SimpleNamespace(**asked, eligible=True, slo_met=True)
+    assert f"none keeps the SLO {sure} and saves $20.00 a month or more" in verdict(done)
 
 
 def test_a_policy_without_fields_is_named_by_its_kind() -> None:
