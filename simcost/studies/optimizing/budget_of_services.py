@@ -1,4 +1,4 @@
-"""What a budget of several services reaches: of the plans that were simulated, those of the highest attainment."""
+"""Budget of several services: the plans of the highest attainment within it, of those that were simulated."""
 
 from __future__ import annotations
 
