@@ -196,11 +196,15 @@ def energy_per_month(results: Sequence[RunResult]) -> Document | None:
     }
 
 
+def has_api_answers(results: Sequence[RunResult]) -> bool:
+    """True if an API answers some of the requests, of any service, whose energy is not known."""
+    served = [part.served for run in results for part in (run, *run.services) if part.served is not None]
+    return any(part.overflowed for part in served)
+
+
 def _of_api(results: Sequence[RunResult]) -> list[str]:
     """That the energy of an API is not in it, where one answers."""
-    served = [run.served for run in results if run.served is not None]
-    answers = sum(run.overflowed or 0 for run in served)
-    return ["the energy of what an API answers is not known, and not counted"] if answers else []
+    return ["the energy of what an API answers is not known, and not counted"] if has_api_answers(results) else []
 
 
 def _per(usd: float, count: float) -> float | None:

@@ -10,7 +10,7 @@ from simcost.compare.confidence import ConfidenceInterval, interval
 from simcost.compare.document import known_interval
 from simcost.compare.means import mean_of
 from simcost.compare.results import PlanSummary
-from simcost.compare.unit_costs import energy_per_month
+from simcost.compare.unit_costs import energy_per_month, has_api_answers
 from simcost.perf.quality import ModelQuality
 from simcost.slo import SloReport, is_to_reach
 from simcost.studies.optimizing.settings import Document
@@ -222,6 +222,8 @@ def _kg_co2e(summary: PlanSummary) -> tuple[float | None, tuple[str, ...]]:
     energy = energy_per_month(summary.results)
     if energy is None:
         return None, ("the energy of serverless workers, and of a service on owned nodes, is not known",)
+    if has_api_answers(summary.results):
+        return None, (*energy["unknown"], "the energy of what an API answers is not known")
     grams = energy["gco2e_per_month"]
     return (None, tuple(energy["unknown"])) if grams is None else (grams / 1e3, ())
 

@@ -55,6 +55,22 @@ def names(document: dict[str, Any], *, near: bool = False) -> list[str]:
     return [one["name"] for one in document["frontier"] if one["near"] == near]
 
 
+def test_the_carbon_of_what_an_api_answers_is_not_known() -> None:
+    """It counted as none: a plan that sends most requests to an API beat one that answers them in carbon."""
+    results = runs("api", [90.0 + n for n in NOISE], [0.995], 1.5)
+    sent = [replace(one, served=one.served and replace(one.served, overflowed=7)) for one in results]
+    found = Frontier([noisy("own", 60.0), plan(sent, grams=1.0)], 0.95).document()
+    assert found["objectives_unknown"] == [
+        {
+            "objective": "carbon",
+            "plans": 1,
+            "reason": "the energy of what an API answers is not known",
+            "names": ["api"],
+        }
+    ]
+    assert "api" not in names(found)
+
+
 def test_a_point_has_every_objective_with_its_interval() -> None:
     found = Frontier([noisy("a", 60.0, grams=2e3)], 0.95).document()
     assert found["objectives"] == ["cost", "attainment", "latency", "carbon", "risk", "quality"]
