@@ -28,7 +28,7 @@ _LARGE_BUDGET = 0.5
 def recommendation(document: Document) -> str:
     """The plan to take, why, and its cost."""
     plan = chosen_plan(document)
-    cost = f"{usd(plan['cost_usd']['per_month'])} a month"
+    cost = _cost(document)
     alone = len(document["plans"]) == 1
     if _is_unasked(plan):
         return f"No plan can be judged: no request came; {plan['name']} costs {cost}."
@@ -46,6 +46,12 @@ def recommendation(document: Document) -> str:
     if alone:
         return f"Take {plan['name']}: it meets the SLO at {cost}."
     return f"Take {plan['name']}: the cheapest plan that meets the SLO, {cost}."
+
+
+def _cost(document: Document) -> str:
+    """Cost of the chosen plan; of a forecast its mean, beside which the verdict states the median."""
+    of = " in the mean over the futures" if "futures" in document else ""
+    return f"{usd(chosen_plan(document)['cost_usd']['per_month'])} a month{of}"
 
 
 def _is_unasked(plan: Mapping[str, Any]) -> bool:
@@ -144,7 +150,7 @@ def decision(document: Document) -> str:
         return "A better model, or another limit of quality; then run the scenario again. No spend is asked for."
     if document["best"] is None:
         return "More capacity, other hardware or another SLO; then run the scenario again. No spend is asked for."
-    return f"Approve {plan['name']} at {usd(plan['cost_usd']['per_month'])} a month, for the demand described below."
+    return f"Approve {plan['name']} at {_cost(document)}, for the demand described below."
 
 
 def rejected(document: Document) -> Iterator[str]:

@@ -86,10 +86,12 @@ def test_a_forecast_meets_its_slo_in_futures_not_on_average() -> None:
     """`SLO met: 87.2 % of requests within all limits, target 95 %` was said of a plan that misses 2 futures of 8."""
     slo = {"met": True, "met_share": 0.75, "attainment": 0.872, "target": 0.95, "checks": []}
     slo |= {"error_budget_used": None, "hours_missed": None}
-    plan: dict[str, Any] = {"name": "a", "slo": slo, "quality": None, "prices": []}
+    plan: dict[str, Any] = {"name": "a", "slo": slo, "quality": None, "prices": [], "cost_usd": {"per_month": 955.5}}
     document = {"plans": [plan], "best": "a", "closest": "a", "replications": 8, "differences": [], "futures": {}}
     assert badge(document) == "SLO met in 6 of 8 futures"
     assert list(risks(document)) == ["a misses the SLO in 2 of 8 futures."]
+    assert recommendation(document) == "Take a: it meets the SLO at $955.50 a month in the mean over the futures."
+    assert decision(document).startswith("Approve a at $955.50 a month in the mean over the futures, for")
 
 
 def test_the_target_of_jobs_stands_beside_those_of_services() -> None:
