@@ -33,6 +33,11 @@ from simcost.trace.requests.log_files import format_of_name
         (["time", "tokens"], ["time", None, None]),
         (["ts", "model", "input tokens", "output tokens"], ["ts", "input tokens", "output tokens"]),
         (["request_ts", "tokens_in", "tokens_out"], ["request_ts", "tokens_in", "tokens_out"]),
+        (
+            ["ts", "response.usage.total_tokens", "response.usage.prompt_tokens", "response.usage.completion_tokens"],
+            ["ts", "response.usage.prompt_tokens", "response.usage.completion_tokens"],
+        ),
+        (["at", "request.out_tokens", "request.tokens"], [None, "request.tokens", "request.out_tokens"]),
         (["a", "b"], [None, None, None]),
         ([], [None, None, None]),
     ],

@@ -149,3 +149,16 @@ def test_a_duration_of_jobs_whose_name_says_another_unit_is_no_second(theirs: st
     _, faults = JOBS.match(["submit_ms", theirs, "gpus"], {"submit_s": "submit_ms", "duration_s": theirs})
     assert len(faults) == 1
     assert JOBS.match(["seconds", "gpus"], {"duration_s": "seconds"})[1] == []
+
+
+NESTED = '{"timestamp": 1, "response": {"usage": {"prompt_tokens": 2, "completion_tokens": 3, "total_tokens": 5}}}\n'
+
+
+def test_tokens_of_a_response_are_proposed_each_by_its_own_name(tmp_path: Path) -> None:
+    assert "output_tokens=response.usage.completion_tokens?" in refused(tmp_path, NESTED, fmt="jsonl")
+
+
+def test_one_column_is_not_two_of_ours(tmp_path: Path) -> None:
+    mapping = {"prompt_tokens": "in", "output_tokens": "in"}
+    said = "column 'in' is mapped to prompt_tokens and to output_tokens; name the column of each"
+    assert said in refused(tmp_path, "arrival,in\n1,2\n", mapping=mapping)

@@ -52,15 +52,30 @@ _LONGEST = 64
 def sum_of_tokens(names: Sequence[str]) -> str | None:
     """The first name of a column that counts the tokens of prompt and output together."""
     of_one = _WORDS["prompt_tokens"][0] | _WORDS["output_tokens"][0]
-    sums = (name for name in names if "total" in _words(name) and _COUNT & _words(name))
-    return next((name for name in sums if not of_one & _words(name)), None)
+    words = {name: _words(_last_part(name)) for name in names}
+    sums = (name for name in names if "total" in words[name] and _COUNT & words[name])
+    return next((name for name in sums if not of_one & words[name]), None)
 
 
 def alike(ours: str, names: Sequence[str]) -> str | None:
-    """The first name that has a word of each set, and none of another column."""
+    """The first name that has a word of each set, and none of other columns: in its last dotted part, else in all.
+
+    >>> alike("output_tokens", ["response.usage.prompt_tokens", "response.usage.completion_tokens"])
+    'response.usage.completion_tokens'
+    >>> alike("output_tokens", ["response.usage.prompt_tokens", "response.usage.total_tokens"])
+    >>> alike("output_tokens", ["request.tokens", "response.tokens"])
+    'response.tokens'
+    """
     other = _OTHER | _DURATION if ours == "arrival" else _OTHER
-    fits = (name for name in names if len(name) <= _LONGEST and not other & _words(name))
-    return next((name for name in fits if all(words & _words(name) for words in _WORDS[ours])), None)
+    fits = [name for name in names if len(name) <= _LONGEST and not other & _words(name)]
+    last = {name: _words(_last_part(name)) for name in fits}
+    told = {name for name in fits if any(_has_each(of, last[name]) for of in _WORDS) or "total" in last[name]}
+    ends = (name for name in fits if _has_each(ours, last[name]))
+    return next(ends, next((name for name in fits if name not in told and _has_each(ours, _words(name))), None))
+
+
+def _has_each(ours: str, words: set[str]) -> bool:
+    return all(one & words for one in _WORDS[ours])
 
 
 def latency_columns(name: str) -> tuple[str, ...]:
@@ -85,7 +100,11 @@ def plain_name(name: str) -> str:
     >>> plain_name("HTTP Status"), plain_name("metrics.Latency (ms)"), plain_name("status-code")
     ('http_status', 'latency_ms', 'status_code')
     """
-    return "_".join(re.findall(r"[^\W_]+", name.lower().rpartition(".")[2]))
+    return "_".join(re.findall(r"[^\W_]+", _last_part(name.lower())))
+
+
+def _last_part(name: str) -> str:
+    return name.rpartition(".")[2]
 
 
 def _words(name: str) -> set[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from shlex import quote
 from typing import Any, Literal, cast
 
@@ -260,6 +261,8 @@ def find_columns(form: LogFormat, mapping: Mapping[str, str], present: Sequence[
     ]
     used = {ours: theirs for ours, theirs in wanted.items() if theirs in present}
     faults += [f"column {theirs!r} is there twice" for theirs in used.values() if present.count(theirs) > 1]
+    taken = [(one, two) for one, two in combinations(NEEDED, 2) if used.get(one, "") == used.get(two)]
+    faults += [f"column {used[one]!r} is mapped to {one} and to {two}; name the column of each" for one, two in taken]
     if faults:
         message = f"{place}: {'; '.join(faults)}; {columns_said(present)}"
         raise TraceError(message) if other is None else OtherFormatError(message, other)
