@@ -75,6 +75,11 @@ def test_a_sound_scenario_has_no_faults(tmp_path: Path) -> None:
             ("attainment: 95%", "attainment: 95"),
             "9:29: slo.attainment: 95 must be at most 1; 95 per cent is written 95%",
         ),
+        (("seeds: 2", "seeds: '2'"), "4:8: seeds: '2' is not a whole number; write 2, without quotes or commas"),
+        (
+            ("prompt_median: 100", "prompt_median: 1k"),
+            "8:28: workload.lengths.prompt_median: '1k' is not a number; write the number alone",
+        ),
         (("attainment: 95%", "attainment: 950%"), "9:29: slo.attainment: '950%' must be at most 1"),
         (
             ("ttft: 1s", "percentiles: {ttft: {p96: 1s}}"),
@@ -109,6 +114,16 @@ def test_a_fault_is_located_and_says_what_to_do(tmp_path: Path, change: tuple[st
     found = faults_of(tmp_path, change)
     assert len(found) == 1, found
     assert found[0].startswith(f"small.yaml:{fault}")
+
+
+def test_a_wrong_offer_has_others_of_its_provider_named_first(tmp_path: Path) -> None:
+    found = faults_of(tmp_path, ("accelerator: l4}", "accelerator: l40s}"))
+    assert "offers with l40s: aws/g6e.xlarge, aws/g6e.2xlarge, aws/g6e.12xlarge" in found[0]
+
+
+def test_a_list_where_a_text_stands_is_not_put_in_quotes(tmp_path: Path) -> None:
+    found = faults_of(tmp_path, ("accelerator: l4}", "accelerator: [l4]}"))
+    assert found[0].endswith("plans.0.replica.accelerator: a list is not text")
 
 
 ONE = """  - name: one

@@ -7,6 +7,7 @@ from support.scenarios import write
 
 from simcost.scenario.checks.load import load
 from simcost.scenario.runs.check import check
+from simcost.scenario.runs.provenance import assumptions
 from simcost.scenario.runs.resolve import settle
 
 ONE = "scaling: {kind: fixed, replicas: 1}\n"
@@ -36,3 +37,18 @@ def test_a_number_in_another_unit_is_told(line: str, said: str, tmp_path: Path) 
 def test_values_with_their_units_are_not(tmp_path: Path) -> None:
     lines = "    startup: {weights: 2GB/s, network: 10MB/s, image_size: 12GB, storage: 1.5MB/s}\n"
     assert check(write(tmp_path, (ONE, ONE + lines)))["notes"] == []
+
+
+def test_a_limit_without_a_unit_that_is_long_for_seconds_is_told(tmp_path: Path) -> None:
+    file = write(tmp_path, ("ttft: 1s", "ttft: 1000, percentiles: {ttft: {p95: 500}}"))
+    notes = check(file)["notes"]
+    assert [note.partition(": ")[0] for note in notes] == [
+        "slo.ttft is 16.7 min",
+        "slo.percentiles.ttft.p95 is 8.33 min",
+    ]
+    assert all("is in seconds; write its unit, as " in note for note in notes)
+    assert {*notes} <= {*assumptions(settle(load(file), seed=None, seeds=1))}
+
+
+def test_a_limit_with_its_unit_may_be_long(tmp_path: Path) -> None:
+    assert check(write(tmp_path, ("ttft: 1s", "ttft: 1000s")))["notes"] == []

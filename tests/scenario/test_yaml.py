@@ -1,5 +1,6 @@
 """YAML text to located nodes: the scalars of YAML 1.2, bounded input, every fault at its place."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,27 @@ def test_text_that_is_no_document_has_a_located_fault(text: str, fault: str) -> 
     assert root is None
     assert len(faults) == 1
     assert str(faults[0]).startswith(fault)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("a: 1\nb:2\nc: 3\n", "f:2:1: .*expected ':'; write a space after the colon"),
+        ("a: 1\nb\nc: 3\n", "f:2:1: .*; a key needs a colon and a space after it"),
+        ("a:\n  b: 1\n\tc: 2\n", "f:3:1: .*tab character.*; indent with spaces"),
+        ("a:\n\tc: 2\n", "f:2:1: .*; indent with spaces, not tabs"),
+        ("a: %9\n", "f:1:4: .*; put a value that begins with '%' in quotes"),
+        ("a: b: c\n", "f:1:5: .*; put a value that holds ': ' in quotes"),
+        ("a:\n  b: 1\n   c: 2\n", "f:3:5: .*indent keys of one mapping alike"),
+        ("a: {b: 1\nc: 2\n", "f:2:2: .*a flow mapping that begins in line 1, "),
+        ("a: 'x\n\nb: 2\n", "f:4:1: .*a quoted scalar that begins in line 1, "),
+        ('a: "c:\\data"\n', "f:1:7: .*; put text that holds a backslash in single quotes"),
+        ("PK\x03\x04", "f:1:3: .*; save it as plain text in UTF-8"),
+    ],
+)
+def test_faults_of_syntax_name_their_place_and_the_remedy(text: str, fault: str) -> None:
+    (found,) = parse(text, "f")[1]
+    assert re.match(fault, str(found))
 
 
 def test_aliases_repeat_a_value_and_keep_the_place_where_it_was_written() -> None:

@@ -183,7 +183,8 @@ def _purchase_faults(
             hint = f"; offers that hold it: {', '.join(roomy[:3])}" if roomy else ""
             yield fault_at(place, f"{offer.name} {why}{hint}", file)
     elif accelerator is not None and accelerator.name != offer.accelerator:
-        names = dict.fromkeys(offer.name for offer in catalog.offers_for(accelerator.name))
+        having = sorted(catalog.offers_for(accelerator.name), key=lambda one: one.provider != offer.provider)
+        names = dict.fromkeys(one.name for one in having)
         others = f"; offers with {accelerator.name}: {', '.join([*names][:3])}" if names else ""
         has = offer.accelerator or "no accelerator"
         message = f"{offer.name} has {has}, the replica wants {accelerator.name}; change one{others}"

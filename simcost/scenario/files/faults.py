@@ -41,6 +41,10 @@ _MESSAGES = {
 """By pydantic's type of error; the other names in braces are those of its context."""
 
 
+_TEXT_NUMBER = re.compile(r"([-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)(\s*[a-zA-Z%]+)?$")
+"""A number in a text, thousands perhaps marked, and its unit."""
+
+
 def validate(adapter: TypeAdapter[T], node: YamlNode, file: str) -> tuple[T | None, list[Fault]]:
     """The object that a conforming node stands for, or the faults that keep it from being one.
 
@@ -81,9 +85,13 @@ def _fault(detail: dict[str, Any], root: YamlNode, file: str) -> Fault | None:
     if detail["type"] == "literal_error":
         return fault_at(node, _not_one_of(node, context["expected"]), file)
     words = _MESSAGES.get(detail["type"], "{shown} is not valid here")
+    if detail["type"] == "string_type" and isinstance(node.value, dict | list):
+        words = words.partition(";")[0]
     more = (str(missing),) if detail["type"] == "missing" else ()
-    per_cent = _per_cent(node.value) if 1 in (context.get("le"), context.get("lt")) else ""
-    return fault_at(node, words.format(shown=shown(node.value), **context) + per_cent, file, *more)
+    remedy = _per_cent(node.value) if 1 in (context.get("le"), context.get("lt")) else ""
+    if detail["type"] in ("int_type", "float_type"):
+        remedy = _bare_number(node.value)
+    return fault_at(node, words.format(shown=shown(node.value), **context) + remedy, file, *more)
 
 
 def _per_cent(value: object) -> str:
@@ -91,6 +99,19 @@ def _per_cent(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 1 < value <= 100:
         return ""
     return f"; {value} per cent is written {value}%"
+
+
+def _bare_number(value: object) -> str:
+    """The form of a plain number, where a text holds one in quotes, with commas or with a unit.
+
+    >>> _bare_number("1,000"), _bare_number("2"), _bare_number("500 tokens")
+    ('; write 1000, without quotes or commas', '; write 2, without quotes or commas', '; write the number alone')
+    """
+    found = _TEXT_NUMBER.match(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        return ""
+    digits = found[1].replace(",", "")
+    return "; write the number alone" if found[2] else f"; write {digits}, without quotes or commas"
 
 
 def ask(node: YamlNode | None, file: str, question: Callable[..., T], *more: Any) -> tuple[T | None, list[Fault]]:

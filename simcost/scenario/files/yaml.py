@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from math import isfinite
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from simcost.errors import Fault
 from simcost.scenario.files.nodes import Keys, Scalar, YamlNode, dotted
+from simcost.scenario.files.syntax_faults import place_of, position, words_of
 
 MAX_BYTES = 2**24
 MAX_NODES = 2_000_000
@@ -97,7 +97,7 @@ def _build(text: str, builder: _Builder) -> _Builder:
     except UnicodeEncodeError:
         builder.fault(1, 1, (), "is not UTF-8 text")
     except yaml.YAMLError as error:
-        builder.fault(*_place(error, text), (), _words(error))
+        builder.fault(*place_of(error, text), (), words_of(error, text))
         builder.root = None
         return builder
     if builder.root is None and not builder.faults:
@@ -108,26 +108,6 @@ def _build(text: str, builder: _Builder) -> _Builder:
 def _events(text: str) -> Iterator[yaml.Event]:
     events: Iterator[yaml.Event] = yaml.parse(text, Loader=_LOADER)
     return events
-
-
-def _place(error: yaml.YAMLError, text: str) -> tuple[int, int]:
-    if (mark := getattr(error, "problem_mark", None)) is not None:
-        return _position(mark)
-    before = text.encode()[: getattr(error, "position", 0)].decode(errors="replace")
-    return before.count("\n") + 1, len(before) - before.rfind("\n")
-
-
-def _position(mark: Any) -> tuple[int, int]:
-    """Line and column of a mark, from 1."""
-    return mark.line + 1, mark.column + 1
-
-
-def _words(error: yaml.YAMLError) -> str:
-    parts = [
-        getattr(error, "context", None),
-        getattr(error, "problem", None) or getattr(error, "reason", None),
-    ]
-    return f"is not YAML: {', '.join(part for part in parts if part) or 'unreadable'}"
 
 
 class _TooLargeError(Exception):
@@ -168,7 +148,7 @@ class _Builder:
 
     def take(self, event: yaml.Event) -> None:
         """Take the next event of the parser."""
-        line, column = _position(event.start_mark)
+        line, column = position(event.start_mark)
         if isinstance(event, yaml.DocumentStartEvent):
             self.documents += 1
             if self.root is not None and self.many:

@@ -1,10 +1,12 @@
-"""Rates, sizes and times of a plan that are most likely in another unit: without one they are bytes or seconds."""
+"""Rates, sizes and times that are most likely in another unit: without one they are bytes or seconds."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from simcost.plan.serving import PrefixCaching
+from simcost.scenario.files.nodes import Keys, YamlNode, dotted
+from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Plan
 from simcost.units import format_seconds
 
@@ -18,6 +20,8 @@ _LONGEST_S = {
     "prefix_cache.tiers.latency": 2.0,
 }
 """Times above which milliseconds were meant."""
+_LONGEST_LIMIT_S = {"ttft": 60.0, "tpot": 2.0, "e2e": 3600.0}
+"""The same of the SLO, where a limit says no unit."""
 
 
 def unusual_units(plan: Plan) -> list[str]:
@@ -38,6 +42,29 @@ def unusual_units(plan: Plan) -> list[str]:
             for path, value in _times_s(plan)
             if value > _LONGEST_S[path]
         ),
+    ]
+
+
+def unusual_limits(loaded: LoadedScenario) -> list[str]:
+    """A sentence for each latency limit of the SLO that is written without a unit, and is long for seconds."""
+    slo = loaded.root.get("slo")
+    percentiles = None if slo is None else slo.get("percentiles")
+    return [
+        f"{dotted(path)} is {format_seconds(value)}: a number without a unit is in seconds; write its unit, as "
+        f"{value:g}ms."
+        for name, longest_s in _LONGEST_LIMIT_S.items()
+        for limits in (slo, percentiles)
+        if limits is not None and (limit := limits.get(name)) is not None
+        for path, value in _numbers(limit)
+        if value > longest_s
+    ]
+
+
+def _numbers(node: YamlNode) -> list[tuple[Keys, float]]:
+    """Numbers without a unit at a node, or in the mapping there, with their paths."""
+    nodes = list(node.value.values()) if isinstance(node.value, dict) else [node]
+    return [
+        (one.path, one.value) for one in nodes if isinstance(one.value, int | float) and not isinstance(one.value, bool)
     ]
 
 

@@ -19,7 +19,7 @@ from simcost.scenario.inputs.unmissable_targets import unmissable_targets
 from simcost.scenario.inputs.unusual_measurements import few_cached_tokens, unusual_measurements
 from simcost.scenario.inputs.unusual_prices import paid_beyond_scaling, repeated_commitments, unusual_prices
 from simcost.scenario.inputs.unusual_scores import unusual_scores
-from simcost.scenario.inputs.unusual_units import unusual_units
+from simcost.scenario.inputs.unusual_units import unusual_limits, unusual_units
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scaling import FromManifest
 from simcost.scenario.schema.scenario import Plan
@@ -67,6 +67,7 @@ def _unusual(loaded: LoadedScenario) -> Iterator[str]:
     yield from (note if len(held) == len(plans) else f"{', '.join(held)}: {note}" for note, held in holds.items())
     yield from shared_measurements(loaded)
     yield from unmissable_targets(loaded.scenario)
+    yield from unusual_limits(loaded)
     yield from unusual_scores(loaded)
 
 

@@ -25,6 +25,7 @@ from simcost.scenario.inputs.shared_measurements import shared_measurements
 from simcost.scenario.inputs.tokens_in_batches import tokens_in_batches
 from simcost.scenario.inputs.unmissable_targets import unmissable_targets
 from simcost.scenario.inputs.unusual_scores import unusual_scores
+from simcost.scenario.inputs.unusual_units import unusual_limits
 from simcost.scenario.runs.context_windows import beyond_context
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario
 from simcost.scenario.schema.jobs import OnShared
@@ -129,7 +130,8 @@ def assumptions(question: ResolvedScenario) -> list[str]:
     of_jobs = [] if question.jobs is None else question.jobs.caveats()
     lines += [*shared_measurements(question.loaded), *unusual_scores(question.loaded)]
     unswept = [] if question.loaded.scenario.sweep is None else [UNSWEPT]
-    return [*lines, *caveats, *of_jobs, *unmissable_targets(question.loaded.scenario), *unswept]
+    targets = [*unmissable_targets(question.loaded.scenario), *unusual_limits(question.loaded)]
+    return [*lines, *caveats, *of_jobs, *targets, *unswept]
 
 
 def _prefill_side(plan: ResolvedPlan) -> tuple[str, ...]:
