@@ -89,13 +89,17 @@ def did_you_mean(word: str, known: Sequence[str], least: float = 0.6) -> str:
 
 
 def columns_said(names: Sequence[str]) -> str:
-    """'its columns are: a, b and 3 more' (to be appended to a message). A table of one column that holds the separators
-    of others is reported, too.
+    """'its columns are: a, b and 3 more' (to be appended to a message). Names that are values, and one name alone,
+    which may be a title or hold the separators of others, are told, too.
     """
     shown = [_short(name) for name in names[:_SHOWN]]
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
     apart = len(names) == 1 and "|" in names[0] and names[0].isascii()
     hint = "; are its cells separated by '|'? write commas, semicolons or tabs" if apart else ""
+    if any(name.replace(".", "", 1).isdigit() for name in names):
+        hint = "; is its first line a row? write the names of the columns above it"
+    elif len(names) == 1 and not apart and names[0].isprintable():
+        hint = "; if lines stand above the names of the columns, remove them"
     return f"its columns are: {', '.join(shown) or '(none)'}{more}{hint}"
 
 

@@ -38,6 +38,9 @@ QUESTIONS: dict[str, Question] = {
         needs="The manifest of an autoscaler (HPA, KEDA, Knative, Ray Serve, Dynamo, AWS target tracking), and a "
         "recording of the metrics that it reads: `timestamp`, `replicas` and a column for each metric, or an export of "
         "Prometheus. A manifest and a day of metrics are there to try.",
-        fields={"--metric": "Metrics recorded under other names"},
+        fields={
+            "--metric": "Metrics recorded under other names",
+            "--timezone": "Time zone of times without one, under Names",
+        },
     )
 }

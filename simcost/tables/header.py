@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 from simcost.errors import TraceError
 from simcost.tables.sources import Container, csv_head, reading
 
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+|\d{1,3}(,\d{3})+\.\d+)([eE][-+]?\d+)?")
+"""Also with commas between thousands and a decimal point, which is read in one way."""
 _MARKED_NUMBER = re.compile(r"[-+]?[\d.,' \u00a0\u202f]*\d[.,]?([eE][-+]?\d+)?")
 """Also with a decimal comma and marks between thousands."""
 _DATE = re.compile(r"\d{4}-\d\d(-\d\d.*)?|\d{1,2}([./-])\d{1,2}\2(\d\d|\d{4})([ ,T].*)?")

@@ -99,6 +99,17 @@ def test_the_example_is_there_to_try_and_counts_from_the_start_that_is_given(tmp
     assert page.code[0].value.endswith("metrics.csv.gz --closed-loop --start=8")
 
 
+@pytest.mark.slow
+def test_a_note_names_the_field_of_this_page(page: AppTest, home: Path) -> None:
+    rows = [f"2026-05-01T00:{i:02},2,{20 if i < 8 else 40}" for i in range(20)]
+    (home / "scenarios" / "local.csv").write_text("\n".join(["time,replicas,queue", *rows]), encoding="utf-8")
+    page.run().selectbox[1].set_value(home / "scenarios" / "local.csv")
+    press(page.run())
+    told = [one.value for one in page.markdown if "say no zone" in one.value]
+    assert told
+    assert all(one.endswith("set Time zone of times without one, under Names") for one in told)
+
+
 def test_a_metric_that_was_not_recorded_is_named(page: AppTest) -> None:
     next(field for field in page.text_input if field.label.startswith("Columns")).set_value("queue=length")
     press(page)

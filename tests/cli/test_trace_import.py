@@ -112,6 +112,8 @@ def test_the_name_of_a_log_says_its_format(tmp_path: Path) -> None:
     said = call("trace", "import", "--json", "-o", tmp_path / "t.parquet", tmp_path / "log.csv", "--map", *MAP)
     assert (said.code, said.document()["rows"]) == (0, 3)
     assert "pass --format" in refused("trace", "import", "-o", tmp_path / "u.parquet", tmp_path / "access.log")
+    (tmp_path / "log.xlsx").write_bytes(b"PK\x03\x04")
+    assert "save the sheet as CSV" in refused("trace", "import", "-o", tmp_path / "u.parquet", tmp_path / "log.xlsx")
 
 
 def test_exports_of_slurm_and_kubernetes_need_no_format(tmp_path: Path) -> None:

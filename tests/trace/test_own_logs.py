@@ -237,7 +237,7 @@ def test_times_with_a_decimal_comma(tmp_path: Path, cells: tuple[str, str]) -> N
     ("cell", "marks", "said"),
     [
         ("2.000", {}, "'2.000' may be 2 or 2,000; pass --decimal . or --thousands ."),
-        ("2,271", {}, "pass --thousands and --decimal"),
+        ("2,271", {}, "'2,271' has a comma in the number; pass --thousands , if it marks thousands"),
         ("1.234", {"decimal": ","}, "pass --thousands and --decimal"),
         ("2.000", {"decimal": ","}, "pass --thousands"),
         ("1.23.4", {"thousands": "."}, "not a whole number"),

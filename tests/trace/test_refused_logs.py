@@ -151,6 +151,17 @@ def test_a_duration_of_jobs_whose_name_says_another_unit_is_no_second(theirs: st
     assert JOBS.match(["seconds", "gpus"], {"duration_s": "seconds"})[1] == []
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Report of October\n\n" + HEADER, "if lines stand above the names of the columns, remove them"),
+        ("2026-10-05T06:00:00Z,100,20\n", "is its first line a row? write the names of the columns above it"),
+    ],
+)
+def test_a_first_line_that_names_no_columns_is_told(tmp_path: Path, text: str, said: str) -> None:
+    assert refused(tmp_path, text).endswith(said)
+
+
 NESTED = '{"timestamp": 1, "response": {"usage": {"prompt_tokens": 2, "completion_tokens": 3, "total_tokens": 5}}}\n'
 
 

@@ -154,6 +154,8 @@ def test_names_units_and_gzip(tmp_path: Path) -> None:
 def test_one_column_of_numbers_is_the_value(tmp_path: Path) -> None:
     text = "id,timestamp,region,gpus_busy\na,2024-01-01,eu,1\na,2024-01-02,eu,2\n"
     assert only(table(tmp_path, text)).quantity == "gpus_busy"
+    text = 'month,service,Amount\n2024-01,gpu,"40,000.00"\n2024-02,gpu,"41,500.50"\n'
+    assert only(table(tmp_path, text)).values.tolist() == [40_000, 41_500.5]
     text = "timestamp,prompt_tokens,output_tokens\n2024-01-01,1,2\n2024-01-02,1,2\n"
     with pytest.raises(InputError, match=r"prompt_tokens or output_tokens; pass --map value=COLUMN.*trace import"):
         read_series(table(tmp_path, text))

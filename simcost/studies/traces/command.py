@@ -1,5 +1,6 @@
 """`simcost trace`: traces of requests and of jobs."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -160,10 +161,14 @@ def _trace_import(arguments: Arguments) -> None:
 
 def _format_of(file: Path) -> str:
     """The format that the name of a log says."""
+    from simcost.tables.encoding import not_text
     from simcost.trace.requests.log_files import format_of_name
 
     found = format_of_name(file.name)
     if found is None:
+        with suppress(OSError), file.open("rb") as opened:
+            if said := not_text(opened.read(256)):
+                raise InputError(f"{file}: {said}")
         raise InputError(
             f"{file}: its name does not say its format; pass --format, such as --format csv; of JSON lines --format "
             "jsonl, or that of its source: otel, litellm, langfuse"

@@ -10,6 +10,7 @@ from simcost.errors import TraceError
 
 _DOUBTFUL = r"^\s*[-+]?[1-9]\d{0,2}\.000\s*$"
 _MARKED = re.compile(r"\s*[-+]?\d{1,3}((\.\d{3})+|[\d.]*[,'\s][\d.,'\s]*\d)\s*")
+_COMMAS = r"\s*[-+]?\d{1,3}(,\d{3})+(\.\d+)?\s*"
 _SPACES = "[ \u00a0\u202f]"
 
 
@@ -55,6 +56,8 @@ class NumberMarks:
         if self.decimal is None and re.match(_DOUBTFUL, cell):
             return f" may be {cell.strip()[:-4]} or {cell.strip().replace('.', ',')}; pass --decimal . or --thousands ."
         if _MARKED.fullmatch(cell):
+            if self.decimal is None and self.thousands is None and re.fullmatch(_COMMAS, cell):
+                return " has a comma in the number; pass --thousands , if it marks thousands, else --decimal ,"
             return " has marks in the number; pass --thousands and --decimal, e.g. --decimal , --thousands ."
         return ""
 
