@@ -13,6 +13,7 @@ from simcost.catalog import load_catalog
 from simcost.errors import FaultsError, InputError
 from simcost.outputs import check_outputs, whole_file
 from simcost.scenario.checks.load import load_text
+from simcost.scenario.files.yaml import scalar
 from simcost.scenario.inputs.trace_models import other_models
 from simcost.scenario.schema.loaded_scenario import LoadedServices
 from simcost.studies.new_scenario.sizing import ANY, GuessedPlan, MeanLoad, guess_plan
@@ -124,7 +125,7 @@ def _head(answers: ScenarioAnswers, folder: Path) -> str:
     )
     provider = "aws" if answers.provider == ANY else answers.provider
     return f"""# Run it: simcost run FILE. `simcost schema plans.scaling` explains a key.
-scenario: {answers.name}
+scenario: {_text(answers.name)}
 question: Which GPU, and how many, for {answers.model}?
 # choices: {{offers: "{provider}/*"}}     # `optimize` and `advise` propose no other offers
 model: {answers.model}     # `simcost catalog list models` shows those that are known
@@ -149,7 +150,7 @@ def _workload(answers: ScenarioAnswers, folder: Path) -> str:
 def _inside(path: Path, folder: Path) -> str:
     """A path from the folder of the scenario on. Raises InputError where it lies outside."""
     try:
-        return _value(path.resolve().relative_to(folder.resolve()).as_posix())
+        return _text(path.resolve().relative_to(folder.resolve()).as_posix())
     except ValueError:
         raise InputError(f"{path}: lies outside of {folder}, the folder of the scenario; copy it there") from None
 
@@ -167,6 +168,14 @@ def _slo(answers: ScenarioAnswers) -> str:
 def _value(answer: str) -> str:
     """An answer as one value of YAML, whatever is typed."""
     return answer if re.fullmatch(r"([\w.%][\w./% -]*)?", answer) else json.dumps(answer)
+
+
+def _text(answer: str) -> str:
+    """An answer as one text of YAML, in quotes where it would be a number, true, false or null."""
+    try:
+        return _value(answer) if isinstance(scalar(answer), str) else json.dumps(answer)
+    except ValueError:
+        return json.dumps(answer)
 
 
 def _price(plan: GuessedPlan) -> str:

@@ -30,6 +30,13 @@ def test_what_is_written_is_a_sound_scenario(tmp_path: Path, options: tuple[str,
     assert len(scenario.plans) == 2 * len(accelerators)
 
 
+@pytest.mark.parametrize("name", ["20261005", "true", "1e3", "mine"])
+def test_a_file_may_be_named_as_a_number_is(tmp_path: Path, name: str) -> None:
+    file = tmp_path / f"{name}.yaml"
+    assert main(["init", str(file), "--quiet", "--rate", "1"]) == 0
+    assert load(file).scenario.scenario == name
+
+
 def test_a_model_of_the_user_is_known_by_its_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`init` knew the models of simcost alone."""
     (tmp_path / "config.json").write_text(
