@@ -167,6 +167,11 @@ def test_files_are_read_as_utf_8_up_to_a_limit(tmp_path: Path) -> None:
     assert read(tmp_path / "bom") == ("a: ä\n", [])
     (tmp_path / "latin").write_bytes(b"a: 1\nb: \xe4\n")
     assert str(read(tmp_path / "latin")[1][0]) == f"{tmp_path}/latin:2:4: is not UTF-8 text here; save it as UTF-8"
+    (tmp_path / "trace").write_bytes(b"PAR1\x15\x04")
+    assert "is a Parquet file, not YAML; of a trace `simcost init" in read(tmp_path / "trace")[1][0].message
+    for name in ("utf-16", "utf-16-le", "utf-16-be"):
+        (tmp_path / "wide").write_bytes("scenario: small\n".encode(name))
+        assert "looks like UTF-16; save it as UTF-8" in read(tmp_path / "wide")[1][0].message
     (tmp_path / "large").write_bytes(b"#" * (MAX_BYTES + 1))
     assert "is larger than" in read(tmp_path / "large")[1][0].message
     assert "cannot be read: No such file" in read(tmp_path / "none")[1][0].message

@@ -16,6 +16,7 @@ import yaml
 from simcost.errors import Fault
 from simcost.scenario.files.nodes import Keys, Scalar, YamlNode, dotted
 from simcost.scenario.files.syntax_faults import place_of, position, words_of
+from simcost.tables.encoding import wide_encoding
 
 MAX_BYTES = 2**24
 MAX_NODES = 2_000_000
@@ -64,6 +65,12 @@ def read(file: Path) -> tuple[str, list[Fault]]:
         return "", [Fault(file=str(file), message=f"cannot be read: {error.strerror}{remedy}")]
     if raw is None:
         return "", [Fault(file=str(file), message=f"is larger than {MAX_BYTES:,} bytes: too large for a scenario")]
+    if raw.startswith(b"PAR1"):
+        message = "is a Parquet file, not YAML; of a trace `simcost init FILE.yaml --trace TRACE` writes a scenario"
+        return "", [Fault(file=str(file), message=message)]
+    if wide := wide_encoding(raw):
+        message = f"looks like {wide}; save it as UTF-8, or convert it with iconv -f {wide} -t UTF-8"
+        return "", [Fault(file=str(file), message=message)]
     try:
         return raw.decode("utf-8-sig"), []
     except UnicodeDecodeError as error:
