@@ -123,7 +123,7 @@ def _named(part: str) -> str:
 def _total(plan: dict[str, Any]) -> dict[str, Any]:
     mean = plan["cost_usd"]["per_month"]
     lo, hi = _interval(plan, "per_month_usd", mean)
-    spread = f"  ({money(lo)} to {money(hi)})" if hi > lo else ""
+    spread = f"  ({money(lo)} to {money(hi)})" if money(hi) != money(lo) else ""
     return {"group": plan["name"], "lo": lo, "hi": max(hi, mean), "label": money(mean) + spread, "mean": money(mean)}
 
 

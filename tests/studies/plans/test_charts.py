@@ -188,6 +188,15 @@ def test_the_stack_adds_up_to_the_cost_per_month(unused_usd: float) -> None:
         assert parts == pytest.approx(plan["cost_usd"]["per_month"])
 
 
+def test_an_interval_that_rounds_to_its_mean_is_not_written() -> None:
+    told = document(PLANS[:1])
+    told["plans"][0]["cost_usd"]["per_month"] = 1375.1
+    for half_usd, label in ((0.2, "$1,375"), (2.0, "$1,375  ($1,373 to $1,377)")):
+        told["plans"][0]["intervals"]["per_month_usd"] = {"lo": 1375.1 - half_usd, "hi": 1375.1 + half_usd}
+        rows = [row for rows in datasets(cost_charts.cost_stack(told)) for row in rows]
+        assert [row["label"] for row in rows if "mean" in row] == [label]
+
+
 @pytest.mark.parametrize("bucket", BUCKETS)
 def test_money_of_every_bucket_of_gpu_time_is_drawn(bucket: str) -> None:
     told = document(PLANS[:1])
