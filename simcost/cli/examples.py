@@ -24,7 +24,7 @@ EXAMPLES = {
         "trace import log.csv --format csv --map arrival=time,prompt_tokens=in,output_tokens=out -o log.parquet",
     ),
     "trace fetch": ("trace fetch --list", "trace fetch azure-conv-2023 -o traces"),
-    "trace describe": ("trace describe log.parquet", "trace describe log.parquet --json"),
+    "trace describe": ("trace describe log.parquet", "trace describe log.parquet --html log.html"),
     "trace compare": ("trace compare log.parquet drawn.parquet", "trace compare log.parquet drawn.parquet --json"),
     "trace check": (
         "trace check results/mine log.parquet",

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.shown import on_terminal
 
+from simcost.cli.main import main
 from simcost.studies.traces.view import parts
 from simcost.trace.requests.batch import RequestBatch
 from simcost.trace.requests.describe import describe_trace
@@ -177,3 +178,30 @@ def test_step_of_the_clock(shared: Path, tmp_path: Path) -> None:
     assert any("steps of 3 s" in finding["message"] for finding in got["findings"])
     assert "12,031 requests" in text(got)
     assert 0.3 < describe_trace(tmp_path / "a.parquet")["prefix_reuse"] < 0.45
+
+
+def test_requests_over_time_count_all_requests_but_those_of_the_last_part(tmp_path: Path) -> None:
+    """Steps of 30 s over 58 min: each request of a whole step counts once. A trace of years has 240 steps at most."""
+    arrival = np.sort(np.random.default_rng(5).uniform(0, 3500, 4000))
+    got = describe_trace(store(tmp_path / "a.parquet", arrival, ones(4000), ones(4000)))
+    step_s, rates = got["over_time"]["step_s"], got["over_time"]["rate_per_s"]
+    since = arrival - arrival[0]
+    assert step_s == 30
+    assert len(rates) == int(got["span_s"] // 30)
+    assert sum(rates) * step_s == pytest.approx(np.sum(since < 30 * len(rates)))
+    years = describe_trace(store(tmp_path / "b.parquet", np.array([0.0, 1e9]), ones(2), ones(2)))["over_time"]
+    assert len(years["rate_per_s"]) <= 240
+
+
+def test_percentiles_of_tokens_are_nearest_ranks(tmp_path: Path) -> None:
+    got = describe_trace(store(tmp_path / "a.parquet", np.arange(200.0), np.arange(1, 201), ones(200)))
+    assert got["prompt_tokens"]["percentiles"] == [2 * percent for percent in range(1, 100)]
+
+
+@pytest.mark.parametrize("arrival", [[0.0], [0.0, 0.0], [0.0, 0.5], [0.0, 3.0], [0.0, 9e8]])
+def test_every_trace_has_its_pictures(arrival: list[float], tmp_path: Path) -> None:
+    """Also of one request, of one instant, of tokens that are all the same."""
+    path = store(tmp_path / "a.parquet", np.array(arrival), ones(len(arrival)), ones(len(arrival)))
+    words = ["trace", "describe", str(path), "--html", str(tmp_path / "a.html"), "--svg", str(tmp_path / "a.svg")]
+    assert main(words) == 0
+    assert (tmp_path / "a.html").read_text().count("<svg") == (2 if arrival[-1] >= 2 else 1)

@@ -12,9 +12,11 @@ from simcost.studies.options import (
     check_belongs,
     check_distinct,
     columns,
+    draw,
     output,
     output_folder,
     own_catalog,
+    pictures,
     seed,
     show,
     verb,
@@ -32,6 +34,7 @@ def add(verbs: Any) -> None:
     _add_fetch(actions)
     describe = verb(actions, "describe", _trace_describe, "rate, burstiness, lengths and findings of a trace")
     describe.add_argument("file", type=Path, help="a stored trace")
+    pictures(describe)
     compare = verb(actions, "compare", _trace_compare, "compare a synthetic trace with a real one")
     compare.add_argument("real", type=Path, help="a stored trace")
     compare.add_argument("synthetic", type=Path, help="a synthetic trace modelled on it")
@@ -218,14 +221,19 @@ def _trace_fetch(arguments: Arguments) -> None:
 
 
 def _trace_describe(arguments: Arguments) -> None:
+    from simcost.studies.traces import jobs_view, view
     from simcost.trace.jobs.describe import describe_jobs
     from simcost.trace.jobs.store import is_jobs
     from simcost.trace.requests.describe import describe_trace
 
+    found: dict[str, Any]
     if is_jobs(arguments.file):
-        show(arguments, describe_jobs(arguments.file), "traces.jobs_view")
+        found, verdict, name = describe_jobs(arguments.file), jobs_view.verdict, "traces.jobs_view"
     else:
-        show(arguments, describe_trace(arguments.file), "traces.view")
+        found, verdict, name = describe_trace(arguments.file), view.verdict, "traces.view"
+    document = {"verdict": verdict(found), **found}
+    draw(arguments, document, name)
+    show(arguments, document, name)
 
 
 def _trace_check(arguments: Arguments) -> None:

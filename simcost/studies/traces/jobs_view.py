@@ -18,9 +18,15 @@ def parts(document: Document) -> list[Part]:
     return [Part(title="Jobs", titled=False, said=list(_title(document))), *described, notes(document)]
 
 
-def _title(document: Document) -> Iterator[str]:
+def verdict(document: Document) -> str:
+    """Sentence on the number of jobs and their time."""
     start = f", from {moment(document['start_utc'])}" if document.get("start_utc") else ""
-    yield f"{document['file']}: {plural(document['jobs'], 'job')} in {seconds(document['span_s'])}{start}"
+    return f"{document['file']}: {plural(document['jobs'], 'job')} in {seconds(document['span_s'])}{start}"
+
+
+def _title(document: Document) -> Iterator[str]:
+    if "verdict" not in document:
+        yield verdict(document)
     if "dropped" in document:
         yield f"kept out {count(document['dropped'])}, repaired {count(document['repaired'])}"
 

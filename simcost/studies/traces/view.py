@@ -1,10 +1,11 @@
 """An import, the description of a trace, a synthesis, as parts."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from simcost.present.format import amount, count, moment, seconds, share
 from simcost.present.parts import Part, Table, notes
+from simcost.studies.traces import charts
 from simcost.units import plural
 
 Document = Mapping[str, Any]
@@ -24,16 +25,27 @@ def parts(document: Document) -> list[Part]:
 
 def _described(document: Document) -> list[Part]:
     return [
-        Part(title="Arrivals", titled=False, said=list(_arrivals(document))),
-        Part(title="Tokens", titled=False, rows=tokens(document)),
+        Part(title="Arrivals", titled=False, said=list(_arrivals(document)), chart=_over_time(document)),
+        Part(title="Tokens", titled=False, rows=tokens(document), chart=lambda: charts.tokens(document)),
         Part(title="Latencies", titled=False, rows=latencies(document)),
         Part(title="Hours", titled=False, rows=hours(document), left=0, most=_HOURS, bar="requests/h", closed=True),
     ]
 
 
-def _title(document: Document) -> Iterator[str]:
+def _over_time(document: Document) -> Callable[[], Any] | None:
+    """The chart of requests over time; None where a trace has no two steps."""
+    return (lambda: charts.over_time(document)) if len(document["over_time"]["rate_per_s"]) > 1 else None
+
+
+def verdict(document: Document) -> str:
+    """Sentence on the number of requests and their time."""
     start = f", from {moment(document['start_utc'])}" if document.get("start_utc") else ""
-    yield f"{document['file']}: {plural(document['rows'], 'request')} in {seconds(document['span_s'])}{start}"
+    return f"{document['file']}: {plural(document['rows'], 'request')} in {seconds(document['span_s'])}{start}"
+
+
+def _title(document: Document) -> Iterator[str]:
+    if "verdict" not in document:
+        yield verdict(document)
     if "dropped" in document:
         yield f"dropped {count(document['dropped'])}, repaired {count(document['repaired'])}"
 

@@ -16,6 +16,7 @@ from simcost.trace.requests.statistics import (
     Gaps,
     LatencyCounts,
     RepeatedRequests,
+    RequestsOverTime,
     TokenCounts,
     Windows,
 )
@@ -165,7 +166,8 @@ def describe_trace(path: Path) -> dict[str, Any]:
         `dispersion` the variance over the mean of the counts in whole windows of 1, 10 and 60 s (1 for a
         Poisson process); both are None where there are too few. Quantiles are nearest-rank, exact.
         `rate_per_hour` has the requests per hour in each hour from the start, the last by the part recorded; a part
-        below 6 min is one with the hour before.
+        below 6 min is one with the hour before. `over_time` has the requests a second in each whole step of `step_s`,
+        at most 240 of them; `percentiles` of tokens are those from 1 to 99 %.
         `latencies` has those of the log, in seconds: how many requests have one, mean, quantiles within 0.4 %, max.
         `cached_tokens` has how many requests count those read from a cache, and their share of the prompt tokens of
         these; None where none does.
@@ -177,12 +179,13 @@ def describe_trace(path: Path) -> dict[str, Any]:
         TraceError: see `simcost.trace.requests.store`.
     """
     info = open_trace(path)
-    gaps, hours, repeats = Gaps(), Windows(3600), RepeatedRequests()
+    gaps, hours, repeats, over_time = Gaps(), Windows(3600), RepeatedRequests(), RequestsOverTime(info.span_ns)
     windows = [Windows(width_s) for width_s in _DISPERSION_S]
     prompt, output = TokenCounts(), TokenCounts()
     for batch in read_batches(path):
         _add(batch, gaps, [*windows, hours], prompt, output)
         repeats.add(batch.arrival_ns, batch.prompt_tokens, batch.output_tokens)
+        over_time.add(batch.arrival_ns)
     repeated = repeated_rows(repeats, gaps, prompt, output)
     return {
         "file": original_uri(path) or str(path),
@@ -198,6 +201,7 @@ def describe_trace(path: Path) -> dict[str, Any]:
         "cached_tokens": _cached(info),
         "latencies": _latencies(info),
         "rate_per_hour": hours.rates_per_hour(info.span_ns),
+        "over_time": {"step_s": over_time.step_s, "rate_per_s": over_time.rates_per_s()},
         "prefix_reuse": _prefix_reuse(info),
         "block_tokens": info.block_tokens,
         "columns": list(info.columns),
@@ -218,9 +222,10 @@ def _add(batch: RequestBatch, gaps: Gaps, windows: list[Windows], prompt: TokenC
     output.add(batch.output_tokens)
 
 
-def _tokens(counts: TokenCounts) -> dict[str, float]:
+def _tokens(counts: TokenCounts) -> dict[str, Any]:
     quantiles: dict[str, float] = {name: counts.quantile(share) for name, share in _QUANTILES.items()}
-    return {"mean": counts.total / counts.rows, **quantiles, "max": counts.largest, "total": counts.total}
+    named = {"mean": counts.total / counts.rows, **quantiles, "max": counts.largest, "total": counts.total}
+    return {**named, "percentiles": counts.percentiles()}
 
 
 def _cached(info: TraceInfo) -> dict[str, float] | None:

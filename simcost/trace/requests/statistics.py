@@ -16,6 +16,9 @@ _KEPT_GAPS = 1000
 _KEPT_STEPS = 100_000
 _LEAST_PART = 0.1
 _FEWEST_GAPS = 10
+MOST_STEPS = 240
+"""Steps of requests over time, at most."""
+_STEPS_S = (1, 5, 10, 30, 60, 300, 900, 3600, 21_600, 86_400)
 
 
 class Gaps:
@@ -238,3 +241,32 @@ class TokenCounts:
     def quantile(self, share: float) -> int:
         """The smallest value that at least this share of the requests does not exceed."""
         return int(np.searchsorted(np.cumsum(self.counts), share * self.rows))
+
+    def percentiles(self) -> list[int]:
+        """The quantiles from 1 to 99 %."""
+        ranks = -(-np.arange(1, 100) * self.rows // 100)
+        found: list[int] = np.searchsorted(np.cumsum(self.counts), ranks).tolist()
+        return found
+
+
+class RequestsOverTime:
+    """Requests over time: counts in whole steps of a length that makes at most `MOST_STEPS` of them.
+
+    Args:
+        span_ns: from the first arrival to the last.
+    """
+
+    def __init__(self, span_ns: int) -> None:
+        lengths = (step for step in _STEPS_S if span_ns < step * NS_PER_S * MOST_STEPS)
+        self.step_s = next(lengths, -(-span_ns // (MOST_STEPS * NS_PER_S)))
+        self._counts = np.zeros(span_ns // (self.step_s * NS_PER_S), np.int64)
+
+    def add(self, arrival_ns: Ints) -> None:
+        """Go on with the next arrivals; those beyond the last whole step are not counted."""
+        step = arrival_ns // (self.step_s * NS_PER_S)
+        self._counts += np.bincount(step, minlength=len(self._counts))[: len(self._counts)]
+
+    def rates_per_s(self) -> list[float]:
+        """Requests a second of each step."""
+        rates: list[float] = (self._counts / self.step_s).tolist()
+        return rates

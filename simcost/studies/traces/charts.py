@@ -1,0 +1,68 @@
+"""Charts of a trace: requests over time, and tokens of requests.
+
+Pure functions from the document of `simcost trace describe` to Altair charts; nothing is computed here but layout.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from simcost.present.chart_style import OKABE_ITO, WIDTH, finish, inline, time_axis
+from simcost.present.charts import decades, parts_colour
+from simcost.present.format import amount, count, seconds
+
+_UNITS = (("days", 86_400.0, 4 * 86_400.0), ("hours", 3600.0, 3 * 3600.0), ("minutes", 60.0, 180.0), ("s", 1.0, 0.0))
+"""Units of the axis of time, their seconds, and the span from which each is taken."""
+_SHADES = {"prompt": OKABE_ITO[0], "output": OKABE_ITO[1]}
+_DASHES = {"prompt": (1, 0), "output": (7, 3)}
+
+
+def over_time(document: Mapping[str, Any]) -> Any:
+    """Requests a second in steps of equal length from the first arrival on."""
+    import altair as alt
+
+    step_s, rates = document["over_time"]["step_s"], document["over_time"]["rate_per_s"]
+    span_s = step_s * len(rates)
+    unit, unit_s = next((name, size) for name, size, least in _UNITS if span_s >= least)
+    span = span_s / unit_s
+    rows = [{"at": step_s * i / unit_s, "rate": rate} for i, rate in enumerate([*rates, rates[-1]])]
+    area = alt.Chart(inline(rows), width=WIDTH, height=200).mark_area(
+        interpolate="step-after", color=OKABE_ITO[0], fillOpacity=0.25, line={"strokeWidth": 1.5}
+    )
+    scale = alt.Scale(domain=[0, span], nice=False)
+    drawn = area.encode(
+        x=alt.X("at:Q", title=f"{unit} since the first request", scale=scale, axis=time_axis(span)),
+        y=alt.Y("rate:Q", title="requests/s", axis=alt.Axis(tickCount=5)),
+    )
+    said = f"{amount(document['rate_per_s'])} requests/s in the mean, {amount(max(rates))} in the busiest step"
+    return finish(drawn, f"Requests over time, in steps of {seconds(step_s)}", said)
+
+
+def tokens(document: Mapping[str, Any]) -> Any:
+    """Share of requests with so many tokens at most, of prompts and of outputs."""
+    import altair as alt
+
+    rows = [
+        {"part": name, "tokens": max(value, 1), "share": percent / 100}
+        for name in _SHADES
+        for percent, value in enumerate(document[f"{name}_tokens"]["percentiles"], 1)
+    ]
+    values = [row["tokens"] for row in rows]
+    lo, hi = min(values), max(values)
+    dash = alt.StrokeDash("part:N", title=None, scale=alt.Scale(domain=list(_DASHES), range=list(_DASHES.values())))
+    lines = alt.Chart(inline(rows), width=WIDTH, height=200).mark_line(strokeWidth=2, interpolate="step-after")
+    drawn = lines.encode(
+        x=alt.X(
+            "tokens:Q",
+            title="tokens",
+            scale=alt.Scale(type="log", domain=[lo, max(hi, lo + 1)], nice=False),
+            axis=alt.Axis(values=decades(lo, max(hi, lo + 1)), grid=False, format=",d"),
+        ),
+        y=alt.Y("share:Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%", tickCount=5)),
+        color=parts_colour("part", _SHADES),
+        strokeDash=dash,
+        order=alt.Order("share:Q"),
+    )
+    said = ", ".join(f"{name} {count(document[f'{name}_tokens']['p50'])}" for name in _SHADES)
+    return finish(
+        drawn, "Share of requests with so many tokens at most", f"median: {said}; from 1 to 99 % of the requests"
+    )
