@@ -1,9 +1,9 @@
-"""Charts of a trace: requests over time, and tokens of requests.
+"""Charts of a trace: requests or busy GPUs over time, and tokens of requests.
 
 Pure functions from the document of `simcost trace describe` to Altair charts; nothing is computed here but layout.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from simcost.present.chart_style import OKABE_ITO, WIDTH, finish, inline, time_axis
@@ -16,25 +16,39 @@ _SHADES = {"prompt": OKABE_ITO[0], "output": OKABE_ITO[1]}
 _DASHES = {"prompt": (1, 0), "output": (7, 3)}
 
 
-def over_time(document: Mapping[str, Any]) -> Any:
-    """Requests a second in steps of equal length from the first arrival on."""
+def requests_over_time(document: Mapping[str, Any]) -> Any:
+    """Requests a second in each step from the first one on."""
+    step_s, rates = document["over_time"]["step_s"], document["over_time"]["rate_per_s"]
+    said = f"{amount(document['rate_per_s'])} requests/s in the mean, {amount(max(rates))} in the busiest step"
+    return finish(
+        _steps(step_s, rates, "request", "requests/s"), f"Requests over time, in steps of {seconds(step_s)}", said
+    )
+
+
+def gpus_over_time(document: Mapping[str, Any]) -> Any:
+    """GPUs that are busy in each step from the first job on, if none waits."""
+    step_s, gpus = document["over_time"]["step_s"], document["over_time"]["gpus"]
+    title = f"GPUs busy if no job waited, in steps of {seconds(step_s)}"
+    said = f"{count(max(gpus))} in the busiest step; jobs from before the log are not known, so that its begin is low"
+    return finish(_steps(step_s, gpus, "job", "GPUs"), title, said)
+
+
+def _steps(step_s: int, values: Sequence[float], first: str, unit: str) -> Any:
+    """An area over steps of equal length."""
     import altair as alt
 
-    step_s, rates = document["over_time"]["step_s"], document["over_time"]["rate_per_s"]
-    span_s = step_s * len(rates)
-    unit, unit_s = next((name, size) for name, size, least in _UNITS if span_s >= least)
-    span = span_s / unit_s
-    rows = [{"at": step_s * i / unit_s, "rate": rate} for i, rate in enumerate([*rates, rates[-1]])]
+    span_s = step_s * len(values)
+    name, name_s = next((name, size) for name, size, least in _UNITS if span_s >= least)
+    span = span_s / name_s
+    rows = [{"at": step_s * i / name_s, "value": value} for i, value in enumerate([*values, values[-1]])]
     area = alt.Chart(inline(rows), width=WIDTH, height=200).mark_area(
         interpolate="step-after", color=OKABE_ITO[0], fillOpacity=0.25, line={"strokeWidth": 1.5}
     )
     scale = alt.Scale(domain=[0, span], nice=False)
-    drawn = area.encode(
-        x=alt.X("at:Q", title=f"{unit} since the first request", scale=scale, axis=time_axis(span)),
-        y=alt.Y("rate:Q", title="requests/s", axis=alt.Axis(tickCount=5)),
+    return area.encode(
+        x=alt.X("at:Q", title=f"{name} since the first {first}", scale=scale, axis=time_axis(span)),
+        y=alt.Y("value:Q", title=unit, axis=alt.Axis(tickCount=5)),
     )
-    said = f"{amount(document['rate_per_s'])} requests/s in the mean, {amount(max(rates))} in the busiest step"
-    return finish(drawn, f"Requests over time, in steps of {seconds(step_s)}", said)
 
 
 def tokens(document: Mapping[str, Any]) -> Any:

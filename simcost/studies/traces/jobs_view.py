@@ -1,10 +1,11 @@
 """An import of jobs, and the description of a job trace, as parts."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from simcost.present.format import amount, count, moment, seconds, share
 from simcost.present.parts import Part, Table, notes
+from simcost.studies.traces import charts
 from simcost.units import plural
 
 Document = Mapping[str, Any]
@@ -34,11 +35,16 @@ def _title(document: Document) -> Iterator[str]:
 def _described(document: Document) -> list[Part]:
     groups = [(title, document[key]) for title, key in _GROUPS.items() if len(document[key]) > 1]
     return [
-        Part(title="Load", titled=False, said=list(_load(document))),
+        Part(title="Load", titled=False, said=list(_load(document)), chart=_over_time(document)),
         Part(title="Times", titled=False, rows=times(document)),
         Part(title="Sizes", titled=False, rows=sizes(document["sizes"]), left=0, most=_SIZES),
         *(Part(title=f"By {title}", titled=False, rows=by_group(title, found)) for title, found in groups),
     ]
+
+
+def _over_time(document: Document) -> Callable[[], Any] | None:
+    """The chart of busy GPUs; None where a log has no two steps."""
+    return (lambda: charts.gpus_over_time(document)) if len(document["over_time"]["gpus"]) > 1 else None
 
 
 def _load(document: Document) -> Iterator[str]:

@@ -34,7 +34,7 @@ def _described(document: Document) -> list[Part]:
 
 def _over_time(document: Document) -> Callable[[], Any] | None:
     """The chart of requests over time; None where a trace has no two steps."""
-    return (lambda: charts.over_time(document)) if len(document["over_time"]["rate_per_s"]) > 1 else None
+    return (lambda: charts.requests_over_time(document)) if len(document["over_time"]["rate_per_s"]) > 1 else None
 
 
 def verdict(document: Document) -> str:

@@ -10,6 +10,7 @@ from simcost.trace.jobs.findings import log_findings
 from simcost.trace.jobs.jobs import NONE, STATUS, Ints, Jobs
 from simcost.trace.jobs.selection import span_s
 from simcost.trace.jobs.store import open_jobs
+from simcost.trace.over_time import step_length_s
 
 _QUANTILES = {"p5": 0.05, "p50": 0.50, "p75": 0.75, "p95": 0.95, "p99": 0.99}
 _TOP = 10
@@ -29,7 +30,8 @@ def description(jobs: Jobs) -> dict[str, Any]:
     Returns:
         `span_s` is the time from the first submission to the last, and `rate_per_s` the jobs per second of it;
         `offered_gpus` is the work over the span: the GPUs that were busy on average if none waited. `sizes` counts
-        jobs by GPUs asked for. Quantiles are linear. `wait_s` is as recorded, None where the log has no waits, and
+        jobs by GPUs asked for. `over_time` has the mean number of GPUs that are busy in each whole step of `step_s`
+        of that time if none waits. Quantiles are linear. `wait_s` is as recorded, None where the log has no waits, and
         `never_started` counts jobs without one. `hourly_cv` is the coefficient of variation of the submissions per
         whole hour, and `cv` that of the interarrival times (Poisson: 1). `outcomes`, `pools` and `users` say jobs,
         GPU-hours and their share of all; the ten with the most GPU-hours. Failed and killed jobs count: they
@@ -52,6 +54,7 @@ def description(jobs: Jobs) -> dict[str, Any]:
             {"gpus": int(size), "jobs": int(count), "share": count / len(jobs)}
             for size, count in zip(*np.unique(jobs.gpus, return_counts=True), strict=True)
         ],
+        "over_time": _over_time(jobs, span),
         "fractional_jobs": int((jobs.gpu_milli < 1000).sum()),
         "dependent_jobs": 0 if jobs.after is None else sum(map(bool, jobs.after.tolist())),
         "elastic_jobs": int((jobs.min_gpus < jobs.max_gpus).sum()),
@@ -67,6 +70,28 @@ def description(jobs: Jobs) -> dict[str, Any]:
         "user_count": len(jobs.users) if jobs.users_known else None,
         "findings": log_findings(jobs),
     }
+
+
+def _over_time(jobs: Jobs, span: int) -> dict[str, Any]:
+    """Mean GPUs in each step, if each job starts when it is submitted: the difference of what was begun and what has
+    ended, each GPU from then on, which is a sum of lines.
+    """
+    step_s = step_length_s(span)
+    edges_s = float(step_s) * np.arange(span // step_s + 1)
+
+    def gpu_s(from_s: npt.NDArray[np.int64]) -> Numbers:
+        """GPU-seconds up to each edge, if each job holds its GPUs from an instant on."""
+        order = np.argsort(from_s, kind="stable")
+        gpus = jobs.whole_gpus[order].astype(np.float64)
+        held = np.concatenate(([0.0], np.cumsum(gpus)))
+        moments = np.concatenate(([0.0], np.cumsum(gpus * from_s[order])))
+        place = np.searchsorted(from_s[order], edges_s)
+        found: Numbers = held[place] * edges_s - moments[place]
+        return found
+
+    first = jobs.submit_s - jobs.submit_s[0]
+    means = np.diff(gpu_s(first) - gpu_s(first + jobs.duration_s)) / step_s
+    return {"step_s": step_s, "gpus": np.maximum(means, 0.0).round(6).tolist()}
 
 
 def _quantiles(values: Ints) -> dict[str, float] | None:

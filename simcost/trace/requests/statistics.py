@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.tables.cells import Ints
+from simcost.trace.over_time import step_length_s
 from simcost.units import NS_PER_S
 
 Tokens = npt.NDArray[np.int32]
@@ -16,9 +17,6 @@ _KEPT_GAPS = 1000
 _KEPT_STEPS = 100_000
 _LEAST_PART = 0.1
 _FEWEST_GAPS = 10
-MOST_STEPS = 240
-"""Steps of requests over time, at most."""
-_STEPS_S = (1, 5, 10, 30, 60, 300, 900, 3600, 21_600, 86_400)
 
 
 class Gaps:
@@ -250,15 +248,14 @@ class TokenCounts:
 
 
 class RequestsOverTime:
-    """Requests over time: counts in whole steps of a length that makes at most `MOST_STEPS` of them.
+    """Counts of requests in the whole steps of a trace.
 
     Args:
         span_ns: from the first arrival to the last.
     """
 
     def __init__(self, span_ns: int) -> None:
-        lengths = (step for step in _STEPS_S if span_ns < step * NS_PER_S * MOST_STEPS)
-        self.step_s = next(lengths, -(-span_ns // (MOST_STEPS * NS_PER_S)))
+        self.step_s = step_length_s(span_ns / NS_PER_S)
         self._counts = np.zeros(span_ns // (self.step_s * NS_PER_S), np.int64)
 
     def add(self, arrival_ns: Ints) -> None:
