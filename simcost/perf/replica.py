@@ -115,6 +115,11 @@ class ReplicaSpec:
 
     def __post_init__(self) -> None:
         self._check_images()
+        if self.pruning is not None and self._published_acceptance:
+            raise ValueError(
+                "acceptance of drafts by a `task` is published of models as they are, and this one is pruned; state "
+                "`acceptance` or `length` in its place, as your engine shows it"
+            )
         if not self.on_cpu:
             if self.vcpus is not None or self.memory is not None:
                 raise ValueError("vcpus and memory are of a replica without accelerator; write `accelerator: cpu`")
@@ -128,6 +133,10 @@ class ReplicaSpec:
         refused += [name for name in ("tp", "pp", "dp", "ep") if getattr(self, name) > 1]
         if refused:
             raise ValueError(f"a replica on CPUs has no {', '.join(refused)}; leave that out")
+
+    @property
+    def _published_acceptance(self) -> bool:
+        return self.speculation is not None and self.speculation.task is not None
 
     def _check_images(self) -> None:
         levers = {"step": self.step, "lora": self.lora, "speculation": self.speculation, "kv_tokens": self.kv_tokens}
@@ -168,6 +177,8 @@ class ReplicaSpec:
         they are.
         """
         drafts = None if self.speculation is None else self.speculation.assumption
+        if self.lora is not None and self._published_acceptance:
+            drafts = f"{drafts} It was published of the model without adapters."
         if self.step is None and not self.images:
             stages = _STAGES.format(self.pp) if self.pp > 1 else None
             ranks = _RANKS.format(self.dp) if self.dp > 1 else None

@@ -20,7 +20,9 @@ from simcost.perf.acceptance import (
     tokens_per_step,
     tokens_pmf,
 )
+from simcost.perf.adapters import AdapterSlots
 from simcost.perf.drafting import Drafting
+from simcost.perf.pruning import FewerLayers, Sparse24
 from simcost.perf.replica import GivenStep
 from simcost.perf.speculation import Speculation
 from simcost.perf.steady_state import steady_tpot_s
@@ -135,6 +137,18 @@ def test_a_drafter_takes_its_weights_and_its_cache_from_the_cache() -> None:
     assert draft.drafter_bytes_per_device == 2 * small.parameters
     assert draft.kv_bytes_per_token == plain.kv_bytes_per_token + 2 * 16 * 8 * 64 * 2
     assert plain.kv_capacity_tokens > eagle.kv_capacity_tokens > draft.kv_capacity_tokens
+
+
+def test_published_acceptance_is_not_that_of_a_pruned_model() -> None:
+    """It was taken for that of a model with half of the layers."""
+    published = Speculation(drafter="eagle3", tokens=3, task="mt-bench")
+    for pruning in (Sparse24(), FewerLayers(layers=16)):
+        with pytest.raises(ValueError, match="this one is pruned; state `acceptance` or `length`"):
+            ReplicaSpec(accelerator="h100-sxm", speculation=published, pruning=pruning)
+        stated = ReplicaSpec(accelerator="h100-sxm", speculation=EAGLE, pruning=pruning)
+        assert step_time(CATALOG, LLAMA, H100, stated).tokens_per_step == pytest.approx(2.533)
+    adapted = ReplicaSpec(accelerator="h100-sxm", speculation=published, lora=AdapterSlots())
+    assert adapted.assumptions[-1].endswith("It was published of the model without adapters.")
 
 
 def test_published_acceptance_is_that_of_its_positions() -> None:
