@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import get_args
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +11,7 @@ from support.job_scenarios import NIGHT, QUEUE, home
 from support.scenarios import SERVICES, SMALL, write
 
 from simcost.errors import FaultsError
+from simcost.plan.interruptions import SpotCapacity
 from simcost.plan.nodes import AtOnce, ClusterAutoscaler, FixedNodes, NodePool, Nodes
 from simcost.scenario.checks.load import find_faults, load
 from simcost.scenario.inputs.changes import with_value
@@ -109,6 +111,26 @@ def test_a_run_on_owned_nodes_is_one_with_as_many_nodes_at_most(tmp_path: Path) 
         found.append({key: plan[key] for key in ("cost_usd", "slo", "requests", "replica_hours", "utilisation")})
     assert found[0] == found[1]
     assert sum(found[0]["replica_hours"].values()) > 1 / 6, "the second node is used"
+
+
+OUTAGE = "    interruptions: {zones: 2, nodes: {per_node_day: 0}, outages: [{at: 2min, lasting: 4min}]}\n"
+
+
+def test_owned_nodes_are_an_even_part_in_each_zone(tmp_path: Path) -> None:
+    [plan] = settle(load(owned_plan(tmp_path, SCALED, nodes=3, more=OUTAGE)), seed=None, seeds=None).plans
+    assert plan.pool.interruptions is not None
+    assert isinstance(plan.pool.interruptions.spot, SpotCapacity)
+    assert [zone.nodes for zone in plan.pool.interruptions.spot.zones] == [(2,), (1,)]
+    assert "An owned node that breaks is back after a cold start" in " ".join(plan.notes)
+
+
+@pytest.mark.slow
+def test_a_zone_that_fails_is_not_made_up_for_by_nodes_that_nobody_owns(tmp_path: Path) -> None:
+    """Its node was replaced at once in the other zone, where all that is owned was in use."""
+    file = owned_plan(tmp_path, "{kind: fixed, replicas: 2}", more=OUTAGE)
+    run(load(file), tmp_path / "out", seeds=1)
+    nodes = pq.read_table(tmp_path / "out/tables/nodes.parquet", columns=["start_s", "end_s"]).to_pylist()
+    assert [tuple(node.values()) for node in nodes] == [(0.0, 120.0), (0.0, 600.0), (360.0, 600.0)]
 
 
 def test_optimize_and_sweep_leave_out_what_needs_more_than_is_owned(tmp_path: Path) -> None:

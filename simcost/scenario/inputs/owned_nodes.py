@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from simcost.billing import Owned
 from simcost.plan import Scaling
+from simcost.plan.interruptions import Interruptions, SpotCapacity, ZoneCapacity
 from simcost.plan.nodes import Nodes, whole_nodes
 from simcost.plan.replica_counts import most_replicas
 from simcost.scenario.schema.jobs import OnShared
@@ -16,6 +19,31 @@ def within_owned(nodes: Nodes, plan: Plan) -> Nodes:
     if not isinstance(buy, Owned) or buy.nodes is None or isinstance(plan.training, OnShared):
         return nodes
     return nodes.at_most(buy.nodes, buy.accelerators)
+
+
+_YEAR_S = 365 * 86_400.0
+
+
+def in_owned_zones(interruptions: Interruptions | None, plan: Plan) -> Interruptions | None:
+    """The disruptions of a fleet of requests: where a zone of owned nodes fails, the others have no more nodes than are
+    owned there, an even part of all.
+    """
+    buy = plan.buy
+    if interruptions is None or not interruptions.outages or interruptions.spot is not None:
+        return interruptions
+    if not isinstance(buy, Owned) or buy.nodes is None or isinstance(plan.training, OnShared):
+        return interruptions
+    part, rest = divmod(buy.nodes, interruptions.zones)
+    zones = (ZoneCapacity(since=(0.0,), nodes=(part + (zone < rest),)) for zone in range(interruptions.zones))
+    return replace(interruptions, spot=SpotCapacity(zones=tuple(zones), span=_YEAR_S))
+
+
+def repair_notes(plan: Plan) -> list[str]:
+    """A sentence where owned nodes break: nothing says how long a repair takes."""
+    troubles = plan.interruptions
+    if not isinstance(plan.buy, Owned) or troubles is None or troubles.nodes is None:
+        return []
+    return ["An owned node that breaks is back after a cold start: its repair takes no further time and costs nothing."]
 
 
 def owned_notes(nodes: Nodes, scaling: Scaling, plan: Plan, slots: int) -> list[str]:

@@ -34,7 +34,7 @@ from simcost.scenario.inputs.disaggregation import prefill_plan, prefill_side
 from simcost.scenario.inputs.forecast_demand import ForecastDemand
 from simcost.scenario.inputs.job_demand import JobTrace
 from simcost.scenario.inputs.other_calibrations import other_calibrations
-from simcost.scenario.inputs.owned_nodes import owned_notes, within_owned
+from simcost.scenario.inputs.owned_nodes import in_owned_zones, owned_notes, repair_notes, within_owned
 from simcost.scenario.inputs.pool_notes import pool_notes
 from simcost.scenario.inputs.recorded_demand import RecordedDemand
 from simcost.scenario.inputs.unusual_measurements import unusual_measurements
@@ -312,8 +312,9 @@ def _resolved_pool(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
     plan, refused = within(plan, control.nodes, catalog)
     control = of_bought_nodes(control, plan)
     pool = _pool(plan, question, hardware, control)
-    owned = owned_notes(pool.nodes, pool.scaling, plan, pool.kinds[0].slots)
-    pool = replace(pool, nodes=within_owned(pool.nodes, plan))
+    owned = [*owned_notes(pool.nodes, pool.scaling, plan, pool.kinds[0].slots), *repair_notes(plan)]
+    disruptions = in_owned_zones(pool.interruptions, plan)
+    pool = replace(pool, nodes=within_owned(pool.nodes, plan), interruptions=disruptions)
     part = hardware.slice
     measured = bool(hardware.replica.step or hardware.replica.images)
     sigma = hardware.step.sigma if scenario.engine_sigma is None else scenario.engine_sigma
