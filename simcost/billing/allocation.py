@@ -39,7 +39,10 @@ def allocated(account: Costs, nodes: Sequence[UsedNodes], users: Sequence[Sequen
     """
     paid = _paid_per_h(account)
     usual = _usual_prices(nodes)
-    by_kind: dict[Kind | None, list[float]] = {kind: _hours(nodes, users, kind, usual) for kind in paid}
+    named = {one.kind for one in nodes}
+    by_kind: dict[Kind | None, list[float]] = {
+        kind: _hours(nodes, users, kind, usual) for kind in paid if kind in named
+    }
     nodes, users = _at_prices(nodes, paid, usual), [_at_prices(user, paid, usual) for user in users]
     shares = _shares(nodes, users)
     total_s = _priced_seconds(nodes)

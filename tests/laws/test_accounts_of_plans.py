@@ -1,11 +1,13 @@
 """Laws of the account of a plan: what is committed counts once, covers what it can, and all is paid by somebody."""
 
+from typing import get_args
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.bought_nodes import DAY_H, there
 
-from simcost.billing import Costs, OnDemand, Spot
+from simcost.billing import Buy, Costs, ManagedEndpoint, OnDemand, Owned, Serverless, Spot
 from simcost.billing.commitment import ReservedInstances, SavingsPlan
 from simcost.catalog import load_catalog
 from simcost.scenario.runs.bills import costs_by_owner, costs_of
@@ -58,6 +60,34 @@ def test_services_with_prices_of_their_own_pay_these_beside_a_commitment() -> No
     assert compute(parts["search"]) == pytest.approx(24 * 2.0, rel=0.02)
     unused = costs.compute_by_state_usd["unused_commitment"]
     assert compute(costs) == pytest.approx(compute(parts["chat"]) + compute(parts["search"]) + unused)
+
+
+ALIKE: tuple[Buy, ...] = (
+    OnDemand(offer=SMALL),
+    Spot(offer=SMALL, price=0.3),
+    Owned(capex=35_040.0, accelerators=1, life_years=4, power=0.0, pue=1.0, electricity=0.0),
+    Serverless(price=1.0),
+    ManagedEndpoint(offer=SMALL, premium=0.25),
+)
+"""One purchase of each kind."""
+
+
+@pytest.mark.parametrize("buy", ALIKE, ids=lambda buy: str(buy.kind))
+def test_owners_that_buy_alike_pay_for_what_each_has(buy: Buy) -> None:
+    """Of owned nodes, serverless workers and managed endpoints all was left to nobody: each owner paid nothing."""
+    chat, search = there(buy, 24.0, 24.0), there(buy, 24.0)
+    costs, parts = costs_by_owner([chat, search], {"chat": [chat], "search": [search]}, CATALOG)
+    assert compute(costs) > 0
+    assert compute(parts["chat"]) == pytest.approx(2 / 3 * compute(costs))
+    assert compute(parts["search"]) == pytest.approx(1 / 3 * compute(costs))
+    assert costs.total_usd == pytest.approx(sum(part.total_usd for part in parts.values()))
+    for part in parts.values():
+        assert sum(part.compute_by_state_usd.values()) == pytest.approx(compute(part))
+
+
+def test_the_law_is_of_all_purchases() -> None:
+    union, _ = get_args(Buy)
+    assert {type(buy) for buy in ALIKE} == set(get_args(union))
 
 
 hours = st.lists(st.floats(0.1, DAY_H).map(lambda each: round(each, 2)), min_size=1, max_size=3)
