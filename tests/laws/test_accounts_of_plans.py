@@ -10,7 +10,7 @@ from support.bought_nodes import DAY_H, there
 from simcost.billing import Buy, Costs, ManagedEndpoint, OnDemand, Owned, Serverless, Spot
 from simcost.billing.commitment import ReservedInstances, SavingsPlan
 from simcost.catalog import load_catalog
-from simcost.scenario.runs.bills import costs_by_owner, costs_of
+from simcost.scenario.runs.bills import as_endpoint, costs_by_owner, costs_of
 
 SMALL, LARGE = "aws/g6.xlarge", "aws/g6e.xlarge"
 CATALOG = load_catalog()
@@ -83,6 +83,23 @@ def test_owners_that_buy_alike_pay_for_what_each_has(buy: Buy) -> None:
     assert costs.total_usd == pytest.approx(sum(part.total_usd for part in parts.values()))
     for part in parts.values():
         assert sum(part.compute_by_state_usd.values()) == pytest.approx(compute(part))
+
+
+@pytest.mark.parametrize(
+    ("buy", "usd"),
+    [
+        (Serverless(price=2.0, always_on=1, always_on_price=1.0), 24 * 1.0),
+        (ManagedEndpoint(offer=SMALL, price=2.0, instances=2), 2 * 24 * 2.0),
+    ],
+    ids=lambda value: str(getattr(value, "kind", "")),
+)
+def test_each_service_has_an_endpoint_of_its_own(buy: Buy, usd: float) -> None:
+    """Services that wrote the same purchase had one together, and only one of them its `always_on` workers."""
+    chat, search = (as_endpoint(there(buy, 24.0), name) for name in ("chat", "search"))
+    costs, parts = costs_by_owner([chat, search], {"chat": [chat], "search": [search]}, CATALOG)
+    assert [compute(parts[name]) for name in ("chat", "search")] == [pytest.approx(usd)] * 2
+    assert compute(costs) == compute(costs_of([chat, search], CATALOG)) == pytest.approx(2 * usd)
+    assert as_endpoint(there(OnDemand(offer=SMALL)), "chat").endpoint == ""
 
 
 def test_the_law_is_of_all_purchases() -> None:

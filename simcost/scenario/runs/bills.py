@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 import pyarrow as pa
 
-from simcost.billing import Buy, Costs, ManagedEndpoint, OnDemand, Spot, bill, bill_together
+from simcost.billing import Buy, Costs, ManagedEndpoint, OnDemand, Serverless, Spot, bill, bill_together
 from simcost.billing.allocation import UsedNodes, allocated
 from simcost.billing.bill import Charge
 from simcost.billing.commitment import Commitment
@@ -41,6 +41,15 @@ class PurchasedNodes:
     buy: Buy
     account: Buy | None = None
     """The purchase on whose account it is; None = on one of its own."""
+    endpoint: str = ""
+    """The service that these workers or instances are an endpoint of, apart from all others; empty = machines."""
+
+
+def as_endpoint(nodes: PurchasedNodes, service: str) -> PurchasedNodes:
+    """Nodes of a service: workers and instances of an endpoint serve its model alone, so that `always_on` workers and
+    the fewest `instances` are those of each service.
+    """
+    return replace(nodes, endpoint=service) if isinstance(nodes.buy, Serverless | ManagedEndpoint) else nodes
 
 
 @contextmanager
@@ -58,7 +67,7 @@ def costs_of(bought: Sequence[PurchasedNodes], catalog: Catalog) -> Costs:
     """
     accounts = _grouped(bought, _accounts(bought))
     bills = [_billed(account, catalog) for _, account in accounts]
-    return _joined(bills, (*_staff_of_each([buy for buy, _ in accounts]), *_volumes_of_each(bills, catalog)))
+    return _joined(bills, (*_staff_of_each([buy for (buy, _), _ in accounts]), *_volumes_of_each(bills, catalog)))
 
 
 def costs_by_owner(
@@ -74,13 +83,13 @@ def costs_by_owner(
     """
     accounts, parts, account_of = [], {owner: list[Costs]() for owner in held}, _accounts(nodes)
     grouped = _grouped(nodes, account_of)
-    for buy, members in grouped:
+    for account, members in grouped:
         costs = _billed(members, catalog)
         accounts.append(costs)
         users = {
             owner: mine
             for owner, every in held.items()
-            if (mine := [purchase for purchase in every if account_of(purchase) == buy])
+            if (mine := [purchase for purchase in every if account_of(purchase) == account])
         }
         whole = len(users) == 1 and all(
             any(purchase is other for other in members) for mine in users.values() for purchase in mine
@@ -89,7 +98,7 @@ def costs_by_owner(
         shares = [costs] if whole else allocated(costs, [_used(member, catalog) for member in members], used)
         for owner, share in zip(users, shares, strict=True):
             parts[owner].append(share)
-    told = (*_staff_of_each([buy for buy, _ in grouped]), *_volumes_of_each(accounts, catalog))
+    told = (*_staff_of_each([buy for (buy, _), _ in grouped]), *_volumes_of_each(accounts, catalog))
     return _joined(accounts, told), {owner: _joined(costs) for owner, costs in parts.items()}
 
 
@@ -127,16 +136,20 @@ def _volumes_of_each(accounts: Sequence[Costs], catalog: Catalog) -> Iterator[st
             )
 
 
-def _accounts(bought: Sequence[PurchasedNodes]) -> Callable[[PurchasedNodes], Buy]:
-    """The purchase on whose account nodes are: with commitments of their cloud, the first that has some."""
+def _accounts(bought: Sequence[PurchasedNodes]) -> Callable[[PurchasedNodes], tuple[Buy, str]]:
+    """The purchase on whose account nodes are: with commitments of their cloud, the first that has some; and the
+    service whose endpoint they are.
+    """
     committed: dict[str, Buy] = {}
     for one in bought:
         if isinstance(one.buy, OnDemand) and one.buy.commitments:
             committed.setdefault(one.buy.provider, one.account or one.buy)
 
-    def account(nodes: PurchasedNodes) -> Buy:
+    def account(nodes: PurchasedNodes) -> tuple[Buy, str]:
         own = nodes.account or nodes.buy
-        return committed.get(nodes.buy.provider, own) if isinstance(nodes.buy, OnDemand | Spot) else own
+        if isinstance(nodes.buy, OnDemand | Spot):
+            own = committed.get(nodes.buy.provider, own)
+        return own, nodes.endpoint
 
     return account
 
@@ -168,11 +181,12 @@ def _with_commitments(buy: Buy, commitments: tuple[Commitment, ...]) -> Buy:
 
 
 T = TypeVar("T")
+K = TypeVar("K")
 
 
-def _grouped(bought: Sequence[T], key: Callable[[T], Buy]) -> list[tuple[Buy, list[T]]]:
+def _grouped(bought: Sequence[T], key: Callable[[T], K]) -> list[tuple[K, list[T]]]:
     """Those with the same key together, in the order in which keys come; purchases have no hash."""
-    groups: list[tuple[Buy, list[T]]] = []
+    groups: list[tuple[K, list[T]]] = []
     for purchase in bought:
         members = next((members for found, members in groups if found == key(purchase)), None)
         if members is None:

@@ -16,6 +16,7 @@ from simcost.ledger.requests import METRICS
 from simcost.scenario.runs.bills import (
     PurchasedNodes,
     are_processors,
+    as_endpoint,
     costs_by_owner,
     energy_of,
     held_by_jobs,
@@ -57,10 +58,11 @@ def of_services(
         beside_jobs: the services on the nodes that jobs use.
     """
     apart = [name for name in sides if name not in (*sharing, *beside_jobs)]
-    own = [one for name in apart for one in sides[name].bought]
+    of_each = {name: [as_endpoint(one, name) for one in side.bought] for name, side in sides.items()}
+    own = [one for name in apart for one in of_each[name]]
     of_jobs = [] if trained is None else trained.bought
     bought = [*own, *shared, *of_jobs]
-    held_nodes: dict[str, Sequence[PurchasedNodes]] = {name: side.bought for name, side in sides.items()}
+    held_nodes: dict[str, Sequence[PurchasedNodes]] = {**of_each}
     if trained is not None:
         held_nodes[_JOBS] = list(map(held_by_jobs, of_jobs)) if beside_jobs else of_jobs
     with priced_plan(plan):
