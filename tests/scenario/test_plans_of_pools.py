@@ -183,6 +183,27 @@ def test_what_no_pool_used_is_told_so_that_the_bill_adds_up(tmp_path: Path) -> N
     assert said[-1] == f"held: no pool held {format_usd(unused_usd)} of unused commitments a month"
 
 
+def test_what_a_pool_pays_alone_is_in_its_cost_and_each_has_its_endpoint(tmp_path: Path) -> None:
+    """What is unused of owned nodes of one pool was told as of no pool, beside the pool that paid it."""
+    plans = """plans:
+  - name: alone
+    replica: {accelerator: l4}
+    scaling: {kind: fixed, replicas: 1}
+    pools:
+      - name: own
+        buy: {kind: owned, accelerators: 1, nodes: 3, capex: 9000, life_years: 4, power: 0.1, pue: 1, electricity: 0.1}
+      - {name: a, buy: {kind: serverless, price: $2/h, always_on: 1, always_on_price: $1/h}}
+      - {name: b, buy: {kind: serverless, price: $2/h, always_on: 1, always_on_price: $1/h}}
+"""
+    document = run(load_with_services(written(tmp_path, plans)), tmp_path / "out", seeds=1)
+    [plan] = document["plans"]
+    usd = [pool["cost_usd"]["per_month"] for pool in plan["pools"]]
+    assert usd == [pytest.approx(3 * (9000 / 4 / 8760 + 0.01) * 730), pytest.approx(730.0), pytest.approx(730.0)]
+    assert sum(usd) == pytest.approx(plan["cost_usd"]["per_month"])
+    [said] = [part.said for part in parts(document) if part.title == "Pools"]
+    assert not any("no pool held" in line for line in said)
+
+
 def test_a_plan_that_no_bound_covers_is_told_where_the_bounds_are(document: dict[str, Any]) -> None:
     found = next(part for part in parts(document) if part.title.startswith("Against a perfect autoscaler"))
     rows = {row["Plan"] for row in found.rows}

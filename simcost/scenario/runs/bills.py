@@ -42,14 +42,16 @@ class PurchasedNodes:
     account: Buy | None = None
     """The purchase on whose account it is; None = on one of its own."""
     endpoint: str = ""
-    """The service that these workers or instances are an endpoint of, apart from all others; empty = machines."""
+    """The service or pool that these workers or instances are an endpoint of, apart from all others; empty = none."""
 
 
-def as_endpoint(nodes: PurchasedNodes, service: str) -> PurchasedNodes:
-    """Nodes of a service: workers and instances of an endpoint serve its model alone, so that `always_on` workers and
-    the fewest `instances` are those of each service.
+def as_endpoint(nodes: PurchasedNodes, name: str) -> PurchasedNodes:
+    """Nodes of a service or pool: workers and instances of an endpoint are its alone, so that `always_on` workers and
+    the fewest `instances` are those of each; its pools are endpoints within those of a service.
     """
-    return replace(nodes, endpoint=service) if isinstance(nodes.buy, Serverless | ManagedEndpoint) else nodes
+    if not isinstance(nodes.buy, Serverless | ManagedEndpoint):
+        return nodes
+    return replace(nodes, endpoint=f"{name} {nodes.endpoint}".rstrip())
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import fsum
 
 import numpy as np
@@ -16,7 +16,7 @@ from simcost.billing.metering import usages_of
 from simcost.catalog import Catalog
 from simcost.compare.results import PoolResult
 from simcost.ledger.requests import Ledger, LedgerUsage
-from simcost.scenario.runs.bills import PurchasedNodes, by_accelerator, costs_by_owner
+from simcost.scenario.runs.bills import PurchasedNodes, as_endpoint, by_accelerator, costs_by_owner
 from simcost.scenario.schema.jobs import OnShared
 from simcost.scenario.schema.scenario import Plan
 from simcost.scenario.storage.ledger_memory import MEMORY
@@ -45,7 +45,10 @@ def sides_of_pools(plan: Plan, ledger: Ledger) -> tuple[PoolSide, ...]:
     names = [pool.name for pool in plan.pools] or [plan.name]
     used = MEMORY.computed(ledger, "used", lambda: [_used(part) for part in ledger.of_pools()])
     parts = zip(names, requests, plan.by_pool(), used, strict=True)
-    return tuple(_side(name, sent, alone, part, _account(plan, alone)) for name, sent, alone, part in parts)
+    sides = [_side(name, sent, alone, part, _account(plan, alone)) for name, sent, alone, part in parts]
+    if not plan.pools:
+        return tuple(sides)
+    return tuple(replace(side, bought=tuple(as_endpoint(one, side.name) for one in side.bought)) for side in sides)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +94,7 @@ def _side(name: str, requests: int, plan: Plan, used: _Used, account: Buy) -> Po
 
 
 def results_of_pools(pools: Sequence[PoolSide], catalog: Catalog) -> tuple[PoolResult, ...]:
-    """Each pool with its part of the bill; pools that are bought alike are one account."""
+    """Each pool with its part of the bill; pools that are bought alike are one account, those of endpoints apart."""
     if not pools:
         return ()
     nodes = [one for pool in pools for one in pool.bought]

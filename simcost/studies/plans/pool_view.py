@@ -1,5 +1,7 @@
 """Pools of plans: what each took of the requests and of the bill; and what an API answered."""
 
+from math import fsum
+
 from simcost.present.chart_style import Document
 from simcost.present.format import count, share, usd
 from simcost.present.parts import Table
@@ -52,5 +54,10 @@ def unused(document: Document) -> list[str]:
 
 
 def _unused_usd(plan: Document) -> float:
-    """USD a month; 0 for a plan of one pool, whose cost has it."""
-    return float(plan["allocation_usd_per_month"].get("unused_commitment", 0.0)) if plan.get("pools") else 0.0
+    """USD a month that are in the cost of no pool; 0 for a plan of one pool, whose cost has it."""
+    if not plan.get("pools"):
+        return 0.0
+    unused_usd = float(plan["allocation_usd_per_month"].get("unused_commitment", 0.0))
+    parts = [pool["cost_usd"]["per_month"] for pool in plan["pools"]]
+    parts += [plan["overflow"]["per_month_usd"]] if "overflow" in plan else []
+    return min(unused_usd, float(plan["cost_usd"]["per_month"]) - fsum(parts))
