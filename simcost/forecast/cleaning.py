@@ -18,7 +18,7 @@ from simcost.errors import InputError
 from simcost.forecast import accuracy
 from simcost.forecast.models.base import DEVIATION, CleanedHistory, by_phase, median_of_columns, profile_median
 from simcost.forecast.models.intermittent import MOSTLY_ZERO
-from simcost.forecast.season import Season, season_of
+from simcost.forecast.season import MONTHLY, WEEKLY, Season, season_of
 from simcost.trace.series.series import Floats, Series
 from simcost.units import plural
 
@@ -32,6 +32,8 @@ SPIKE = 8.0
 """Robust standard deviations that make a spike."""
 SHIFT = math.log(1.35)
 """The least change of level, as a logarithm."""
+WEEKS_UNUSED = 3
+"""Weeks, or months, of nothing at the beginning that show a series to be new."""
 _AT_LEVEL = 0.35
 """Distance from a level, as a share of the logarithm of the change to it, below which a day is at it."""
 
@@ -345,11 +347,13 @@ def history_of(series: Series, rules: tuple[Rule, ...], masked: Bools | None) ->
 
 
 def steps_before_demand(values: Floats, season: Season) -> int:
-    """Steps before the first demand of a new series: a season or more of nothing, then demand in most steps.
+    """Steps before the first demand of a new series: a season of nothing, or three weeks or months, then demand in most
+    steps.
 
     They say when demand began, not how it goes on. Where most steps since are 0 too, it is rare, not new.
     """
     some = np.flatnonzero(np.nan_to_num(values) != 0)
     first = int(some[0]) if len(some) else 0
-    new = first >= season.short and np.mean(values[first:] == 0) <= MOSTLY_ZERO
+    least = WEEKS_UNUSED if season in (WEEKLY, MONTHLY) else season.short
+    new = first >= least and np.mean(values[first:] == 0) <= MOSTLY_ZERO
     return first if new else 0

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 from simcost.forecast.models.base import Fitted
-from simcost.forecast.models.long_horizon import MONTHLY, WEEKS_A_MONTH, Planned
-from simcost.forecast.season import Season
+from simcost.forecast.models.long_horizon import WEEKS_A_MONTH, Planned
+from simcost.forecast.season import MONTHLY, Season
 from simcost.trace.series.series import Floats
 
 P90 = 1.2815515655446004

@@ -25,6 +25,10 @@ class Season:
         return "day" if self.long else "week" if self.short == 7 else "year"
 
 
+WEEKLY = Season(52)
+MONTHLY = Season(12)
+
+
 def season_of(grid: Grid) -> Season:
     """The seasons that demand has by nature on a grid of this step.
 
@@ -32,8 +36,8 @@ def season_of(grid: Grid) -> Season:
     Season(short=24, long=168)
     """
     if grid.step_s == 0:
-        return Season(12)
+        return MONTHLY
     if grid.step_s < 86400 and 86400 % grid.step_s == 0:
         day = 86400 // grid.step_s
         return Season(day, 7 * day)
-    return {86400: Season(7), 604800: Season(52)}.get(grid.step_s, Season(1))
+    return {86400: Season(7), 604800: WEEKLY}.get(grid.step_s, Season(1))

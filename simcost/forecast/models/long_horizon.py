@@ -6,9 +6,11 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from simcost.forecast.models import ridge
 from simcost.forecast.models.base import CleanedHistory, Fitted, Fitting, draw_blocks
+from simcost.forecast.models.idle_units import chance_of_demand, logs_of_demand
 from simcost.forecast.models.level_shift import at_the_last_level, idle_at_the_end, shifts
 from simcost.forecast.models.local_level import (
     WITHIN,
@@ -20,12 +22,10 @@ from simcost.forecast.models.local_level import (
 )
 from simcost.forecast.models.members import Around, Flat, SeasonalNaive, profile
 from simcost.forecast.models.year import season_of_the_year
-from simcost.forecast.season import Season
+from simcost.forecast.season import MONTHLY, WEEKLY, Season
 from simcost.trace.series.series import Floats
 from simcost.units import plural
 
-WEEKLY = Season(52)
-MONTHLY = Season(12)
 WEEKS_A_MONTH = 52.1775 / 12
 WEEKS_OF_RECURSION = 170
 """Weeks of history from which an autoregression of logarithms has its say (M4 weekly)."""
@@ -86,11 +86,21 @@ class Planning(Fitting):
             more = "so are the forecast and all its levels, for no history says whether demand comes back"
             return [f"planning: {ended}: {more}; state a launch if it does"]
         logs, moved, _ = _logarithms(seen)
-        notes = [_of_shift(moved, i, seen.season) for i in np.flatnonzero(moved)[-1:]]
+        notes = _of_pauses(_units(seen.values, _unit(seen.season)), seen.season)
+        notes += [_of_shift(moved, i, seen.season) for i in np.flatnonzero(moved)[-1:]]
         if _stays_on_a_line(logs, seen.season):
             said = "the history shows no random walk, its changes go back within weeks"
             notes.append(f"planning: {said}: levels may be much narrower than those of a walk")
         return notes
+
+
+def _of_pauses(values: Floats, season: Season) -> list[str]:
+    """Note of weeks (months) without demand, if there are some since the first with any."""
+    since = values[int(np.argmax(values > 0)) :]
+    if not (idle := int((since == 0).sum())):
+        return []
+    said = f"{idle} of {plural(len(since), _unit_name(season))} are 0, apart from which the level is measured"
+    return [f"planning: {said}: as many of those to come are 0, in a pause of each year the same ones"]
 
 
 def _of_shift(moved: Floats, last: int, season: Season) -> str:
@@ -144,6 +154,8 @@ class Planned:
     """Steps of noise that stay together; 1 before two weeks of days are there, which show no profile of the week."""
     unit: int
     """Steps in a week, or 1 where the steps are weeks or months."""
+    chance: Floats
+    """Probability that a unit has any demand, from the last of the history on."""
     offset: float
     most: float
     """Logarithm beyond which no path goes, a million times what was seen: numbers stay finite."""
@@ -157,13 +169,14 @@ class Planned:
     @property
     def point(self) -> Floats:
         """The level, its growth and its seasons without noise."""
-        demand: Floats = self._demand(self._levels(self.growth)[None])[0]
+        demand: Floats = self._demand(self._levels(self.growth)[None])[0] * self.chance[self._unit_of_step]
         return demand
 
     @property
     def ungrown(self) -> Floats:
         """The point forecast if demand stayed where it is at the end of the history."""
-        demand: Floats = self._demand((self._levels(0.0) + self.growth / 2)[None])[0]
+        levels = self._levels(0.0) + self.growth / 2
+        demand: Floats = self._demand(levels[None])[0] * self.chance[self._unit_of_step]
         return demand
 
     def draw(self, count: int, rng: np.random.Generator) -> Floats:
@@ -177,7 +190,14 @@ class Planned:
         demand = self._demand(drawn.level[:, None] + self.to_the_end + walked + noise + grown)
         if self.unit > 1:
             demand *= _aligned(self.ratios, self.block, len(self.shape), count, rng)
+        if self.chance.min() < 1:
+            demand *= (rng.random((count, units)) < self.chance)[:, self._unit_of_step]
         return demand
+
+    @property
+    def _unit_of_step(self) -> npt.NDArray[np.intp]:
+        """Number of the unit of each step; that of the last one of the history is 0."""
+        return np.arange(len(self.shape)) // self.unit + 1
 
     def _levels(self, rate: float) -> Floats:
         """Logarithm of the level of each unit, at a growth to come."""
@@ -239,6 +259,7 @@ def _fit(seen: CleanedHistory, horizon: int, *, growth: bool) -> Planned:
     kept = state.growth.kept if growth else 0.0
     kept_in_paths = state.kept(SMALL_GROWTH * weeks / WEEKS_A_MONTH) if growth else np.zeros(len(state.rate))
     season = year.logs[(len(logs) - 1 + np.arange(units)) % len(year.logs)]
+    chance = chance_of_demand(_units(seen.values, unit), len(year.logs))
     shape, ratios = _profile(seen.values, seen.season, unit, horizon)
     planned = Planned(
         state=state,
@@ -248,6 +269,7 @@ def _fit(seen: CleanedHistory, horizon: int, *, growth: bool) -> Planned:
         kept_in_paths=kept_in_paths,
         decay=DECAY * weeks / WEEKS_A_MONTH,
         yearly=season,
+        chance=chance[(len(logs) - 1 + np.arange(units)) % len(chance)],
         shape=shape,
         ratios=ratios,
         block=seen.season.short if seen.season.long or len(seen.values) >= 2 * unit else 1,
@@ -267,18 +289,20 @@ def _logarithms(seen: CleanedHistory) -> tuple[Floats, Floats, float]:
     """
     values = _units(seen.values, _unit(seen.season))
     offset = _offset(values)
-    logs = np.log(values + offset)
+    logs = logs_of_demand(values, offset)
     moved = shifts(logs) if _is_short(logs, seen.season) else np.zeros(len(logs) - 1)
     if moved.any():
         offset = _offset(values[np.flatnonzero(moved)[-1] + 1 :])
-        logs = np.log(values + offset)
+        logs = logs_of_demand(values, offset)
         moved = np.where(moved != 0, np.diff(logs) - np.median(np.diff(logs)), 0.0)
     return at_the_last_level(logs, moved), moved, offset
 
 
 def _offset(values: Floats) -> float:
-    """Addition before logarithms: where some values are far below the others."""
-    return 0.0 if values.min() > 0.02 * values.mean() else max(0.02 * float(values.mean()), 1e-9)
+    """Addition before logarithms: where some values are far below the others, which values of 0 are not."""
+    some = values[values > 0]
+    least = 0.02 * float(some.mean()) if len(some) else 0.0
+    return 0.0 if len(some) and some.min() > least else max(least, 1e-9)
 
 
 def _units_a_year(season: Season) -> int:

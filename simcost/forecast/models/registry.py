@@ -7,11 +7,12 @@ from simcost.forecast.models import selection
 from simcost.forecast.models.base import CleanedHistory, ForecastModel
 from simcost.forecast.models.combination import Combination
 from simcost.forecast.models.intermittent import Intermittent, is_intermittent
-from simcost.forecast.models.long_horizon import MONTHLY, WEEKLY, Planning
+from simcost.forecast.models.long_horizon import Planning
 from simcost.forecast.models.members import Autoregression, Flat, SeasonalNaive, SeasonalProfile
 from simcost.forecast.models.regression import Regression
 from simcost.forecast.models.statsmodels_adapter import Library
 from simcost.forecast.names import ModelName
+from simcost.forecast.season import MONTHLY, WEEKLY
 
 WEEK_OF_DAYS = 7
 WEEKS_OF_COMBINATION = 4
