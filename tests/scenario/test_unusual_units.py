@@ -50,5 +50,19 @@ def test_a_limit_without_a_unit_that_is_long_for_seconds_is_told(tmp_path: Path)
     assert {*notes} <= {*assumptions(settle(load(file), seed=None, seeds=1))}
 
 
+@pytest.mark.parametrize("limit", ['"1000"', "1_000", '"1,000"', "1e3"])
+def test_a_limit_in_quotes_or_with_marks_is_a_number_too(limit: str, tmp_path: Path) -> None:
+    (note,) = check(write(tmp_path, ("ttft: 1s", f"ttft: {limit}")))["notes"]
+    assert note.startswith("slo.ttft is 16.7 min: ")
+    assert note.endswith("as 1000ms.")
+
+
+def test_limits_of_a_tenant_are_told(tmp_path: Path) -> None:
+    tenants = "tenants:\n  - {name: a, slo: {ttft: 1000}}\nslo:"
+    file = write(tmp_path, ("slo:", tenants), ("kind: synthetic", "kind: synthetic\n  tenant: a"))
+    (note,) = check(file)["notes"]
+    assert note.startswith("tenants.0.slo.ttft is 16.7 min: ")
+
+
 def test_a_limit_with_its_unit_may_be_long(tmp_path: Path) -> None:
     assert check(write(tmp_path, ("ttft: 1s", "ttft: 1000s")))["notes"] == []

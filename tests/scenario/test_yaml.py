@@ -122,6 +122,8 @@ def test_text_that_is_no_document_has_a_located_fault(text: str, fault: str) -> 
     ("text", "fault"),
     [
         ("a: 1\nb:2\nc: 3\n", "f:2:1: .*expected ':'; write a space after the colon"),
+        ("a:1\nb: 2\n", "f:2:2: .*; write a space after the colon of 'a:1'"),
+        ("a: 'it's'\nb: 2\n", "f:1:8: .*; put the whole value in quotes, within which ' is written ''"),
         ("a: 1\nb\nc: 3\n", "f:2:1: .*; a key needs a colon and a space after it"),
         ("a:\n  b: 1\n\tc: 2\n", "f:3:1: .*tab character.*; indent with spaces"),
         ("a:\n\tc: 2\n", "f:2:1: .*; indent with spaces, not tabs"),

@@ -42,15 +42,20 @@ def words_of(error: yaml.YAMLError, text: str) -> str:
     started = getattr(error, "context_mark", None)
     since = f"{context} that begins in line {started.line + 1}" if started and started.line + 1 < line else context
     said = ", ".join(part for part in (since, problem) if part) or "unreadable"
-    remedy = _remedy(said, next(iter(text.splitlines()[line - 1 : line]), ""), column)
+    remedy = _remedy(said, text.splitlines()[:line], column)
     return f"is not YAML: {said}{remedy and f'; {remedy}'}"
 
 
-def _remedy(said: str, line: str, column: int) -> str:
-    """Remedy of a fault in a line; empty where it may be many things."""
-    at = line[column - 1 : column]
+def _remedy(said: str, lines: list[str], column: int) -> str:
+    """Remedy of a fault in the last of these lines; empty where it may be many things."""
+    *before, line = lines or [""]
+    at, above = line[column - 1 : column], next((one for one in reversed(before) if one.strip()), "")
     if "cannot start any token" in said and at:
         return "indent with spaces, not tabs" if at == "\t" else f"put a value that begins with {at!r} in quotes"
+    if "mapping values are not allowed" in said and _NO_SPACE.match(above):
+        return f"write a space after the colon of {above.strip()!r}"
+    if "did not find expected key" in said and line[: column - 1].strip():
+        return "put the whole value in quotes, within which ' is written ''"
     if "expected ':'" in said:
         return "write a space after the colon" if _NO_SPACE.match(line) else "a key needs a colon and a space after it"
     return next((remedy for words, remedy in _REMEDIES if words in said), "")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from simcost.plan.serving import PrefixCaching
-from simcost.scenario.files.nodes import Keys, YamlNode, dotted
+from simcost.scenario.files.nodes import Keys, YamlNode, dotted, items
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Plan
-from simcost.units import format_seconds
+from simcost.units import format_seconds, parse_seconds
 
 LEAST_BYTES = 1e6
 """Per second, or in all: slower links and smaller images, tiers and overheads are not in use."""
@@ -22,6 +23,7 @@ _LONGEST_S = {
 """Times above which milliseconds were meant."""
 _LONGEST_LIMIT_S = {"ttft": 60.0, "tpot": 2.0, "e2e": 3600.0}
 """The same of the SLO, where a limit says no unit."""
+_NO_UNIT = re.compile(r"\s*\d[\d.,_]*(e[-+]?\d+)?\s*", re.IGNORECASE)
 
 
 def unusual_units(plan: Plan) -> list[str]:
@@ -47,13 +49,13 @@ def unusual_units(plan: Plan) -> list[str]:
 
 def unusual_limits(loaded: LoadedScenario) -> list[str]:
     """A sentence for each latency limit of the SLO that is written without a unit, and is long for seconds."""
-    slo = loaded.root.get("slo")
-    percentiles = None if slo is None else slo.get("percentiles")
+    slos = [slo for node in (loaded.root, *items(loaded.root.get("tenants"))) if (slo := node.get("slo")) is not None]
     return [
         f"{dotted(path)} is {format_seconds(value)}: a number without a unit is in seconds; write its unit, as "
         f"{value:g}ms."
+        for slo in slos
         for name, longest_s in _LONGEST_LIMIT_S.items()
-        for limits in (slo, percentiles)
+        for limits in (slo, slo.get("percentiles"))
         if limits is not None and (limit := limits.get(name)) is not None
         for path, value in _numbers(limit)
         if value > longest_s
@@ -61,11 +63,9 @@ def unusual_limits(loaded: LoadedScenario) -> list[str]:
 
 
 def _numbers(node: YamlNode) -> list[tuple[Keys, float]]:
-    """Numbers without a unit at a node, or in the mapping there, with their paths."""
+    """Numbers without a unit at a node, or in the mapping there, with their paths; also in quotes."""
     nodes = list(node.value.values()) if isinstance(node.value, dict) else [node]
-    return [
-        (one.path, one.value) for one in nodes if isinstance(one.value, int | float) and not isinstance(one.value, bool)
-    ]
+    return [(one.path, parse_seconds(str(one.value))) for one in nodes if _NO_UNIT.fullmatch(str(one.value))]
 
 
 def _rates(plan: Plan) -> Iterator[tuple[str, float | None]]:
