@@ -248,7 +248,7 @@ def _check(table: TypedTable) -> None:
     idle = known & (end_s <= start_s) & (_numbers(table, "quantity", 1.0) > 0)
     if "end" in table:
         table.note("end", idle & time_units.in_all(table), "leaves no time for the hours of its row")
-        table.note("end", idle & _kept_in_all(table), "leaves no time for the GB-months of its row")
+        table.note("end", idle & _kept_in_all(table), "leaves no time for the GB-months or GB-hours of its row")
 
 
 def _at_a_time(table: TypedTable) -> Floats:
