@@ -326,8 +326,8 @@ def _unit_price(provider: str, sku: str, unit: str, purchase: Purchasing, catalo
         return UnitPrice.own(own, list_usd=own)
     if unit not in TOKENS:
         raise CatalogError(
-            f"{name}: no price of a unit {unit!r}; give it in `prices`, or write `hours` if it counts hours of machines "
-            "in all, `h` if so many ran from start to end"
+            f"{name}: no price of a unit {unit!r}; give it in `prices`; or write `hours` if it counts machine hours in "
+            "all, `h` if so many ran from start to end"
         )
     if not provider:
         raise _no_provider(sku, catalog)
