@@ -14,7 +14,7 @@ DRAWN = 20
 MANY = 5
 """More series than this are one table in the terminal."""
 SCORES = (
-    "MASE: mean absolute error over that of repeating each day of the history. WAPE: sum of the absolute errors over "
+    "MASE: mean absolute error over that of repeating the last season of the history. WAPE: sum of the absolute errors over "
     "the sum of demand. Pinball: error of the deciles of the paths, before the error of the level widens them, in "
     "units of the series. Of all, less is better."
 )

@@ -109,10 +109,10 @@ def _slo(document: Document) -> str:
     return f"SLO met: {share(slo['attainment'])} of requests within all limits, target {target(slo)}"
 
 
-def in_futures(document: Document, met_share: float) -> str:
-    """Number of the simulated futures in which a plan does something: `6 of 8 futures`."""
+def in_futures(document: Document, part: float) -> str:
+    """Number of the simulated futures that are a share of them: `6 of 8 futures`."""
     runs = document["replications"]
-    return f"{round(met_share * runs)} of {plural(runs, 'future')}"
+    return f"{round(part * runs)} of {plural(runs, 'future')}"
 
 
 def _check(check: Mapping[str, Any]) -> str:
@@ -182,6 +182,7 @@ def risks(document: Document) -> Iterator[str]:
     elif document["best"] is not None and slo["met_share"] < 1:
         alone = round(slo["met_share"] * runs)
         yield f"{plan['name']} meets the SLO on average; by itself in {alone} of {runs} replications."
+    yield from _over_budget(document)
     if runs == 1 and not document["deterministic"]:
         yield "One replication: no interval says how far these figures may be off."
     for name, used in _error_budgets(plan):
@@ -192,6 +193,14 @@ def risks(document: Document) -> Iterator[str]:
         yield f"{plan['name']} misses the SLO in {hours} hour{'' if hours == '1' else 's'} of the run."
     yield from _near(document)
     yield from _prices(plan)
+
+
+def _over_budget(document: Document) -> Iterator[str]:
+    """The budget of a forecast, where the chosen plan costs more in some futures."""
+    found, name = document.get("futures", {}), chosen_plan(document)["name"]
+    over = next((one["breach_budget"] for one in found.get("plans", ()) if one["plan"] == name), None)
+    if over:
+        yield f"{name} costs more than the budget of {usd(found['budget_usd'])} a month in {in_futures(document, over)}."
 
 
 def _error_budgets(plan: Mapping[str, Any]) -> list[tuple[str, float | None]]:

@@ -92,6 +92,11 @@ def test_a_forecast_meets_its_slo_in_futures_not_on_average() -> None:
     assert list(risks(document)) == ["a misses the SLO in 2 of 8 futures."]
     assert recommendation(document) == "Take a: it meets the SLO at $955.50 a month in the mean over the futures."
     assert decision(document).startswith("Approve a at $955.50 a month in the mean over the futures, for")
+    costs = {"plan": "a", "breach_budget": 0.25}
+    document["futures"] = {"plans": [costs], "budget_usd": 950.0}
+    assert list(risks(document))[1:] == ["a costs more than the budget of $950.00 a month in 2 of 8 futures."]
+    document["futures"] = {"plans": [costs | {"breach_budget": None}], "budget_usd": None}
+    assert len(list(risks(document))) == 1
 
 
 def test_the_target_of_jobs_stands_beside_those_of_services() -> None:
