@@ -14,9 +14,9 @@ DRAWN = 20
 MANY = 5
 """More series than this are one table in the terminal."""
 SCORES = (
-    "MASE: mean absolute error over that of repeating the last season of the history. WAPE: sum of the absolute errors over "
-    "the sum of demand. Pinball: error of the deciles of the paths, before the error of the level widens them, in "
-    "units of the series. Of all, less is better."
+    "MASE: mean absolute error over that of repeating the season before, in the history. WAPE: sum of the absolute "
+    "errors over the sum of demand. Pinball: error of the deciles of the paths, before the error of the level widens "
+    "them, in units of the series. Of all, less is better."
 )
 COVERAGE = (
     "Coverage is how often, in the backtest, what came lay inside a level. A bill follows the totals, a fleet the "

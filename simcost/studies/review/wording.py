@@ -200,7 +200,8 @@ def _over_budget(document: Document) -> Iterator[str]:
     found, name = document.get("futures", {}), chosen_plan(document)["name"]
     over = next((one["breach_budget"] for one in found.get("plans", ()) if one["plan"] == name), None)
     if over:
-        yield f"{name} costs more than the budget of {usd(found['budget_usd'])} a month in {in_futures(document, over)}."
+        budget = f"the budget of {usd(found['budget_usd'])} a month"
+        yield f"{name} costs more than {budget} in {in_futures(document, over)}."
 
 
 def _error_budgets(plan: Mapping[str, Any]) -> list[tuple[str, float | None]]:
