@@ -30,7 +30,7 @@ def chance_of_demand(values: Floats, period: int) -> Floats:
     >>> chance_of_demand(np.array([0.0, 5, 0, 4, 6]), 12).tolist()[0]
     0.75
     >>> chance_of_demand(np.array([5.0, 0, 5, 0, 5, 0, 5, 5]), 4).round(2).tolist()
-    [1.0, 0.0, 1.0, 1.0]
+    [0.83, 0.0, 0.83, 0.83]
     """
     some = values > 0
     since = int(np.argmax(some))
