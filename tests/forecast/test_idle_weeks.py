@@ -62,6 +62,6 @@ def test_idle_weeks_are_told() -> None:
     (note,) = Planning().remarks(seen(values, WEEKLY))
     assert note == (
         "planning: 2 of 8 weeks are 0, apart from which the level is measured: as many of those to come are 0, in a "
-        "pause of each year the same ones"
+        "pause of each year the same ones; of an outage, leave the rows out"
     )
     assert not Planning().remarks(seen(values + 1, WEEKLY))

@@ -100,7 +100,8 @@ def _of_pauses(values: Floats, season: Season) -> list[str]:
     if not (idle := int((since == 0).sum())):
         return []
     said = f"{idle} of {plural(len(since), _unit_name(season))} are 0, apart from which the level is measured"
-    return [f"planning: {said}: as many of those to come are 0, in a pause of each year the same ones"]
+    more = "as many of those to come are 0, in a pause of each year the same ones; of an outage, leave the rows out"
+    return [f"planning: {said}: {more}"]
 
 
 def _of_shift(moved: Floats, last: int, season: Season) -> str:
