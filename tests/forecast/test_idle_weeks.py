@@ -57,6 +57,30 @@ def test_a_service_of_some_weeks_begins_with_its_demand(idle: int, left_out: int
     assert history.idle == left_out
 
 
+def test_weeks_without_any_demand_have_none_to_come() -> None:
+    """A service of a few days, of which the only whole week is idle."""
+    days = np.append(np.full(3, 100.0), np.zeros(7))
+    ahead = Planning().fit(seen(days, Season(7)), 28)
+    assert ahead.point.sum() == 0
+    assert not ahead.draw(10, stream(1)).any()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("season", "steps", "horizon"), [(WEEKLY, 60, 13), (MONTHLY, 30, 6)], ids=["weeks", "months"])
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.4])
+def test_totals_are_covered_where_steps_are_idle(season: Season, steps: int, horizon: int, share: float) -> None:
+    """How many of a quarter are 0 is as uncertain as their number is small, and as their share is known."""
+    inside = []
+    for number in range(120):
+        rng = stream(number, "idle")
+        walked = np.cumsum(0.04 * rng.standard_normal(steps + horizon))
+        demand = 1000 * np.exp(walked) * (rng.random(steps + horizon) > share)
+        paths = Planning().fit(seen(demand[:steps], season), horizon).draw(200, stream(2))
+        lo, hi = np.quantile(paths.sum(axis=1), [0.1, 0.9])
+        inside.append(lo <= demand[steps:].sum() <= hi)
+    assert 0.65 <= np.mean(inside) <= 0.93
+
+
 def test_idle_weeks_are_told() -> None:
     values = np.array([100.0, 90, 0, 110, 105, 0, 95, 100])
     (note,) = Planning().remarks(seen(values, WEEKLY))

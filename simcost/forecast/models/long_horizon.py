@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from simcost.forecast.models import ridge
 from simcost.forecast.models.base import CleanedHistory, Fitted, Fitting, draw_blocks
-from simcost.forecast.models.idle_units import chance_of_demand, logs_of_demand
+from simcost.forecast.models.idle_units import DemandChance, chance_of_demand, logs_of_demand
 from simcost.forecast.models.level_shift import at_the_last_level, idle_at_the_end, shifts
 from simcost.forecast.models.local_level import (
     WITHIN,
@@ -155,8 +155,9 @@ class Planned:
     """Steps of noise that stay together; 1 before two weeks of days are there, which show no profile of the week."""
     unit: int
     """Steps in a week, or 1 where the steps are weeks or months."""
-    chance: Floats
-    """Probability that a unit has any demand, from the last of the history on."""
+    chance: DemandChance
+    seen: int
+    """Units of history."""
     offset: float
     most: float
     """Logarithm beyond which no path goes, a million times what was seen: numbers stay finite."""
@@ -170,14 +171,14 @@ class Planned:
     @property
     def point(self) -> Floats:
         """The level, its growth and its seasons without noise."""
-        demand: Floats = self._demand(self._levels(self.growth)[None])[0] * self.chance[self._unit_of_step]
+        demand: Floats = self._demand(self._levels(self.growth)[None])[0] * self._chance
         return demand
 
     @property
     def ungrown(self) -> Floats:
         """The point forecast if demand stayed where it is at the end of the history."""
         levels = self._levels(0.0) + self.growth / 2
-        demand: Floats = self._demand(levels[None])[0] * self.chance[self._unit_of_step]
+        demand: Floats = self._demand(levels[None])[0] * self._chance
         return demand
 
     def draw(self, count: int, rng: np.random.Generator) -> Floats:
@@ -191,9 +192,15 @@ class Planned:
         demand = self._demand(drawn.level[:, None] + self.to_the_end + walked + noise + grown)
         if self.unit > 1:
             demand *= _aligned(self.ratios, self.block, len(self.shape), count, rng)
-        if self.chance.min() < 1:
-            demand *= (rng.random((count, units)) < self.chance)[:, self._unit_of_step]
+        if self._chance.min() < 1:
+            to_come = np.arange(self.seen - 1, self.seen - 1 + units)
+            demand *= self.chance.draw(to_come, count, rng)[:, self._unit_of_step]
         return demand
+
+    @property
+    def _chance(self) -> Floats:
+        """Probability that there is any demand at each step."""
+        return self.chance.at(self.seen - 1 + self._unit_of_step)
 
     @property
     def _unit_of_step(self) -> npt.NDArray[np.intp]:
@@ -260,7 +267,6 @@ def _fit(seen: CleanedHistory, horizon: int, *, growth: bool) -> Planned:
     kept = state.growth.kept if growth else 0.0
     kept_in_paths = state.kept(SMALL_GROWTH * weeks / WEEKS_A_MONTH) if growth else np.zeros(len(state.rate))
     season = year.logs[(len(logs) - 1 + np.arange(units)) % len(year.logs)]
-    chance = chance_of_demand(_units(seen.values, unit), len(year.logs))
     shape, ratios = _profile(seen.values, seen.season, unit, horizon)
     planned = Planned(
         state=state,
@@ -270,7 +276,8 @@ def _fit(seen: CleanedHistory, horizon: int, *, growth: bool) -> Planned:
         kept_in_paths=kept_in_paths,
         decay=DECAY * weeks / WEEKS_A_MONTH,
         yearly=season,
-        chance=chance[(len(logs) - 1 + np.arange(units)) % len(chance)],
+        chance=chance_of_demand(_units(seen.values, unit), len(year.logs)),
+        seen=len(logs),
         shape=shape,
         ratios=ratios,
         block=seen.season.short if seen.season.long or len(seen.values) >= 2 * unit else 1,
