@@ -58,11 +58,10 @@ def of_services(
         beside_jobs: the services on the nodes that jobs use.
     """
     apart = [name for name in sides if name not in (*sharing, *beside_jobs)]
-    of_each = {name: [as_endpoint(one, name) for one in side.bought] for name, side in sides.items()}
-    own = [one for name in apart for one in of_each[name]]
+    held_nodes = {name: _endpoints(name, side) for name, side in sides.items()}
+    own = [one for name in apart for one in held_nodes[name]]
     of_jobs = [] if trained is None else trained.bought
     bought = [*own, *shared, *of_jobs]
-    held_nodes: dict[str, Sequence[PurchasedNodes]] = {**of_each}
     if trained is not None:
         held_nodes[_JOBS] = list(map(held_by_jobs, of_jobs)) if beside_jobs else of_jobs
     with priced_plan(plan):
@@ -96,6 +95,11 @@ def of_services(
         services=tuple(services),
         bought=bought,
     )
+
+
+def _endpoints(name: str, side: ServedSide) -> Sequence[PurchasedNodes]:
+    """The nodes of a service; those of an endpoint are its own."""
+    return [as_endpoint(one, name) for one in side.bought]
 
 
 def _with_idle_nodes(trained: Trained, idle_h: float) -> Trained:
