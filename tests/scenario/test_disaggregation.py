@@ -105,6 +105,15 @@ def test_layers_with_a_window_hand_over_as_much_as_the_replica_holds(tmp_path: P
     assert side.transfer_s_per_token == pytest.approx(plan.memory.kv_bytes_per_token / 5e9)
 
 
+@pytest.mark.parametrize(("precision", "told"), [("", False), (", precision: fp8", True)])
+def test_weights_that_prefill_in_another_precision_are_told(tmp_path: Path, precision: str, told: bool) -> None:
+    """A replica of the prefill side takes nothing of the plan's: without `precision` it is bf16."""
+    own = ("5GB/s}", f"5GB/s}}\n      replica: {{accelerator: l4{precision}}}")
+    question = settle(load(write(tmp_path, own, text=SMALL.replace(ONE, APART))), seed=None, seeds=None)
+    said = "weights in fp8, those of decode in bf16"
+    assert any(said in line for line in assumptions(question)) == told
+
+
 def test_the_levers_of_prefill_replicas_are_told(tmp_path: Path) -> None:
     own = ("5GB/s}", '5GB/s}\n      replica: {accelerator: l4, pruning: {kind: "2:4"}}')
     question = settle(load(write(tmp_path, own, text=SMALL.replace(ONE, APART))), seed=None, seeds=None)

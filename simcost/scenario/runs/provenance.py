@@ -148,8 +148,17 @@ def _prefill_side(plan: ResolvedPlan) -> tuple[str, ...]:
     if apart.replica is None:
         return link, *scaled
     step, memory = side.pool.step, plan.prefill.memory
-    prefill = f"Prefill replicas: step time {step.provenance}: {step.source}; memory: {memory.provenance}."
+    prefill = f"Prefill replicas: {_unlike_weights(plan)}step time {step.provenance}: {step.source}; "
+    prefill += f"memory: {memory.provenance}."
     return link, *scaled, prefill, *(f"Prefill replicas: {text}" for text in apart.replica.assumptions)
+
+
+def _unlike_weights(plan: ResolvedPlan) -> str:
+    """Words on the precision of the weights that prefill, where it is not that of decode; else empty."""
+    apart, decode = plan.plan.disaggregation, plan.plan.replica
+    if apart is None or apart.replica is None or decode is None or apart.replica.precision == decode.precision:
+        return ""
+    return f"weights in {apart.replica.precision}, those of decode in {decode.precision}; "
 
 
 def _planners(prefill: Scaling, decode: Scaling) -> Iterator[str]:
