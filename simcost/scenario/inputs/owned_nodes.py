@@ -12,6 +12,9 @@ from simcost.plan.replica_counts import most_replicas
 from simcost.scenario.schema.jobs import OnShared
 from simcost.scenario.schema.scenario import Plan
 
+_ALWAYS_S = 365 * 86_400.0
+"""Time after which the capacity of a zone comes again: it is the same throughout."""
+
 
 def within_owned(nodes: Nodes, plan: Plan) -> Nodes:
     """The provisioning of a fleet of requests, of no more nodes than are owned."""
@@ -19,9 +22,6 @@ def within_owned(nodes: Nodes, plan: Plan) -> Nodes:
     if not isinstance(buy, Owned) or buy.nodes is None or isinstance(plan.training, OnShared):
         return nodes
     return nodes.at_most(buy.nodes, buy.accelerators)
-
-
-_YEAR_S = 365 * 86_400.0
 
 
 def in_owned_zones(interruptions: Interruptions | None, plan: Plan) -> Interruptions | None:
@@ -35,7 +35,7 @@ def in_owned_zones(interruptions: Interruptions | None, plan: Plan) -> Interrupt
         return interruptions
     part, rest = divmod(buy.nodes, interruptions.zones)
     zones = (ZoneCapacity(since=(0.0,), nodes=(part + (zone < rest),)) for zone in range(interruptions.zones))
-    return replace(interruptions, spot=SpotCapacity(zones=tuple(zones), span=_YEAR_S))
+    return replace(interruptions, spot=SpotCapacity(zones=tuple(zones), span=_ALWAYS_S))
 
 
 def repair_notes(plan: Plan) -> list[str]:

@@ -6,8 +6,8 @@ Pure functions from the document of `simcost trace describe` to Altair charts; n
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from simcost.present.chart_style import OKABE_ITO, WIDTH, finish, inline, time_axis
-from simcost.present.charts import decades, parts_colour
+from simcost.present.chart_style import OKABE_ITO, WIDTH, finish, inline
+from simcost.present.charts import decades, parts_colour, time
 from simcost.present.format import amount, count, seconds
 
 _UNITS = (("days", 86_400.0, 4 * 86_400.0), ("hours", 3600.0, 3 * 3600.0), ("minutes", 60.0, 180.0), ("s", 1.0, 0.0))
@@ -18,37 +18,32 @@ _DASHES = {"prompt": (1, 0), "output": (7, 3)}
 
 def requests_over_time(document: Mapping[str, Any]) -> Any:
     """Requests a second in each step from the first one on."""
-    step_s, rates = document["over_time"]["step_s"], document["over_time"]["rate_per_s"]
-    said = f"{amount(document['rate_per_s'])} requests/s in the mean, {amount(max(rates))} in the busiest step"
-    return finish(
-        _steps(step_s, rates, "request", "requests/s"), f"Requests over time, in steps of {seconds(step_s)}", said
-    )
+    found = document["over_time"]
+    title = f"Requests over time, in steps of {seconds(found['step_s'])}"
+    said = f"{amount(document['rate_per_s'])} requests/s in the mean, {amount(found['busiest'])} in the busiest step"
+    return finish(_steps(found["step_s"], found["rate_per_s"], "requests/s"), title, said)
 
 
 def gpus_over_time(document: Mapping[str, Any]) -> Any:
     """GPUs that are busy in each step from the first job on, if none waits."""
-    step_s, gpus = document["over_time"]["step_s"], document["over_time"]["gpus"]
-    title = f"GPUs busy if no job waited, in steps of {seconds(step_s)}"
-    said = f"{count(max(gpus))} in the busiest step; jobs from before the log are not known, so that its begin is low"
-    return finish(_steps(step_s, gpus, "job", "GPUs"), title, said)
+    found = document["over_time"]
+    title = f"GPUs busy if no job waited, in steps of {seconds(found['step_s'])}"
+    said = f"{count(found['busiest'])} in the busiest step; jobs from before the log are not known: its begin is low"
+    return finish(_steps(found["step_s"], found["gpus"], "GPUs"), title, said)
 
 
-def _steps(step_s: int, values: Sequence[float], first: str, unit: str) -> Any:
+def _steps(step_s: int, values: Sequence[float], title: str) -> Any:
     """An area over steps of equal length."""
     import altair as alt
 
     span_s = step_s * len(values)
-    name, name_s = next((name, size) for name, size, least in _UNITS if span_s >= least)
-    span = span_s / name_s
-    rows = [{"at": step_s * i / name_s, "value": value} for i, value in enumerate([*values, values[-1]])]
+    unit, unit_s = next((name, size) for name, size, least in _UNITS if span_s >= least)
+    rows = [{"time": step_s * i / unit_s, "value": value} for i, value in enumerate([*values, values[-1]])]
     area = alt.Chart(inline(rows), width=WIDTH, height=200).mark_area(
         interpolate="step-after", color=OKABE_ITO[0], fillOpacity=0.25, line={"strokeWidth": 1.5}
     )
-    scale = alt.Scale(domain=[0, span], nice=False)
-    return area.encode(
-        x=alt.X("at:Q", title=f"{name} since the first {first}", scale=scale, axis=time_axis(span)),
-        y=alt.Y("value:Q", title=unit, axis=alt.Axis(tickCount=5)),
-    )
+    y = alt.Y("value:Q", title=title, axis=alt.Axis(tickCount=5))
+    return area.encode(x=time(unit, span_s / unit_s, labels=True), y=y)
 
 
 def tokens(document: Mapping[str, Any]) -> Any:

@@ -31,9 +31,9 @@ def description(jobs: Jobs) -> dict[str, Any]:
         `span_s` is the time from the first submission to the last, and `rate_per_s` the jobs per second of it;
         `offered_gpus` is the work over the span: the GPUs that were busy on average if none waited. `sizes` counts
         jobs by GPUs asked for. `over_time` has the mean number of GPUs that are busy in each whole step of `step_s`
-        of that time if none waits. Quantiles are linear. `wait_s` is as recorded, None where the log has no waits, and
-        `never_started` counts jobs without one. `hourly_cv` is the coefficient of variation of the submissions per
-        whole hour, and `cv` that of the interarrival times (Poisson: 1). `outcomes`, `pools` and `users` say jobs,
+        of that time if none waits, and in the `busiest`. Quantiles are linear. `wait_s` is as recorded, None where the
+        log has no waits, and `never_started` counts jobs without one. `hourly_cv` is the coefficient of variation of
+        the submissions per whole hour, and `cv` that of the interarrival times (Poisson: 1). `outcomes`, `pools` and `users` say jobs,
         GPU-hours and their share of all; the ten with the most GPU-hours. Failed and killed jobs count: they
         occupied their GPUs.
     """
@@ -91,7 +91,8 @@ def _over_time(jobs: Jobs, span: int) -> dict[str, Any]:
 
     first = jobs.submit_s - jobs.submit_s[0]
     means = np.diff(gpu_s(first) - gpu_s(first + jobs.duration_s)) / step_s
-    return {"step_s": step_s, "gpus": np.maximum(means, 0.0).round(6).tolist()}
+    gpus = np.maximum(means, 0.0).round(6).tolist()
+    return {"step_s": step_s, "gpus": gpus, "busiest": max(gpus, default=0.0)}
 
 
 def _quantiles(values: Ints) -> dict[str, float] | None:

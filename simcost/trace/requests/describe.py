@@ -167,7 +167,7 @@ def describe_trace(path: Path) -> dict[str, Any]:
         Poisson process); both are None where there are too few. Quantiles are nearest-rank, exact.
         `rate_per_hour` has the requests per hour in each hour from the start, the last by the part recorded; a part
         below 6 min is one with the hour before. `over_time` has the requests a second in each whole step of `step_s`,
-        at most 240 of them; `percentiles` of tokens are those from 1 to 99 %.
+        at most 240 of them, and in the `busiest`; `percentiles` of tokens are those from 1 to 99 %.
         `latencies` has those of the log, in seconds: how many requests have one, mean, quantiles within 0.4 %, max.
         `cached_tokens` has how many requests count those read from a cache, and their share of the prompt tokens of
         these; None where none does.
@@ -201,7 +201,7 @@ def describe_trace(path: Path) -> dict[str, Any]:
         "cached_tokens": _cached(info),
         "latencies": _latencies(info),
         "rate_per_hour": hours.rates_per_hour(info.span_ns),
-        "over_time": {"step_s": over_time.step_s, "rate_per_s": over_time.rates_per_s()},
+        "over_time": over_time.document(),
         "prefix_reuse": _prefix_reuse(info),
         "block_tokens": info.block_tokens,
         "columns": list(info.columns),

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -263,7 +264,7 @@ class RequestsOverTime:
         step = arrival_ns // (self.step_s * NS_PER_S)
         self._counts += np.bincount(step, minlength=len(self._counts))[: len(self._counts)]
 
-    def rates_per_s(self) -> list[float]:
-        """Requests a second of each step."""
-        rates: list[float] = (self._counts / self.step_s).tolist()
-        return rates
+    def document(self) -> dict[str, Any]:
+        """Length of the steps, requests a second of each, and of the busiest (0 without a whole step)."""
+        rates = (self._counts / self.step_s).tolist()
+        return {"step_s": self.step_s, "rate_per_s": rates, "busiest": max(rates, default=0.0)}
