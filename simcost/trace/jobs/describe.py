@@ -33,9 +33,9 @@ def description(jobs: Jobs) -> dict[str, Any]:
         jobs by GPUs asked for. `over_time` has the mean number of GPUs that are busy in each whole step of `step_s`
         of that time if none waits, and in the `busiest`. Quantiles are linear. `wait_s` is as recorded, None where the
         log has no waits, and `never_started` counts jobs without one. `hourly_cv` is the coefficient of variation of
-        the submissions per whole hour, and `cv` that of the interarrival times (Poisson: 1). `outcomes`, `pools` and `users` say jobs,
-        GPU-hours and their share of all; the ten with the most GPU-hours. Failed and killed jobs count: they
-        occupied their GPUs.
+        the submissions per whole hour, and `cv` that of the interarrival times (Poisson: 1). `outcomes`,
+        `pools` and `users` say jobs, GPU-hours and their share of all; the ten with the most GPU-hours. Failed and
+        killed jobs count: they occupied their GPUs.
     """
     work = jobs.work_gpu_s / _HOUR_S
     span = span_s(jobs)
