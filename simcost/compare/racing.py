@@ -20,14 +20,22 @@ from math import ceil, exp, fsum, inf, log, sqrt
 from statistics import fmean
 
 from simcost.compare.entrants import Entrant, costs_no_less, no_larger_services, not_better_in
-from simcost.compare.scores import RunScore, Simulate, at_once, bound_lost, holds, hopeless, margin, misses_of, worst
+from simcost.compare.scores import (
+    RunScore,
+    Simulate,
+    at_once,
+    bound_lost,
+    check_count,
+    holds,
+    hopeless,
+    is_far,
+    margin,
+    misses_of,
+)
 from simcost.compare.significance import negligible_usd
-from simcost.slo import is_to_reach
 
 PRIOR_WEIGHT = 2
 """Degrees of freedom that the spread which is assumed of a cost counts as."""
-FAR = 0.2
-"""Part of the share asked for below which a plan with many replicas lets no fleet of its hardware seem to hold."""
 SMALLER = "no larger and no faster than a plan that misses the SLO"
 NOT_SURE = "cannot meet the SLO at its lower confidence bound"
 COSTS_MORE = "costs more than the best plan, in simulation or at its lower bound"
@@ -222,6 +230,7 @@ class Race:
         if 2 * len(scores) > count:
             self._telling[runner.entrant.family] = runner
         if runner.complete:
+            check_count(scores, self.level)
             self._raise_floors(runner)
         if self._fails(scores, count):
             self._out(runner, misses_of(scores, count) if hopeless(scores, count) else NOT_SURE)
@@ -238,7 +247,7 @@ class Race:
         self._missing[entrant.chain] = missed[0] if missed else ""
         self._misses[entrant.chain, self._missing[entrant.chain]] += 1
         fleets = [runner.entrant.counts[0] for runner in self._fleets_like(entrant)]
-        if fleets and 2 * entrant.counts[0] >= max(fleets) and all(map(_is_far, scores.values())):
+        if fleets and 2 * entrant.counts[0] >= max(fleets) and all(map(is_far, scores.values())):
             self._hopeless.add(entrant.hardware)
         for runner in self._runners.values():
             if not runner.out and not runner.complete and self._shows(failed, missed, runner.entrant):
@@ -359,11 +368,6 @@ def _costs(least_usd: float, best_usd: float) -> str:
     if least_usd > best_usd and not _as_much(least_usd, best_usd):
         return COSTS_MORE
     return AS_MUCH if least_usd >= best_usd else PROBABLY_MORE
-
-
-def _is_far(score: RunScore) -> bool:
-    """True if only a small part of the share asked for is good."""
-    return any(is_to_reach(check.name) and worst(check) < FAR * check.target for check in score.checks)
 
 
 def _of_service(name: str, scores: Mapping[int, RunScore]) -> list[RunScore]:

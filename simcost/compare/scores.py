@@ -7,12 +7,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from math import fsum, inf
+from math import ceil, fsum, inf, log, sqrt
 from statistics import fmean
 
 from simcost.compare.confidence import interval, least_share
+from simcost.errors import InputError
 from simcost.slo import FUTURES, Check, is_to_reach
 from simcost.units import plural
+
+_FAR = 0.2
+"""Part of the share asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +98,39 @@ def holds(scores: Sequence[RunScore], level: float) -> bool:
     return all(check.met for check in lower_bounds(scores, level))
 
 
+def check_count(scores: Sequence[RunScore], level: float) -> None:
+    """Check that a share of good requests which is 1 in all replications of a plan meets its target at its bound: else
+    no plan can, of a tenant or a service with few requests as little as of all.
+
+    Raises:
+        InputError: it does not; names the target and the requests that it takes.
+
+    >>> check = Check.of("b: attainment", 1.0, 0.99)
+    >>> check_count([RunScore(usd=1.0, checks=(check,), judged=(20,))] * 2, 0.95)
+    Traceback (most recent call last):
+    simcost.errors.InputError: b: attainment: 40 requests in 2 replications do not show 99 % with 95 % confidence, ...
+    """
+    for i, (check, bound) in enumerate(zip(scores[0].checks, lower_bounds(scores, level), strict=True)):
+        judged = sum(score.judged[i] for score in scores if score.judged)
+        if judged and not bound.met and all(worst(score.checks[i]) == 1 for score in scores):
+            raise InputError(
+                f"{check.name}: {judged:,} requests in {len(scores)} replications do not show {100 * check.target:.6g} "
+                f"% with {100 * level:g} % confidence, even if all are good; take "
+                f"{requests_to_show(check.target, level):,} or more, by a longer horizon or more seeds"
+            )
+
+
+def requests_to_show(share: float, level: float) -> int:
+    """Requests of which all are good that show at least this share of good ones, with the usual difference to another
+    run: (1 - level) = share ** n, and four standard deviations of a Poisson count.
+
+    >>> requests_to_show(0.99, 0.95)
+    368
+    """
+    needed = log(1 - level) / log(share)
+    return ceil(needed + 4 * sqrt(needed))
+
+
 def proves_to_hold(order: Sequence[tuple[str, int]], simulate: Simulate, level: float) -> bool:
     """True if a plan meets its targets at their confidence bounds; it is simulated no further than shows that it does
     not.
@@ -128,6 +165,13 @@ def margin(score: RunScore) -> float:
     -0.9
     """
     return min(map(_kept, score.checks), default=0.0)
+
+
+def is_far(score: RunScore) -> bool:
+    """True if only a small part of the share asked for is good: so a plan with many replicas lets no fleet of its
+    hardware seem to hold.
+    """
+    return any(is_to_reach(check.name) and worst(check) < _FAR * check.target for check in score.checks)
 
 
 def _kept(check: Check) -> float:

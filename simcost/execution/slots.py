@@ -20,7 +20,7 @@ from simcost.outputs import remove_drafts
 
 _PATIENCE_S = 3.0
 """Time for a worker to remove its draft before it is killed."""
-_SHORT_S = 0.02
+_SHORT_S = 0.005
 """CPU seconds of a run that was simulated before: it leaves too little behind to look for."""
 _ONE_THREAD = dict.fromkeys(("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """Environment of a worker: there is one for each core."""

@@ -19,6 +19,7 @@ from simcost.compare.scores import (
     misses_allowed,
     proves_to_hold,
 )
+from simcost.errors import InputError
 from simcost.slo import Check
 
 REPLICATIONS, LEVEL = 5, 0.95
@@ -35,6 +36,14 @@ def test_shares_that_are_all_the_same_are_no_surer_than_their_requests() -> None
     assert few is not None and many is not None and few < many < 0.97  # noqa: PT018
     assert bound(1.0, 17, count=1) == 1.0  # a single one counts as it is
     assert bound(1.0, 17, target=1.0) == 1.0  # all must be good, and were
+
+
+def test_a_race_ends_where_no_result_can_show_that_a_plan_holds() -> None:
+    """All of twice 17 requests were good: with 95 % confidence 0.05 ** (1 / 34) = 91.6 % or more of others are."""
+    good = RunScore(usd=1.0, checks=(Check.of("b: attainment", 1.0, 0.92),), judged=(17,))
+    race = Race([Entrant(name="one", bound_usd=1.0, order=(0, 1))], LEVEL)
+    with pytest.raises(InputError, match="b: attainment: 34 requests in 2 replications do not show 92 %"):
+        run_race(race, lambda asked: dict.fromkeys(asked, good))
 
 
 def score(usd: float, attainment: float) -> RunScore:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import ceil, fsum, inf, log, sqrt
+from math import fsum, inf
 from statistics import fmean
 from time import monotonic
 from typing import Any
@@ -16,7 +16,7 @@ import pyarrow as pa
 from simcost.billing import OnDemand
 from simcost.compare.bounds import MixBounds, mix_bounds
 from simcost.compare.entrants import Entrant
-from simcost.compare.scores import misses_allowed, most_reached
+from simcost.compare.scores import misses_allowed, most_reached, requests_to_show
 from simcost.errors import InputError
 from simcost.ledger.request_mix import RequestMix
 from simcost.ledger.request_tables import NODES
@@ -133,8 +133,7 @@ class Candidates:
         if self._question.seeds == 1 or demand is not None or not 0 < slo.attainment < 1:
             return
         count = round(fsum(float(mix.counts.sum()) for mix in self._mixes))
-        needed = log(1 - level) / log(slo.attainment)
-        needed = ceil(needed + 4 * sqrt(needed))  # fresh seeds may have fewer
+        needed = requests_to_show(slo.attainment, level)
         if count < needed:
             raise InputError(
                 f"{self._question.loaded.path}: {count:,} requests in {self._question.seeds} replications do not show "

@@ -10,7 +10,7 @@ from simcost.compare.comparison import difference
 from simcost.compare.overlap import ActionStep, in_sequence, with_best
 from simcost.compare.racing import Race
 from simcost.compare.results import RunResult
-from simcost.compare.scores import RunScore, lower_bounds
+from simcost.compare.scores import RunScore, check_count, lower_bounds
 from simcost.compare.slo_risk import (
     UnseenInterruptions,
     futures_met,
@@ -54,7 +54,7 @@ class Advisor:
         met, good = self._holds(name), self._searched.good_enough(name)
         self._kinds = [kind for kind in self._kinds if not (kind.mends and met)]
         for runs in (self._searched, self._confirmed):
-            runs.all_of(name)
+            check_count(runs.all_of(name), self._searched.level)
         usd = self._usd(name)
         least = max(LEAST_USD, LEAST_SHARE * usd)
         winners, tried = self._winners(usd, least, met=met and good)

@@ -36,6 +36,17 @@ def test_too_few_requests_are_said_to_be_too_few(tmp_path: Path) -> None:
     assert "do not show an attainment of 99.99 % with 95 % confidence, even if all are good; take " in said
 
 
+def test_too_few_requests_of_a_tenant_end_the_search(tmp_path: Path) -> None:
+    """Whole spaces were simulated, of which no plan can show that the target of a rare tenant is met."""
+    lengths = "lengths: {prompt_median: 100, output_median: 20}"
+    clients = f"clients: [{{tenant: a, share: 49, {lengths}}}, {{tenant: b, {lengths}}}]"
+    file = scenario(tmp_path, text=SPACE.replace(lengths, clients))
+    for verb in ("optimize", "advise"):
+        said = refused(verb, file, "--quiet", "--jobs", 1)
+        assert said.startswith("simcost: b: attainment: ")
+        assert "do not show 95 % with 95 % confidence, even if all are good; take 90 or more" in said
+
+
 def test_the_limit_that_no_plan_keeps_is_named_with_the_least_time(tmp_path: Path) -> None:
     text = SPACE.replace("ttft: 1s", "ttft: 1ms")
     assert text != SPACE
