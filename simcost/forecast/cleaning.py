@@ -1,8 +1,9 @@
 """Cleaning of a recorded history: outages, spikes and level shifts, each edit reported.
 
 The rules are insurance: on clean histories they change little, on damaged ones they save the forecast.
-Missing (NaN) and idle (0) are kept apart: a short run of almost nothing between normal demand is an outage;
-a long one, or one that reaches the end, is a client that stopped, and stays.
+Missing (NaN) and idle (0) are kept apart: a short run of almost nothing between normal demand is an outage, and so is
+one of up to two days that came once and is not of the week's rhythm; a longer one, one that comes again, or one that
+reaches the end, is a client that stopped, and stays.
 """
 
 import math
@@ -28,12 +29,16 @@ RULES: tuple[Rule, ...] = get_args(Rule)
 
 LOW = 0.02
 """Share of the usual value of its phase below which a step counts as an outage."""
+STOP_DAYS = 2
+"""Days up to which a stop that came once is an outage."""
 SPIKE = 8.0
 """Robust standard deviations that make a spike."""
 SHIFT = math.log(1.35)
 """The least change of level, as a logarithm."""
 WEEKS_UNUSED = 3
 """Weeks, or months, of nothing at the beginning that show a series to be new."""
+ONE_OF_SEVEN = math.sqrt(6) / 7
+"""Standard deviation of a week of which one day is at the new level, as a share of the change to it."""
 _AT_LEVEL = 0.35
 """Distance from a level, as a share of the logarithm of the change to it, below which a day is at it."""
 
@@ -72,7 +77,7 @@ def clean(
     seen = known.copy()
     if season.long is not None and "outage" in rules:
         for first, last in _outages(known, usual, masked, season.short):
-            edits.append(_outage(known, first, last))
+            edits.append(_outage(known, first, last, season.short))
             seen[first:last] = np.nan
     values = _at_the_level_around(seen, season)
     edits += _filled(known, masked, edits)
@@ -97,9 +102,20 @@ def _at_the_level_around(known: Floats, season: Season) -> Floats:
     for first, last in runs(missing):
         around = np.r_[max(first - near, 0) : first, last : min(last + near, len(known))]
         around = around[~missing[around] & (base[around] > 0)]
-        level = float(np.median(known[around] / base[around])) if len(around) else 1.0
+        level = _level(known[around], base[around]) if len(around) else 1.0
         values[first:last] = base[first:last] * (level if level > 0 else 1.0)
     return values
+
+
+def _level(values: Floats, base: Floats) -> float:
+    """Factor of a base, above 0, that leaves the least absolute deviations: the median of the ratios, weighted by it.
+
+    Where a base is small ratios are large, and say little of the level.
+    """
+    ratios = values / base
+    order = np.argsort(ratios, kind="stable")
+    below = np.cumsum(base[order])
+    return float(ratios[order[np.searchsorted(below, below[-1] / 2)]])
 
 
 def _usual(known: Floats, season: Season) -> Floats:
@@ -124,25 +140,49 @@ def runs(mask: Bools) -> list[tuple[int, int]]:
 
 
 def _outages(known: Floats, usual: Floats, masked: Bools | None, day: int) -> Iterator[tuple[int, int]]:
-    """Runs of 2..18 hours that are missing or almost nothing, with at least 4 hours after them."""
+    """Runs of 2..18 hours that are missing or almost nothing, with at least 4 hours after them; and a single stop."""
     missing = np.isnan(known)
     low = missing | ((usual > 0) & (known < LOW * usual))
     if masked is not None:
         low &= ~masked
-    shortest, longest, after = (max(1, round(hours * day / 24)) for hours in (2, 18, 4))
-    for first, last in runs(low):
-        if shortest <= last - first <= longest and len(known) - last >= after:
+    shortest, after = (max(1, round(hours * day / 24)) for hours in (2, 4))
+    found = runs(low)
+    stops = [(first, last) for first, last in found if last - first > _longest(day)]
+    for first, last in found:
+        if (first, last) in stops:
+            outage = len(stops) == 1 and last - first <= STOP_DAYS * day and _ended(low, first, last, day)
+        else:
+            outage = last - first >= shortest and len(known) - last >= after
+        if outage:
             yield first, last
 
 
-def _outage(known: Floats, first: int, last: int) -> Edit:
+def _longest(day: int) -> int:
+    """Steps up to which any run of almost nothing is an outage: 18 hours."""
+    return max(1, round(18 * day / 24))
+
+
+def _ended(low: Bools, first: int, last: int, day: int) -> bool:
+    """True if demand came back for a day, and the same hours of a week before or after show that it is not weekly.
+
+    Of a weekend without demand that was seen but once neither is known.
+    """
+    back = low[last : last + day]
+    weeks = [low[first + shift : last + shift] for shift in (-7 * day, 7 * day) if 0 <= first + shift <= len(low)]
+    told = [week for week in weeks if len(week) == last - first]
+    return len(back) == day and back.mean() < 0.5 and bool(told) and all(week.mean() < 0.5 for week in told)
+
+
+def _outage(known: Floats, first: int, last: int, day: int) -> Edit:
     gone = int(np.isnan(known[first:last]).sum())
     seen = "missing" if gone == last - first else "almost nothing" if gone == 0 else "missing or almost nothing"
+    once = last - first > _longest(day)
+    where = "that came once, with normal demand before and after" if once else "between normal demand"
     return Edit(
         rule="outage",
         first=first,
         last=last,
-        message=f"{plural(last - first, 'step')} of {seen} between normal demand: taken as an outage, "
+        message=f"{plural(last - first, 'step')} of {seen} {where}: taken as an outage, "
         "replaced by the median of their phase, at the level around",
     )
 
@@ -264,6 +304,7 @@ def _shift(logs: list[float]) -> tuple[int, float] | None:
         spread = float(np.std(jumps))
         before = np.array(logs[k - 7 : k]) - (logs[k - 14 : k - 7] if k >= 14 else np.mean(logs[:k]))
         stable = spread < 0.25 * abs(change) and abs(float(before.mean())) < 0.25 * abs(change)
+        stable &= k >= 14 or float(before.std()) < ONE_OF_SEVEN * abs(change)
         clarity = abs(change) / (spread + 0.02) * math.sqrt(age)
         if stable and (best is None or clarity > best[0]):
             best = clarity, age, change

@@ -32,13 +32,43 @@ class TestOutage:
         assert rules(edits) == [("outage", 5 * season.short, 5 * season.short + 6 * hour)]
         assert values == pytest.approx(whole, rel=0.5)
 
-    def test_a_long_one_is_a_client_that_stopped(self, season: Season, hour: int) -> None:
+    @pytest.mark.parametrize("hours", [19, 24, 48])
+    def test_so_is_a_single_stop_of_up_to_two_days(self, season: Season, hour: int, hours: int) -> None:
         y = wave(20 * season.short, season.short)
-        y[5 * season.short : 5 * season.short + 19 * hour] = 0
+        whole = y.copy()
+        first = 12 * season.short
+        y[first : first + hours * hour] = 0
+        values, edits = clean(y, season)
+        assert rules(edits) == [("outage", first, first + hours * hour)]
+        assert values == pytest.approx(whole, rel=0.5)
+
+    def test_a_longer_one_is_a_client_that_stopped(self, season: Season, hour: int) -> None:
+        y = wave(20 * season.short, season.short)
+        y[5 * season.short : 5 * season.short + 49 * hour] = 0
         values, edits = clean(y, season, rules=("outage",))
         assert (edits, values.min()) == ((), 0)
 
-    def test_so_is_one_at_the_end(self, season: Season, hour: int) -> None:
+    def test_so_is_one_that_stops_twice(self, season: Season, hour: int) -> None:
+        y = wave(20 * season.short, season.short)
+        for day in (5, 9):
+            y[day * season.short : day * season.short + 19 * hour] = 0
+        assert clean(y, season, rules=("outage",))[1] == ()
+
+    @pytest.mark.parametrize("begin", range(7))
+    @pytest.mark.parametrize("days", [8, 10, 12, 20])
+    def test_weekends_without_demand_stay(self, season: Season, hour: int, begin: int, days: int) -> None:
+        """Also the only one of a history, of which no week before or after tells."""
+        y = wave(days * season.short, season.short)
+        idle = (np.arange(days) + begin) % 7 >= 5
+        y[np.repeat(idle, season.short)] = 0
+        assert clean(y, season, rules=("outage",))[1] == ()
+
+    def test_so_does_a_stop_until_less_than_a_day_before_the_end(self, season: Season, hour: int) -> None:
+        y = wave(20 * season.short, season.short)
+        y[-47 * hour : -23 * hour] = 0
+        assert clean(y, season, rules=("outage",))[1] == ()
+
+    def test_one_at_the_end_is_too(self, season: Season, hour: int) -> None:
         y = wave(20 * season.short, season.short)
         y[-6 * hour :] = 0
         assert clean(y, season, rules=("outage",))[1] == ()
@@ -52,7 +82,7 @@ class TestOutage:
 def test_missing_steps_are_always_filled_and_told() -> None:
     y = wave(480)
     y[[30, 479]] = np.nan
-    y[100:130] = np.nan  # too long for an outage
+    y[100:130] = np.nan
     values, edits = clean(y, HOURLY, rules=())
     assert np.isfinite(values).all()
     assert rules(edits) == [("missing", 30, 31), ("missing", 100, 130), ("missing", 479, 480)]
@@ -60,11 +90,11 @@ def test_missing_steps_are_always_filled_and_told() -> None:
 
 def test_missing_and_idle_differ() -> None:
     y = wave(480)
-    y[100:140] = 0
-    y[200:240] = np.nan
+    y[100:150] = 0
+    y[200:250] = np.nan
     values, _ = clean(y, HOURLY, rules=("outage",))
-    assert values[100:140].max() == 0
-    assert values[200:240].min() > 0
+    assert values[100:150].max() == 0
+    assert values[200:250].min() > 0
 
 
 def test_a_phase_never_seen_takes_the_median_of_all() -> None:
@@ -197,6 +227,23 @@ def test_a_change_of_level_is_of_its_first_day(seed: int, change: float) -> None
     assert [edit.last for edit in edits if edit.rule == "level"] == [24 * (28 - age)]
     daily = values.reshape(28, 24).sum(axis=1)
     assert daily.max() < 1.2 * daily.min()
+
+
+def test_a_week_that_holds_both_levels_is_not_multiplied() -> None:
+    """GPUs of a pool: days already at the new level were multiplied by 15, the next day was forecast 11 times too high."""
+    daily = np.array([15.1, 8.7, 1.6, 1.6, 1.5, 22.8, 29.2, 21.9, 26.1, 28.0, 30.9, 18.3])
+    values, edits = clean(np.repeat(daily, 24), HOURLY)
+    assert not [edit for edit in edits if edit.rule == "level"]
+    assert values.max() < 31
+
+
+def test_a_gap_is_filled_at_a_level_that_small_hours_do_not_set() -> None:
+    """Nights of a hundredth of the day that were ten times as busy say nothing of a day."""
+    days = np.tile(np.where(np.arange(24) < 13, 1.0, 100.0), (10, 1))
+    days[6:9, :13] *= 10
+    days[7, :] = np.nan
+    filled, _ = clean(days.ravel(), HOURLY)
+    assert filled.reshape(10, 24)[7, 13:] == pytest.approx(100)
 
 
 @pytest.mark.parametrize("seed", range(40))
