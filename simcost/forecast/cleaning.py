@@ -167,7 +167,7 @@ def _ended(low: Bools, first: int, last: int, day: int) -> bool:
 
     Of a weekend without demand that was seen but once neither is known.
     """
-    back = low[last : last + day]
+    back = low[last : last + day] if first else low[:0]
     weeks = [low[first + shift : last + shift] for shift in (-7 * day, 7 * day) if 0 <= first + shift <= len(low)]
     told = [week for week in weeks if len(week) == last - first]
     return len(back) == day and back.mean() < 0.5 and bool(told) and all(week.mean() < 0.5 for week in told)

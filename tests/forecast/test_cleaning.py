@@ -230,7 +230,7 @@ def test_a_change_of_level_is_of_its_first_day(seed: int, change: float) -> None
 
 
 def test_a_week_that_holds_both_levels_is_not_multiplied() -> None:
-    """GPUs of a pool: days already at the new level were multiplied by 15, the next day was forecast 11 times too high."""
+    """GPUs of a pool: days already at the new level were multiplied by 15, a day was forecast 11 times too high."""
     daily = np.array([15.1, 8.7, 1.6, 1.6, 1.5, 22.8, 29.2, 21.9, 26.1, 28.0, 30.9, 18.3])
     values, edits = clean(np.repeat(daily, 24), HOURLY)
     assert not [edit for edit in edits if edit.rule == "level"]
