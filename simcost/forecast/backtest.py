@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simcost.forecast import accuracy
+from simcost.forecast.ceiling import below, ceiling_of
 from simcost.forecast.level_error import excess, levels_of, spread_ratio, usual_spread_ratio, with_level
 from simcost.forecast.models.base import Fitted, ForecastModel, fitted
 from simcost.forecast.models.combination import Combination, Combined, Picked
@@ -34,6 +35,8 @@ class Origin:
     actual: Floats
     scale: float | None
     floor: bool
+    ceiling: float
+    """Of the history known then; infinite where it has none."""
     by_factors: bool
     """True if the paths of the chosen model vary by factors."""
     points: dict[str, Floats]
@@ -178,14 +181,16 @@ def look(refits: Refits, model: ForecastModel, end: int, horizon: int, seed: int
     if model.name not in points:
         points[model.name] = chosen.point
     naive = combined.members[SeasonalNaive().name]
+    ceiling = ceiling_of(history.raw[:end], history.season)
     rng = stream(seed, "backtest", end)
     return Origin(
         end=end,
         actual=history.actual(end, end + horizon),
         scale=history.scale(end),
         floor=seen.floor,
+        ceiling=ceiling,
         by_factors=varies_by_factors(model, floor=seen.floor),
-        points=points,
+        points={name: np.minimum(point, ceiling) for name, point in points.items()},
         paths=chosen.draw(PATHS, rng),
         naive_paths=naive.draw(PATHS, rng),
     )
@@ -242,6 +247,7 @@ def _coverage(
         ratio = spread_ratio(found[:place] + found[place + 1 :], usual)
         rng = stream(seed, "level")
         paths = with_level(origin.paths, ratio, day, rng, floor=origin.floor, by_factors=origin.by_factors)
+        paths = below(paths, origin.ceiling, day)
         for what, (actual, futures) in _measured(origin.actual, paths, day).items():
             for level, (lo, hi) in levels_of(futures, levels).items():
                 inside.setdefault((level, what), []).append(accuracy.coverage(actual, lo, hi))

@@ -168,12 +168,13 @@ def of_growth(
         )
 
 
-def of_width(bands: Levels, seen: CleanedHistory, model: ForecastModel) -> Iterator[Finding]:
+def of_width(bands: Levels, seen: CleanedHistory, model: ForecastModel, ceiling: float = np.inf) -> Iterator[Finding]:
     """That levels have no width: where a model stopped at its limit, or the history never differs from itself."""
     if float(np.ptp(seen.values)) == 0 or model.name == "intermittent" or not bands:
         return
     least, most = float(seen.values.min()), float(seen.values.max())
-    narrow = max((((hi <= lo) & (hi > 0) for lo, hi in bands.values())), key=lambda where: int(where.sum()))
+    none = ((hi <= lo) & (hi > 0) & (lo < ceiling) for lo, hi in bands.values())
+    narrow = max(none, key=lambda where: int(where.sum()))
     middle = next(iter(bands.values()))[0]
     beyond = int(np.sum(narrow & ((middle > most) | (middle < least))))
     if beyond:

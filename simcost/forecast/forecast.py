@@ -8,6 +8,7 @@ import numpy as np
 from simcost.errors import InputError
 from simcost.forecast.backtest import Backtest, backtest, horizon_of, usual_ratio, varies_by_factors
 from simcost.forecast.calibration import Factor, adapted, scaled_levels
+from simcost.forecast.ceiling import below, ceiling_of, of_ceiling
 from simcost.forecast.cleaning import RULES, Bools, Edit, Rule, history_of
 from simcost.forecast.findings import (
     Finding,
@@ -116,13 +117,17 @@ def forecast(
     grown = measured(ahead, history.season)
     notes = [*of_history(history, seen, horizon, series.grid, chosen.model), *of_selection(chosen)]
     notes += [*of_model(chosen.model, seen), *of_growth(grown, growth, chosen.model, history.season)]
-    asked = _Asked(levels=levels, paths=paths, seed=seed, width=width, adapt_days=adapt_days, growth=growth)
+    ceiling = ceiling_of(history.raw, history.season)
+    notes += of_ceiling(history.raw, ceiling)
+    asked = _Asked(
+        levels=levels, paths=paths, seed=seed, width=width, adapt_days=adapt_days, growth=growth, ceiling=ceiling
+    )
     futures = _futures(series, refits, chosen.model, ahead, asked) if paths else _Futures(paths=np.empty((0, horizon)))
     notes += futures.findings
     return Forecast(
         series=series,
         grid=series.grid.after(len(series)),
-        mean=_finite(ahead.point, series, chosen.model),
+        mean=_finite(np.minimum(ahead.point, ceiling), series, chosen.model),
         paths=_finite(futures.paths, series, chosen.model),
         levels=futures.levels,
         model=chosen.model.name,
@@ -145,6 +150,8 @@ class _Asked:
     width: float
     adapt_days: int
     growth: GrowthMode
+    ceiling: float
+    """Of the history, infinite where it has none; no path goes beyond it."""
 
 
 @record
@@ -175,8 +182,9 @@ def _futures(series: Series, refits: Refits, model: ForecastModel, ahead: Fitted
         *of_last_week(history, samples, model),
     ]
     if asked.paths > 1:
-        notes += of_width(bands, seen, model)
-    notes += of_total(ahead.point, samples, weight(series.quantity, series.grid, len(ahead.point)))
+        notes += of_width(bands, seen, model, asked.ceiling)
+    factor = weight(series.quantity, series.grid, len(ahead.point))
+    notes += of_total(np.minimum(ahead.point, asked.ceiling), samples, factor)
     return _Futures(
         paths=samples,
         levels=bands,
@@ -191,7 +199,8 @@ def _sampled(ahead: Fitted, seen: CleanedHistory, ratio: float, asked: _Asked, *
     samples = ahead.draw(asked.paths, stream(asked.seed, "forecast", "paths"))
     rng = stream(asked.seed, "level")
     samples = with_level(samples, ratio, seen.season.short, rng, floor=seen.floor, by_factors=by_factors)
-    return widened(samples, asked.width, floor=seen.floor) if asked.width != 1 else samples
+    samples = widened(samples, asked.width, floor=seen.floor) if asked.width != 1 else samples
+    return below(samples, asked.ceiling, seen.season.short)
 
 
 def _check(series: Series, horizon: int, levels: tuple[int, ...], paths: int, width: float, adapt_days: int) -> None:

@@ -144,6 +144,13 @@ def _cut(paths: Floats, means: Floats, day: int, place: npt.NDArray[np.intp]) ->
     return raised
 
 
+def at_or_above_zero(paths: Floats, day: int) -> Floats:
+    """The paths cut at 0, where the other steps of a day make up for what is cut as far as it lasts."""
+    means = np.maximum(by_day(paths, day), 0.0)
+    place = np.minimum(np.arange(paths.shape[1]) // day, means.shape[1] - 1)
+    return _cut(paths, means, day, place)
+
+
 def widened(paths: Floats, factor: float, *, floor: bool) -> Floats:
     """The paths at `factor` times their distance from the median path."""
     centre = median(paths)

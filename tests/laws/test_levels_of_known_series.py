@@ -75,3 +75,24 @@ def test_a_single_stop_leaves_the_levels_as_they_were(hours: int) -> None:
     assert np.median(ratios) == pytest.approx(1, abs=0.15)
     assert max(ratios) < 1.5
     assert with_a_stop == pytest.approx(whole, abs=0.07)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("days", [1, 7])
+@pytest.mark.parametrize("share", [0.05, 0.3])
+def test_demand_that_is_cut_at_a_ceiling_is_covered(share: float, days: int) -> None:
+    """A share of the hours is at the size of a pool. Where the upper end is the ceiling no tenth lies above it: up to 100
+    % of such peaks are covered. Futures of pools without a ceiling went beyond it: 4 in 10 peaks of a week were covered.
+    """
+    found = []
+    for number in range(80):
+        y = made(number, 700 + 24 * days, 0.1, 0.9)
+        size = float(np.quantile(y[:700], 1 - share))
+        y = np.minimum(y, size)
+        paths, came = forecast(hourly(y[:700]), 24 * days, paths=200).paths, y[700:]
+        assert paths.max() <= size
+        peaks = paths.max(axis=1, keepdims=True), came.max(keepdims=True)
+        found.append((inside(by_day(paths, 24), by_day(came, 24)), inside(*peaks)))
+    totals, tops = np.mean(found, axis=0)
+    assert totals == pytest.approx(0.8, abs=0.1)
+    assert tops > 0.8
