@@ -28,6 +28,7 @@ from simcost.forecast.forecast import Forecast, forecast
 from simcost.forecast.level_error import by_day
 from simcost.forecast.models.local_level import variance_ratio
 from simcost.trace.series.series import Floats, Grid, Series
+from simcost.units import plural
 
 DAY_S, WEEK_S, MONTH = 86_400, 604_800, 0
 RATES = (0.0, 0.03, 0.06, 0.10)
@@ -80,24 +81,41 @@ def days() -> dict[str, Any]:
     if not (hourly.DATA / "m4_hourly_train.csv.gz").exists():
         return {"skipped": "no reference data"}
     train = [history for history, _ in hourly.m4_windows()]
-    windows = {f"m4 n-{back}, 2 days": [(y[:-back], y[-back:][:48]) for y in train] for back in (72, 120, 240)}
-    windows["m4 n-216, 7 days"] = [(y[:-216], y[-216:][:168]) for y in train]
-    for name, ahead in (("ai, 1 day", 24), ("ai, 7 days", 168)):
-        windows[name] = [
-            (y[:end], y[end : end + ahead])
-            for y in hourly.ai_series().values()
-            for end in range(max(168, len(y) - ahead - 336), len(y) - ahead + 1, 24)
+    windows = {
+        f"m4 n-{back}, {plural(ahead // DAY, 'day')}": [
+            (number, y[:-back], y[-back:][:ahead]) for number, y in enumerate(train)
         ]
-        windows[f"{name}, whole histories"] = [
-            (y[:end], y[end : end + ahead])
-            for y in hourly.ai_series().values()
-            for end in range(336, len(y) - ahead + 1, 48)
-        ]
-    found = {name: [day_coverage(*window) for window in each] for name, each in windows.items()}
+        for back, ahead in ((72, 2 * DAY), (120, 2 * DAY), (240, 2 * DAY), (216, WEEK))
+    }
+    for name, ahead in (("ai, 1 day", DAY), ("ai, 7 days", WEEK)):
+        windows[name] = ai_windows(ahead, lambda steps, ahead=ahead: max(WEEK, steps - ahead - 2 * WEEK), DAY)
+        windows[f"{name}, whole histories"] = ai_windows(ahead, lambda _: 2 * WEEK, 2 * DAY)
+    found = {name: [day_coverage(*window) for _, *window in each] for name, each in windows.items()}
     return {
         "forecasts": sum(map(len, found.values())),
-        **{name: hourly.mean_of(rows) for name, rows in found.items()},
+        **{name: with_intervals(rows, [block for block, *_ in windows[name]]) for name, rows in found.items()},
     }
+
+
+def ai_windows(ahead: int, first: Callable[[int], int], every: int) -> list[tuple[str, Floats, Floats]]:
+    """Block, history and what came. Origins of a week and of related series (of one source) are one block."""
+    return [
+        (f"{name.partition('_')[0]}, week {end // WEEK}", y[:end], y[end : end + ahead])
+        for name, y in hourly.ai_series().items()
+        for end in range(first(len(y)), len(y) - ahead + 1, every)
+    ]
+
+
+def with_intervals(rows: list[dict[str, float]], blocks: list[Any]) -> dict[str, Any]:
+    """Mean shares, and 95 % intervals of those of days: blocks drawn with replacement 4,000 times."""
+    names = ("day_totals", "day_peaks")
+    table, places = np.array([[row[name] for name in names] for row in rows]), np.unique(blocks, return_inverse=True)[1]
+    count = np.bincount(places)
+    sums = np.array([np.bincount(places, column) for column in table.T])
+    drawn = np.random.default_rng(0).integers(0, len(count), (4000, len(count)))
+    ends = np.quantile(sums[:, drawn].sum(axis=2) / count[drawn].sum(axis=1), (0.025, 0.975), axis=1).T
+    intervals = {f"{name}_95": [round(float(end), 2) for end in pair] for name, pair in zip(names, ends, strict=True)}
+    return {"windows": len(rows), "blocks": len(count), **hourly.mean_of(rows), **intervals}
 
 
 def day_coverage(history: Floats, actual: Floats) -> dict[str, float]:
@@ -119,7 +137,7 @@ def covered(futures: Floats, came: Floats) -> float:
 
 
 def recorded() -> dict[str, Any]:
-    """Coverage of a week at the 80 % level and errors of a day and a week: clients after one week, pools after 12 to
+    """Coverage of a week and a day at the 80 % level, and errors of both: clients after one week, pools after 12 to
     24 days.
     """
     if not (hourly.DATA / "servegen_m-large_rates.csv.gz").exists():
@@ -130,12 +148,15 @@ def recorded() -> dict[str, Any]:
     }
     found: dict[str, Any] = {"forecasts": 0}
     for name, (services, origins) in groups.items():
-        rows = [day_coverage(y[:end], y[end : end + WEEK]) for y in services for end in origins]
-        found["forecasts"] += 3 * len(rows)
+        blocks = [number for number, _ in enumerate(services) for _ in origins]
+        week, day = (
+            [day_coverage(y[:end], y[end : end + ahead]) for y in services for end in origins] for ahead in (WEEK, DAY)
+        )
+        found["forecasts"] += 4 * len(blocks)
         found[name] = {
             "services": len(services),
-            "windows": len(rows),
-            **hourly.mean_of(rows),
+            **with_intervals(week, blocks),
+            "1 day": with_intervals(day, blocks),
             "relative_error_1_day": relative_error(services, origins, DAY),
             "relative_error_7_days": relative_error(services, origins, WEEK),
         }

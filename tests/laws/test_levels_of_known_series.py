@@ -81,7 +81,7 @@ def test_a_single_stop_leaves_the_levels_as_they_were(hours: int) -> None:
 @pytest.mark.parametrize("days", [1, 7])
 @pytest.mark.parametrize("share", [0.05, 0.3])
 def test_demand_that_is_cut_at_a_ceiling_is_covered(share: float, days: int) -> None:
-    """A share of the hours is at the size of a pool. Where the upper end is the ceiling no tenth lies above it, and up to
+    """A share of the hours is at the size of a pool. Where the upper end is the ceiling no tenth lies above it: up to
     all such peaks are covered. Without a ceiling futures of real pools held 4 in 10 peaks of a week.
     """
     found = []
