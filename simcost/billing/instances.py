@@ -12,9 +12,11 @@ from simcost.billing.books import compute_charges
 from simcost.billing.commitment import Commitment
 from simcost.billing.metering import Floats, Line, Metered, UsageIntervals, billed_seconds, metered, run_seconds
 from simcost.billing.settlement import Settlement, settle
-from simcost.billing.storage_transfer import gb_months, volume_charges
+from simcost.billing.storage_transfer import gb_months, simulated_months, volume_charges
 from simcost.catalog.facts import BillingRule
+from simcost.ledger.months import month_edges_h
 from simcost.ledger.requests import LedgerUsage
+from simcost.units import SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
     from simcost.catalog import Catalog
@@ -145,7 +147,8 @@ def instances_bill(
     """Charges for compute, and for disks and for responses where there were any: one account.
 
     Nodes and their disks are billed from order to release; what still runs at the end of the run is cut there.
-    Simulated time has no calendar: it begins with a clock-hour, and a month of 730 h is like the run.
+    Simulated time has no calendar: it begins with a clock-hour, and a month of 730 h is like the run, or like each of
+    its equal parts that are about as long.
 
     Args:
         kinds: the nodes.
@@ -173,16 +176,20 @@ def instances_bill(
 
 
 def _volumes(kinds: Sequence[Instances], item: Literal["storage", "egress"], catalog: "Catalog") -> list[Charge]:
-    """Disks or responses, by place and own price; a place's tiers count what all kinds of nodes have there."""
+    """Disks or responses, by month, place and own price; a place's tiers count what all kinds of nodes have there."""
     held: dict[tuple[Place, float | None], float] = {}
+    horizon_s = kinds[0].usage.horizon_s
+    months, edges_h = simulated_months(horizon_s), month_edges_h(horizon_s / SECONDS_PER_HOUR)
     for kind in kinds:
         usage, line = kind.usage, kind.line
-        place = Place(provider=line.provider, region=line.region, start_s=0.0, end_s=kinds[0].usage.horizon_s)
         if item == "storage":
-            own, gb = kind.storage_usd, gb_months(usage.disk_gb_per_node * usage.node_hours())
+            own, by_month = kind.storage_usd, usage.disk_gb_per_node * usage.node_hours_by_month(edges_h)
         else:
-            own, gb = kind.egress_usd, usage.gb_out
-        held[place, own] = held.get((place, own), 0.0) + gb
+            own, by_month = kind.egress_usd, usage.gb_out_by_month(edges_h)
+        for (start_s, end_s), amount in zip(months, by_month.tolist(), strict=True):
+            place = Place(provider=line.provider, region=line.region, start_s=start_s, end_s=end_s)
+            gb = gb_months(amount) if item == "storage" else amount
+            held[place, own] = held.get((place, own), 0.0) + gb
     return [
         volume_charge
         for (place, own), gb in held.items()

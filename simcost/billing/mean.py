@@ -103,7 +103,8 @@ def _mean_charges(charges: Sequence[Charge], count: int) -> list[Charge]:
     """Charges of the same thing as one; its unit price is the mean one, since tiers fill differently."""
     groups: dict[tuple[Any, ...], list[Charge]] = {}
     for charge in charges:
-        key = charge.service, charge.provider, charge.sku, charge.region, charge.tags, charge.consumed_unit
+        what = charge.service, charge.provider, charge.sku, charge.region, charge.tags, charge.consumed_unit
+        key = *what, charge.charge_period_start_s
         groups.setdefault(key, []).append(charge)
     result = []
     for same in groups.values():

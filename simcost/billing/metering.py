@@ -169,6 +169,7 @@ def usages_of(ledger: Ledger) -> list[LedgerUsage]:
             stepping_s=part.busy_ready_s() * (1 - part.computing_share()),
             disk_gb_per_node=ledger.disk_gb_per_node,
             gb_out=ledger.gb_out if kind == 0 else 0.0,
+            out_shares=ledger.out_shares() if kind == 0 else (),
         )
         for kind, (slots, part) in enumerate(zip(ledger.slots, parts, strict=True))
     ]

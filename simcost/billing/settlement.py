@@ -17,6 +17,7 @@ from simcost.billing.commitment.names import distinct
 from simcost.billing.coverage import cover
 from simcost.billing.metering import Line, Metered
 from simcost.billing.unused_capacity import with_unused
+from simcost.ledger.months import month_edges_h
 from simcost.units import HOURS_PER_MONTH, HOURS_PER_YEAR, SECONDS_PER_HOUR, format_usd, plural
 
 QUARTERS = {30: (1.0, 0.8, 0.6, 0.4), 20: (1.0, 0.8678, 0.733, 0.6)}
@@ -224,12 +225,14 @@ def _otherwise(account: Metered, left: Floats, use: CommitmentUse, *, sustained:
 
 
 def months(account: Metered) -> tuple[Floats, Floats]:
-    """[hour] The calendar month of each hour, and its length in hours; without a calendar, one month of 730 h whose
-    usage is like that of the account.
+    """[hour] The calendar month of each hour, and its length in hours; without a calendar, the equal parts of the
+    account that are about a month each, and stand for one.
     """
     count = len(account.length_h)
     if account.start_s is None:
-        return np.zeros(count), np.full(count, account.span_h)
+        edges_h = month_edges_h(account.span_h)
+        part = np.searchsorted(edges_h[1:-1], np.arange(count), side="right")
+        return part.astype(np.float64), np.diff(edges_h)[part]
     first = np.datetime64(int(account.start_s), "s")
     hours = first + np.arange(count).astype("timedelta64[h]")
     month = hours.astype("datetime64[M]")

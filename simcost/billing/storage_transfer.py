@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import fsum
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -15,6 +16,7 @@ from simcost.billing.purchasing import Purchasing
 from simcost.catalog.aliases import ANY_REGION
 from simcost.catalog.facts import TierPrice
 from simcost.errors import CatalogError
+from simcost.ledger.months import month_edges_h
 from simcost.trace.usage.usage import KEY, LONG_WRITE, TOKENS, Ints, UsageRows, is_counted, months_of_starts
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
@@ -100,7 +102,7 @@ def month_usd(quantity_gb: float, tiers: Sequence[TierPrice]) -> float:
 
 
 def run_usd(quantity_gb: float, tiers: Sequence[TierPrice], horizon_s: float) -> float:
-    """Price of the quantity of a run of any length.
+    """Price of the quantity of a run, or of a part of one that stands for a month.
 
     Simulated time has no calendar: the quantity is scaled to a month of 730 h, as if all the month were like
     the run, priced by the tiers, and the price is scaled back.
@@ -112,6 +114,12 @@ def run_usd(quantity_gb: float, tiers: Sequence[TierPrice], horizon_s: float) ->
 def gb_months(gb_hours: float, month_h: float = HOURS_PER_MONTH) -> float:
     """GB-months of stored GB-hours; a provider divides by the hours of its calendar month, we by 730."""
     return gb_hours / month_h
+
+
+def simulated_months(horizon_s: float) -> list[tuple[float, float]]:
+    """Start and end of each month of a run, in seconds."""
+    edges = [*(month_edges_h(horizon_s / SECONDS_PER_HOUR)[:-1] * SECONDS_PER_HOUR).tolist(), horizon_s]
+    return list(pairwise(edges))
 
 
 Flags = npt.NDArray[np.bool_]
@@ -128,7 +136,7 @@ class Month:
     end_s: float
 
     simulated: bool = False
-    """No calendar month, but a time of any length, like which a month of 730 h is."""
+    """Not of the calendar, but a part of a run, like which a month of 730 h is."""
 
     @property
     def hours(self) -> float:
@@ -241,7 +249,7 @@ def _by_owner(
 
 def _months(usage: UsageRows, rows: Flags) -> Iterator[Month]:
     if usage.horizon_s is not None:
-        yield Month(0.0, usage.horizon_s, simulated=True)
+        yield from (Month(*edges, simulated=True) for edges in simulated_months(usage.horizon_s))
         return
     first = np.datetime64(int(usage.start_s[rows].min()), "s").astype("datetime64[M]")
     last = np.datetime64(int(np.ceil(usage.end_s[rows].max())), "s").astype("datetime64[M]")

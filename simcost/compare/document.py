@@ -21,6 +21,7 @@ from simcost.compare.unit_costs import answered, by_service, charge_changes, mon
 from simcost.compare.unlike_lengths import costs_of_whole_runs
 from simcost.compare.verdict import missed_targets, percent, undecided, verdict
 from simcost.perf.quality import QualityTarget
+from simcost.ledger.months import has_months
 from simcost.units import HOURS_PER_MONTH, format_seconds
 
 Document = dict[str, Any]
@@ -265,7 +266,8 @@ def _time(comparison: Comparison, lengths_s: Sequence[float]) -> list[str]:
     """Scaling of costs to a month."""
     shortest, longest = map(format_seconds, (min(lengths_s), max(lengths_s)))
     length = shortest if shortest == longest else f"{shortest} to {longest}"
-    tiers = ", storage and egress tiers apply to a month at this rate" if comparison.baseline.served else ""
+    rate = "each equal part of about a month" if has_months(max(lengths_s)) else "a month at this rate"
+    tiers = f", storage and egress tiers apply to {rate}" if comparison.baseline.served else ""
     return [
         f"A month is {HOURS_PER_MONTH:g} h; costs a month scale the run of {length}{tiers}.",
         "Nodes still running at the end are billed to the end, without rounding or minimum.",

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from simcost.ledger.months import hours_by_month, month_edges_h
 from simcost.ledger.request_mix import ArrivalGaps, RequestMix
 from simcost.ledger.tenants import TenantOutcomes
 
@@ -190,10 +191,26 @@ class LedgerUsage:
     no further token."""
     disk_gb_per_node: float = 0.0
     gb_out: float = 0.0
+    out_shares: tuple[float, ...] = ()
+    """Share of `gb_out` that leaves in each month of the run; empty = evenly over time."""
 
     def node_hours(self) -> float:
         """Hours of all nodes, from order to release."""
         return float(self.nodes["end_s"].to_numpy().sum() - self.nodes["start_s"].to_numpy().sum()) / 3600.0
+
+    def node_hours_by_month(self, edges_h: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """[month] The same in each month of the run."""
+        if len(edges_h) == 2:
+            return np.array([self.node_hours()])
+        start, end = (self.nodes[name].to_numpy() / 3600.0 for name in ("start_s", "end_s"))
+        hours: npt.NDArray[np.float64] = hours_by_month(start, end, edges_h).sum(axis=0)
+        return hours
+
+    def gb_out_by_month(self, edges_h: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """[month] GB that leave in each month of the run."""
+        known = len(self.out_shares) == len(edges_h) - 1
+        shares = np.array(self.out_shares) if known else np.diff(edges_h) / edges_h[-1]
+        return self.gb_out * shares
 
 
 _OF_POOLS = ("completed", "prompt_tokens", "output_tokens", "generated_tokens", "steps", "work_s")
@@ -308,6 +325,20 @@ class Ledger:
     def node_hours(self) -> float:
         """Hours of all nodes, from order to release."""
         return float(self.nodes["end_s"].to_numpy().sum() - self.nodes["start_s"].to_numpy().sum()) / 3600.0
+
+    def out_shares(self) -> tuple[float, ...]:
+        """Share of `gb_out` that leaves in each month of the run, by the output tokens of the requests that arrive in
+        it; empty where the run is one month, or has none.
+        """
+        edges_h = month_edges_h(self.horizon_s / 3600.0)
+        windows = self.outcomes.windows
+        tokens = windows["output_tokens"].to_numpy().astype(np.float64)
+        if len(edges_h) == 2 or not tokens.any():
+            return ()
+        start_h = windows["start_s"].to_numpy() / 3600.0
+        hours = hours_by_month(start_h, start_h + self.outcomes.window_s / 3600.0, edges_h)
+        sent = (tokens[:, None] * hours / hours.sum(axis=1, keepdims=True)).sum(axis=0)
+        return tuple((sent / sent.sum()).tolist())
 
     def offered_s(self) -> npt.NDArray[np.float64]:
         """Slot-seconds that each node offers."""

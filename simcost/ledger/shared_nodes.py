@@ -88,6 +88,7 @@ class SharedLedger:
             stepping_s=fsum(stepping),
             disk_gb_per_node=self.disk_gb_per_node,
             gb_out=fsum(ledger.gb_out for ledger in self.services.values()) if kind == 0 else 0.0,
+            out_shares=shares_together([(one.gb_out, one.out_shares()) for one in self.services.values()]),
         )
 
     def _by_node(self, replicas: Any) -> npt.NDArray[np.float64]:

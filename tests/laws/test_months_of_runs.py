@@ -9,6 +9,7 @@ import pytest
 
 from simcost.catalog import load_catalog
 from simcost.scenario.checks.load import load
+from simcost.scenario.inputs.purchasing import price_usage
 from simcost.scenario.runs.run import run
 from simcost.scenario.storage.results import plan_charges
 from simcost.studies.actuals.simulated import simulated_side
@@ -49,10 +50,32 @@ plans:
     buy: {offer: aws/g6e.xlarge}
     scaling: {kind: fixed, replicas: 1}
 """
+MONTHS = """\
+scenario: two-months
+model: llama-3.1-8b
+horizon: 60d
+seeds: 2
+workload: {kind: synthetic, rate: 0.002/s, lengths: {prompt_median: 600, output_median: 180}}
+slo: {ttft: 1h, attainment: 50%}
+plans:
+  - name: fixed
+    replica: {accelerator: l40s}
+    buy: {offer: aws/g6e.xlarge}
+    response_bytes_per_token: 200000
+    scaling: {kind: fixed, replicas: 1}
+  - name: two
+    replica: {accelerator: l40s}
+    buy: {offer: aws/g6e.xlarge}
+    scaling: {kind: fixed, replicas: 2}
+"""
 LOG = "job_id,submit_s,duration_s,gpus\n1,0,4000,1\n2,60,9000,1\n3,90,3000,1\n4,100,5000,1\n"
 
 
-@pytest.mark.parametrize("text", [JOBS, REQUESTS], ids=["jobs", "requests"])
+@pytest.mark.parametrize(
+    "text",
+    [JOBS, REQUESTS, pytest.param(MONTHS, marks=pytest.mark.slow)],
+    ids=["jobs", "requests", "months"],
+)
 def test_a_month_costs_the_same_in_every_view(tmp_path: Path, text: str) -> None:
     (tmp_path / "jobs.csv").write_text(LOG, encoding="utf-8")
     (tmp_path / "of.yaml").write_text(text, encoding="utf-8")
@@ -76,6 +99,20 @@ def test_a_month_costs_the_same_in_every_view(tmp_path: Path, text: str) -> None
         worked = fsum(parts.pop(name, 0.0) for name in ("computing", "jobs", "checkpoints"))
         allocated = [usd for usd in plan["allocation_usd_per_month"].values() if usd]
         assert sorted([worked, *parts.values()]) == pytest.approx(sorted(allocated), rel=1e-9)
+
+
+@pytest.mark.slow
+def test_a_run_of_months_costs_the_same_when_it_is_billed_again(tmp_path: Path) -> None:
+    for name, text in (("of.yaml", MONTHS), ("plan.yaml", "purchasing: as it was\n")):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    out = tmp_path / "out"
+    run(load(tmp_path / "of.yaml"), out)
+    document = json.loads((out / "result.json").read_text(encoding="utf-8"))
+    [(again, bill)] = price_usage(out, [tmp_path / "plan.yaml"], {})
+    assert again["effective_usd"] == pytest.approx(document["plans"][0]["cost_usd"]["total"], rel=1e-9)
+    sent = [charge for charge in bill.charges if charge.sku == "egress"]
+    assert [charge.charge_period_start_s for charge in sent] == [0.0, 30 * 86400.0]
+    assert min(charge.consumed_quantity for charge in sent) > 100, "more than what is free"
 
 
 def drawn_parts(document: dict[str, Any]) -> dict[str, dict[str, float]]:

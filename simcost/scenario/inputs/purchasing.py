@@ -113,12 +113,11 @@ def _usages(nodes: list[Document], volumes: list[Document], horizons: dict[int, 
 def _usage(nodes: list[Document], volumes: list[Document], lines: list[Key], horizon_s: float) -> UsageRows:
     """Nodes as runs, GB-months as GB that were kept throughout, GB as they are, tokens of an API one by one."""
     place = {key: i for i, key in enumerate(lines)}
-    each = {"storage": HOURS_PER_MONTH * SECONDS_PER_HOUR / horizon_s, "transfer": 1.0, "tokens": 1e6}
-    amounts = [row["consumed_quantity"] * each[row["service"]] for row in volumes]
+    amounts = [_amount(row) for row in volumes]
     count = len(nodes) + len(volumes)
     return UsageRows(
-        start_s=np.array([*(row["start_s"] for row in nodes), *(0.0 for _ in volumes)]),
-        end_s=np.array([*(row["end_s"] for row in nodes), *(horizon_s for _ in volumes)]),
+        start_s=np.array([*(row["start_s"] for row in nodes), *(row["charge_period_start_s"] for row in volumes)]),
+        end_s=np.array([*(row["end_s"] for row in nodes), *(row["charge_period_end_s"] for row in volumes)]),
         quantity=np.array([*(1.0 for _ in nodes), *amounts]),
         price_usd=np.full(count, np.nan),
         interrupted=np.zeros(count, np.bool_),
@@ -131,6 +130,13 @@ def _usage(nodes: list[Document], volumes: list[Document], lines: list[Key], hor
         resource=np.arange(count),
         horizon_s=horizon_s,
     )
+
+
+def _amount(row: Document) -> float:
+    """Quantity of a charge as a row of usage counts it."""
+    month_s, lasts_s = HOURS_PER_MONTH * SECONDS_PER_HOUR, row["charge_period_end_s"] - row["charge_period_start_s"]
+    each = {"storage": month_s / lasts_s, "transfer": 1.0, "tokens": 1e6}
+    return float(row["consumed_quantity"] * each[row["service"]])
 
 
 def _node_key(row: Document) -> Key:

@@ -23,6 +23,7 @@ from simcost.catalog import Catalog
 from simcost.catalog.facts import TierPrice
 from simcost.errors import InputError
 from simcost.ledger.jobs import HELD, JobLedger
+from simcost.ledger.months import shares_together
 from simcost.ledger.request_tables import NODES
 from simcost.ledger.requests import LedgerUsage
 from simcost.scenario.inputs.clusters import Cluster
@@ -123,19 +124,26 @@ def _volumes_of_each(accounts: Sequence[Costs], catalog: Catalog) -> Iterator[st
     """A note where accounts of a provider pay other than they would on one bill, for disks or for transfer: each has
     free and cheaper volumes of its own.
     """
-    volumes: dict[tuple[str, tuple[TierPrice, ...]], list[Charge]] = {}
+    volumes: dict[tuple[str, tuple[TierPrice, ...]], dict[float, list[Charge]]] = {}
     for charge in (charge for costs in accounts for charge in costs.charges):
         if charge.sku in _IN_TIERS and charge.price_quality != "given":
             tiers = catalog.tier_prices(charge.provider, charge.sku, charge.region)
-            volumes.setdefault((f"{charge.provider}/{charge.sku}", tiers), []).append(charge)
-    for (name, tiers), charges in volumes.items():
-        whole_usd = run_usd(fsum(charge.consumed_quantity for charge in charges), tiers, accounts[0].horizon_s)
-        apart_usd = fsum(charge.effective_cost_usd for charge in charges)
+            months = volumes.setdefault((f"{charge.provider}/{charge.sku}", tiers), {})
+            months.setdefault(charge.charge_period_start_s, []).append(charge)
+    for (name, tiers), months in volumes.items():
+        whole_usd = fsum(_on_one_bill(charges, tiers) for charges in months.values())
+        apart_usd = fsum(charge.effective_cost_usd for charges in months.values() for charge in charges)
         if abs(whole_usd - apart_usd) > _CENT * accounts[0].months:
             yield (
                 f"{name}: purchases that differ each have free and cheaper volumes of their own; on one bill, as "
                 "`simcost bill` counts them, they share these, and it costs somewhat more or less"
             )
+
+
+def _on_one_bill(charges: Sequence[Charge], tiers: Sequence[TierPrice]) -> float:
+    """Price of the volumes of a month together."""
+    length_s = max(charge.charge_period_end_s for charge in charges) - charges[0].charge_period_start_s
+    return run_usd(fsum(charge.consumed_quantity for charge in charges), tiers, length_s)
 
 
 def _accounts(bought: Sequence[PurchasedNodes]) -> Callable[[PurchasedNodes], tuple[Buy, str]]:
@@ -300,6 +308,7 @@ def shared_usage(requests: LedgerUsage, ledger: JobLedger, cluster: Cluster, gpu
         stepping_s=requests.stepping_s,
         disk_gb_per_node=requests.disk_gb_per_node,
         gb_out=requests.gb_out,
+        out_shares=requests.out_shares,
     )
     return PurchasedNodes(usage=usage, buy=cluster.buy)
 
@@ -343,6 +352,7 @@ def _together(usages: Sequence[LedgerUsage]) -> LedgerUsage:
         stepping_s=fsum(usage.stepping_s for usage in usages),
         disk_gb_per_node=stored / hours if hours else 0.0,
         gb_out=fsum(usage.gb_out for usage in usages),
+        out_shares=shares_together([(usage.gb_out, usage.out_shares) for usage in usages]),
     )
 
 

@@ -18,6 +18,7 @@ from simcost.compare.bounds import MixBounds, mix_bounds
 from simcost.compare.entrants import Entrant
 from simcost.compare.scores import misses_allowed, most_reached, requests_to_show
 from simcost.errors import InputError
+from simcost.ledger.months import has_months
 from simcost.ledger.request_mix import RequestMix
 from simcost.ledger.request_tables import NODES
 from simcost.ledger.requests import LedgerUsage
@@ -359,7 +360,9 @@ class Candidates:
 
 
 def _flat_usage(nodes: float, span_s: float, plan: ResolvedPlan, tokens: float) -> LedgerUsage:
-    """So many nodes from start to end; a part of one for that part of the time."""
+    """So many nodes from start to end; a part of one for that part of the time. Tiers of what they send out are not
+    known of several months: it then counts nothing.
+    """
     ends = [span_s] * int(nodes) + [span_s * (nodes % 1.0)] * (nodes % 1.0 > 1e-9)
     count, slots = len(ends), plan.pool.kinds[0].slots * plan.pool.accelerators_per_replica
     columns = [["pool"] * count, list(range(count)), [0] * count, [0.0] * count, ends]
@@ -370,7 +373,7 @@ def _flat_usage(nodes: float, span_s: float, plan: ResolvedPlan, tokens: float) 
         nodes=table,
         slot_seconds={"idle": fsum(ends) * slots},
         disk_gb_per_node=plan.pool.startup.disk,
-        gb_out=tokens * plan.pool.response_bytes_per_token / 1e9,
+        gb_out=0.0 if has_months(span_s) else tokens * plan.pool.response_bytes_per_token / 1e9,
     )
 
 

@@ -1,0 +1,81 @@
+"""Runs of several months are billed month by month: tiers and sustained use begin anew, as on the bills of providers."""
+
+from dataclasses import replace
+from math import fsum
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simcost.billing import OnDemand, bill
+from simcost.billing.metering import Line, UsageIntervals, metered
+from simcost.billing.settlement import settle
+from simcost.billing.storage_transfer import month_usd
+from simcost.catalog import load_catalog
+from simcost.ledger.request_tables import NODES
+from simcost.ledger.requests import LedgerUsage
+
+CATALOG, HOUR, MONTH_H = load_catalog(), 3600.0, 730
+BUY = OnDemand(offer="aws/g6.xlarge", region="us-east-1")
+N1 = Line(
+    provider="gcp",
+    sku="n1-standard-8",
+    region="us-central1",
+    list_usd=1.0,
+    contracted_usd=1.0,
+    as_of="",
+    quality="given",
+)
+
+
+def grown(months: int, hours: float) -> UsageIntervals:
+    """A machine more each month, all of them up to the end."""
+    starts = np.arange(months) * MONTH_H * HOUR
+    ends = np.full(months, hours * HOUR)
+    return UsageIntervals(start_s=starts, end_s=ends, line=np.zeros(months, np.int64), units=np.ones(months))
+
+
+@pytest.mark.parametrize("months", [1, 3, 12])
+def test_machines_that_run_whole_months_have_the_whole_discount(months: int) -> None:
+    """Spread over the run, a machine that was there in its last month alone had none."""
+    account = metered([N1], grown(months, months * MONTH_H), horizon_s=months * MONTH_H * HOUR, start_s=None)
+    used_h = fsum(range(1, months + 1)) * MONTH_H
+    assert settle(account, [], CATALOG).effective_usd == pytest.approx(0.7 * used_h, rel=1e-12)
+
+
+@given(st.lists(st.floats(0.0, 60_000.0), min_size=2, max_size=12))
+def test_tiers_of_traffic_begin_anew_each_month(sent_gb: list[float]) -> None:
+    span_s, whole = len(sent_gb) * MONTH_H * HOUR, fsum(sent_gb)
+    shares = tuple(gb / whole for gb in sent_gb) if whole else ()
+    usage = LedgerUsage(
+        horizon_s=span_s,
+        slots_per_node=1,
+        nodes=pa.table([["p"], [0], [0], [0.0], [span_s]], schema=NODES),
+        slot_seconds={"idle": span_s},
+        gb_out=whole,
+        out_shares=shares,
+    )
+    tiers = CATALOG.tier_prices("aws", "egress", "us-east-1")
+    expected = fsum(month_usd(gb, tiers) for gb in sent_gb)
+    assert bill(usage, BUY, CATALOG).by_category_usd()["transfer"] == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+def test_disks_are_kept_in_the_months_in_which_their_nodes_are_there() -> None:
+    """RunPod: $0.07 up to 1,000 GB-months of a month, $0.05 beyond."""
+    three_s, tiers = 3 * MONTH_H * HOUR, CATALOG.tier_prices("runpod", "storage", "any")
+    ends = [three_s, three_s / 3, three_s / 3]
+    table = pa.table([["p"] * 3, [0, 1, 2], [0] * 3, [0.0] * 3, ends], schema=NODES)
+    usage = LedgerUsage(
+        horizon_s=three_s, slots_per_node=1, nodes=table, slot_seconds={"idle": sum(ends)}, disk_gb_per_node=900.0
+    )
+    offer = next(one for one in CATALOG.facts.offers if one.provider == "runpod")
+    found = bill(usage, OnDemand(offer=f"runpod/{offer.sku}", region=offer.region), CATALOG)
+    stored = [charge for charge in found.charges if charge.sku == "storage"]
+    assert [round(one.consumed_quantity, 6) for one in stored] == [2700.0, 900.0, 900.0]
+    assert [one.charge_period_start_s / HOUR for one in stored] == [0.0, 730.0, 1460.0]
+    expected = fsum(month_usd(gb, tiers) for gb in (2700.0, 900.0, 900.0))
+    assert found.by_category_usd()["storage"] == pytest.approx(expected, rel=1e-12)
+    short = replace(usage, horizon_s=three_s / 3, nodes=table.slice(1), slot_seconds={"idle": sum(ends[1:])})
+    assert len([one for one in bill(short, BUY, CATALOG).charges if one.sku == "storage"]) == 1
