@@ -20,8 +20,8 @@ from simcost.compare.tenants import by_tenant
 from simcost.compare.unit_costs import answered, by_service, charge_changes, money, month_by_part
 from simcost.compare.unlike_lengths import costs_of_whole_runs
 from simcost.compare.verdict import missed_targets, percent, undecided, verdict
-from simcost.perf.quality import QualityTarget
 from simcost.ledger.months import has_months
+from simcost.perf.quality import QualityTarget
 from simcost.units import HOURS_PER_MONTH, format_seconds
 
 Document = dict[str, Any]

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from simcost.ledger.months import shares_together
 from simcost.ledger.request_tables import NODES
 from simcost.ledger.requests import Ledger, LedgerUsage
 

@@ -1,4 +1,4 @@
-"""Runs of several months are billed month by month: tiers and sustained use begin anew, as on the bills of providers."""
+"""Runs of several months are billed month by month: tiers and sustained use begin anew, as on bills of providers."""
 
 from dataclasses import replace
 from math import fsum

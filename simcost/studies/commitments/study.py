@@ -311,7 +311,7 @@ def _assumptions(asked: CommitmentRequest, options: Sequence[Option]) -> tuple[s
     if len(asked.offered) > 1 or asked.aim.weight:
         lines.append("The mix is optimised over a sample of hours, then priced by the exact rules over all of them.")
     if asked.demand.multiples is not None:
-        lines.append("On demand has GCP's sustained-use discounts, in equal parts of the demand that are about a month each.")
+        lines.append("On demand has GCP's sustained-use discounts, in equal parts of the demand of about a month.")
     if any(option.bound.payments.terms.upfront_usd for option in options):
         lines.append("What is paid in advance is spread over its term without interest; it is due when it is bought.")
     lines += [_running(one) for one in asked.offered if one.since < 0]
