@@ -34,7 +34,7 @@ _TIME = {
     "d": 86400.0,
     "w": 604800.0,
 }
-_BYTES = {
+BYTE_SIZES = {
     "B": 1.0,
     "kB": 1e3,
     "KB": 1e3,
@@ -50,6 +50,7 @@ _THOUSANDS = re.compile(r"(?<=\d),(\d{3})(?!\d)")
 _DECIMAL_COMMA = re.compile(r"\s*[-+]?(?:0|\d+(?!,\d{3}(?!\d))),\d")
 """A comma that separates no thousands: `3,10`, `0,805`."""
 _NUMBER = re.compile(r"^\s*([-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*?)\s*$")
+_DATE = re.compile(r"\s*\d{4}-\d{1,2}(?:-|\s*$)|\s*\d{1,2}[./]\d{1,2}[./]\d{2,4}")
 _OTHER_CURRENCY = re.compile(r"[€£¥₹]|(?<![A-Za-z])(?:AUD|CAD|CHF|CNY|DKK|EUR|GBP|INR|JPY|NOK|PLN|SEK)(?![A-Za-z])")
 
 
@@ -105,6 +106,20 @@ class ClockTime(Unit):
 
 
 @dataclass(frozen=True, slots=True)
+class TimeFromStart(Unit):
+    """A time before or after the start of something, which is no date."""
+
+    def parse(self, value: object) -> object:
+        """Seconds; below 0 = before."""
+        if isinstance(value, str) and _DATE.match(value):
+            raise ValueError(
+                f"{value!r} is a date; write the time from the start of the usage, or of a run: 90d after "
+                "it, or -90d before it"
+            )
+        return Unit.parse(self, value)
+
+
+@dataclass(frozen=True, slots=True)
 class ByKind:
     """Marks a union of classes that `kind` tells apart, with or without None.
 
@@ -116,15 +131,31 @@ class ByKind:
 
 
 SECONDS = Unit("seconds", _TIME, "30s or 1.5h")
+FROM_START = TimeFromStart("seconds", _TIME, "30s or 1.5h")
 CLOCK = ClockTime("a time of day", _TIME, "08:30")
-BYTES = Unit("bytes", _BYTES, "80GiB")
-BYTES_PER_S = Unit("bytes per second", {f"{k}/s": v for k, v in _BYTES.items()}, "2GB/s")
+BYTES = Unit("bytes", BYTE_SIZES, "80GiB")
+BYTES_PER_S = Unit("bytes per second", {f"{k}/s": v for k, v in BYTE_SIZES.items()}, "2GB/s")
 SHARE = Unit("a share from 0 to 1", {"%": 0.01}, "99.5%")
 PREMIUM = Unit("a share of the price", {"%": 0.01}, "25%")
 USD = Unit("USD", {"": 1.0, "USD": 1.0}, "$100")
 USD_EACH = Unit("USD each", {"": 1.0, "USD": 1.0, "/1k": 1e-3, "/1M": 1e-6}, "$0.002, or $0.60/1M")
 USD_PER_H = Unit("USD per hour", {"/h": 1.0, "USD/h": 1.0, "/month": 1 / HOURS_PER_MONTH}, "$2.10/h")
-USD_PER_GB = Unit("USD per GB", {"/GB": 1.0, "USD/GB": 1.0, "/GiB": GB / GIB}, "$0.09/GB")
+USD_PER_GB = Unit(
+    "USD per GB",
+    {
+        "/GB": 1.0,
+        "USD/GB": 1.0,
+        "/GB-month": 1.0,
+        "/GB/month": 1.0,
+        "/TB": 1e-3,
+        "/TB-month": 1e-3,
+        "/GiB": GB / GIB,
+        "/GiB-month": GB / GIB,
+        "/TiB": GB / 2.0**40,
+        "/TiB-month": GB / 2.0**40,
+    },
+    "$0.09/GB",
+)
 USD_PER_YEAR = Unit("USD per year", {"/year": 1.0, "/month": 12.0}, "$20,000/year")
 USD_PER_KWH = Unit("USD per kWh", {"/kWh": 1.0, "/MWh": 1e-3}, "$0.08/kWh")
 USD_PER_KW_MONTH = Unit("USD per kW and month", {"/kW": 1.0, "/kW/month": 1.0, "/kW-month": 1.0}, "$200/kW")
@@ -260,8 +291,8 @@ def format_bytes(value_bytes: float) -> Formatted:
 
 def _binary(value_bytes: float) -> str:
     for unit in ("TiB", "GiB", "MiB", "KiB"):
-        if abs(value_bytes) >= _BYTES[unit]:
-            return f"{value_bytes / _BYTES[unit]:.4g} {unit}"
+        if abs(value_bytes) >= BYTE_SIZES[unit]:
+            return f"{value_bytes / BYTE_SIZES[unit]:.4g} {unit}"
     return f"{value_bytes:.0f} B"
 
 

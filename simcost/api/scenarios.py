@@ -25,6 +25,7 @@ from simcost.api.values import (
     progress_of,
     ranges,
     text,
+    usd,
     whole_numbers,
     words,
 )
@@ -177,7 +178,7 @@ class CheckedScenario:
         step_factor: float = 1.0,
         objectives: Sequence[str] = (),
         front: int = 0,
-        budget: float | None = None,
+        budget: str | float | None = None,
         quota: Mapping[str, int] = MappingProxyType({}),
         available: Mapping[str, int] = MappingProxyType({}),
         progress: Progress | None = None,
@@ -198,7 +199,7 @@ class CheckedScenario:
             objectives: those of the front beside cost: attainment, latency, jobs, carbon, risk, quality; none = all
                 that are known.
             front: plans that are simulated for the front alone, at most, those with the least possible cost first.
-            budget: most USD that a month of the plan may cost; None = whatever it does.
+            budget: most USD that a month of the plan may cost, as `2500` or `"$2,500"`; None = whatever it does.
             quota: most accelerators that the plan may take at a time, by their name; of others any number.
             available: most instances that it may take at a time, by `OFFER` or `OFFER@REGION`; of others any number.
             progress: as for `run`.
@@ -216,7 +217,7 @@ class CheckedScenario:
             options=None if options is None else path_of(options, "options"),
             step_factor=number("step_factor", step_factor, from_0=True),
             objectives=words("objectives", objectives),
-            budget_usd=plain(budget),
+            budget_usd=usd("budget", budget),
             quota=numbers_of("quota", quota),
             available=numbers_of("available", available),
             **whole_numbers(seeds=seeds, seed=seed, jobs=jobs, front=front),

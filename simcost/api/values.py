@@ -12,7 +12,7 @@ from typing import Any, overload
 
 from simcost.errors import InputError, did_you_mean
 from simcost.execution.options import EngineName, EngineOptions
-from simcost.units import parse_seconds
+from simcost.units import USD, parse_seconds
 
 Progress = Callable[[float, str], None]
 _FROM_0 = ("seed", "front")
@@ -99,6 +99,18 @@ def number(name: str, value: Any, *, from_0: bool = False) -> float | None:
     if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found < inf or not (found or from_0):
         raise InputError(f"{name}: {value!r} is not a number {'from 0 up' if from_0 else 'above 0'}")
     return float(found)
+
+
+def usd(name: str, value: Any) -> float | None:
+    """USD, as a number or as plans write them; None stays. Raises InputError for what is not an amount from 0 up.
+
+    >>> usd("budget", "$2,500"), usd("budget", 2500)
+    (2500.0, 2500.0)
+    """
+    try:
+        return number(name, USD.parse(plain(value)), from_0=True)
+    except ValueError as error:
+        raise InputError(f"{name}: {error}") from None
 
 
 @overload

@@ -9,8 +9,8 @@ from simcost.billing.commitment import CapacityBlock
 from simcost.billing.price_list import offer_prices, price_list, price_sentences, token_prices
 from simcost.billing.storage_transfer import month_usd
 from simcost.catalog import load_catalog
-from simcost.errors import InputError
-from simcost.scenario.inputs.purchasing import price_usage
+from simcost.errors import FaultsError, InputError
+from simcost.scenario.inputs.purchasing import load_purchasing, price_usage
 
 CATALOG = load_catalog()
 HEADER = "start,end,sku,region,quantity,unit,pricing\n"
@@ -114,3 +114,20 @@ def test_a_gcp_commitment_takes_the_rate_of_its_machine_type(tmp_path: Path, yea
 )
 def test_egress_is_paid_by_the_tiers_of_each_cloud(provider: str, gb: float, usd: float) -> None:
     assert month_usd(gb, CATALOG.tier_prices(provider, "egress")) == pytest.approx(usd, rel=1e-7)
+
+
+@pytest.mark.parametrize("since", ["2026-01-10", "10.01.2026", "2026-01"])
+def test_a_date_in_place_of_a_time_from_the_start_is_called_one(tmp_path: Path, since: str) -> None:
+    """`-01-10` was called an unknown unit."""
+    plan = tmp_path / "plan.yaml"
+    block = f"{{kind: capacity-block, sku: p5.48xlarge, count: 1, days: 7, since: {since}}}"
+    plan.write_text(f"purchasing: a\ncommitments: [{block}]\n", encoding="utf-8")
+    with pytest.raises(FaultsError, match=f"'{since}' is a date; write the time from the start of the usage"):
+        load_purchasing(plan)
+
+
+@pytest.mark.parametrize("price", ["$80/TB", "$0.08/GB-month", "$0.08/GB/month", "$80/TB-month"])
+def test_prices_of_volumes_as_quotes_write_them(tmp_path: Path, price: str) -> None:
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(f"purchasing: a\nstorage: {price}\n", encoding="utf-8")
+    assert load_purchasing(plan)[0].storage == pytest.approx(0.08)

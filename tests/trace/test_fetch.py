@@ -156,8 +156,8 @@ def test_mirrors_are_tried_in_turn(site: Site, tmp_path: Path) -> None:
 def test_another_file_than_published_is_refused(site: Site, tmp_path: Path, body: bytes, message: str) -> None:
     site.files["/log.csv"] = body
     with pytest.raises(InputError, match=message):
-        fetch(public(site), tmp_path)
-    assert names(tmp_path) == []
+        fetch(public(site), tmp_path / "new" / "folder")
+    assert names(tmp_path) == [], "nor is the folder left that was made for it"
 
 
 def test_the_hash_of_git_is_checked(site: Site, tmp_path: Path) -> None:

@@ -48,10 +48,21 @@ def test_other_units_stay_as_they_are(tmp_path: Path, unit: str) -> None:
 
 @pytest.mark.parametrize(
     ("quantity", "unit"),
-    [(62, "GB"), (4, "GB/Month"), (4, "gb month"), (62 * 48, "GB-Hours"), (62 * 48, "GB hr")],
+    [
+        (62, "GB"),
+        (4, "GB/Month"),
+        (4, "gb month"),
+        (62 * 48, "GB-Hours"),
+        (62 * 48, "GB hr"),
+        (0.062, "TB"),
+        (62 / 1.073741824, "GiB"),
+        (4e-3, "TB-month"),
+        (4 / 1.073741824, "gibibyte months"),
+        (0.04, "100 GB/Month"),
+    ],
 )
 def test_storage_in_months_and_hours(tmp_path: Path, quantity: float, unit: str) -> None:
-    """62 GB through March 30 and 31 are 4 GB-months; GB-hours, and other spellings of months, were refused."""
+    """62 GB through March 30 and 31 are 4 GB-months."""
     file = tmp_path / "usage.csv"
     row = f"aws/storage,2026-03-30T00:00:00Z,2026-04-01T00:00:00Z,{quantity},{unit}"
     file.write_text(f"sku,start,end,quantity,unit\n{row}\n", encoding="utf-8")
@@ -89,3 +100,11 @@ def test_totals_without_an_end_are_told(tmp_path: Path, starts: list[str], end: 
     messages = [one["message"] for one in read_usage(file).findings if one["kind"] == "totals"]
     assert len(messages) == told
     assert all("the last is taken as of one hour, by which hours and costs a month go" in one for one in messages)
+
+
+@pytest.mark.parametrize("unit", ["GB-month", "widgets", "h"])
+def test_traffic_in_a_unit_of_no_volume_is_refused_with_those_there_are(tmp_path: Path, unit: str) -> None:
+    file = tmp_path / "usage.csv"
+    file.write_text(f"sku,start,end,quantity,unit\n{ROW.replace('p5.48xlarge', 'egress')},7,{unit}\n", encoding="utf-8")
+    with pytest.raises(FaultsError, match=r"not a unit of a volume; write it in GB \(TB, GiB or TiB; of storage also"):
+        read_usage(file)

@@ -12,13 +12,13 @@ from simcost.billing.commitment.terms import Discount, Terms, Years, years_h
 from simcost.catalog.facts import CommitmentRate, Instrument, Upfront
 from simcost.errors import CatalogError, InputError
 from simcost.record import record
-from simcost.units import SECONDS, SECONDS_PER_HOUR, PositiveCount, Usd, UsdPerH, format_usd
+from simcost.units import FROM_START, SECONDS_PER_HOUR, PositiveCount, Usd, UsdPerH, format_usd
 
 if TYPE_CHECKING:
     from simcost.billing.commitment.bound import CommitmentRates, CommittedUnits, Floats, Payments, Spend
     from simcost.billing.metering import Line, Metered
 
-Offset = Annotated[float, SECONDS]
+Offset = Annotated[float, FROM_START]
 
 
 @record

@@ -163,10 +163,13 @@ def check_sums(folder: Path, *, nothing_else: bool = False) -> None:
     """Check the files of a folder against its `SHA256SUMS`; with `nothing_else` it holds no other file.
 
     Raises:
-        OSError: there are no sums.
-        ValueError: a file is missing, changed or one too many; the message names them.
+        OSError: a file cannot be read.
+        ValueError: there are no sums, or a file is missing, changed or one too many; the message names them.
     """
-    lines = (folder / SUMS).read_bytes().decode().split("\n")
+    try:
+        lines = (folder / SUMS).read_bytes().decode().split("\n")
+    except FileNotFoundError:
+        raise ValueError(f"has no {SUMS}") from None
     sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines[:-1])}
     if "" in sums:
         raise ValueError(f"{SUMS} has a line that is not a checksum and the name of a file")
@@ -210,6 +213,13 @@ def no_result(folder: Path, error: Exception) -> InputError:
 def sealed_page(text: str, made_of: str) -> str:
     """A page with a last line that says what it was made of, and the SHA-256 of what stands above."""
     return f"{text}<!-- made of {made_of}, text {sha256(text.encode()).hexdigest()} -->\n"
+
+
+def reason(error: Exception) -> str:
+    """An error in a few words; one of the file system by the name of its file."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{Path(os.fsdecode(error.filename)).name}: {error.strerror}"
+    return str(error)
 
 
 def made_of(page: Path) -> str | None:
@@ -282,7 +292,7 @@ def whole(folder: Path) -> Iterator[dict[str, Any]]:
             raise OtherEngineError(f"{folder}: made by engine {made_by}, this is {engine_version()}; run again")
         yield said
     except (OSError, ValueError, LookupError, TypeError, AttributeError, pa.ArrowException) as error:
-        raise RunError(_damaged(folder, str(error))) from error
+        raise RunError(_damaged(folder, reason(error))) from error
 
 
 def reused(folder: Path, load: Callable[[Path], T]) -> T | None:

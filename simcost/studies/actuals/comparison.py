@@ -106,7 +106,7 @@ def side_of_file(actuals: Actuals, basis: Basis) -> Side:
     others: dict[Other, float] = {}
     for row in summed(used, ["month", "provider", "region", "sku", "unit"]):
         key = (row["month"], row["provider"], row["region"], row["sku"], row["unit"])
-        quantity = priced_quantity(row) if basis == "effective" else row["quantity"]
+        quantity = priced_quantity(row, basis)
         if quantity:
             amounts[key] = Amount(quantity, row[cost])
         elif row[cost]:
@@ -114,7 +114,7 @@ def side_of_file(actuals: Actuals, basis: Basis) -> Side:
     for row in summed(lines, ["month", "kind"]):
         if row["kind"] != "usage" and row[cost]:
             others[row["month"], row["kind"]] = row[cost]
-    return Side(amounts=amounts, others=others, span_h=actuals.span_h, told=tuple(actuals.told()))
+    return Side(amounts=amounts, others=others, span_h=actuals.span_h, told=tuple(actuals.told(basis)))
 
 
 def side_of_charges(charges: Sequence[Mapping[str, Any]], basis: Basis, span_h: float) -> Side:

@@ -10,13 +10,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from simcost.compare.verdict import percent
-from simcost.studies.actuals.result import ActualCosts, CommitmentCosts, CostPeriod, DayCosts, ServiceCosts, SkuCosts
+from simcost.studies.actuals.result import (
+    ActualCosts,
+    Basis,
+    CommitmentCosts,
+    CostPeriod,
+    DayCosts,
+    ServiceCosts,
+    SkuCosts,
+)
 from simcost.trace.focus.reader import Actuals
 from simcost.units import format_usd, plural
 
 COSTS = ("billed_usd", "effective_usd", "list_usd", "contracted_usd")
-_ONE_SIDED = ("not_on_list_usd", "listed_alone_usd", "unpriced_quantity")
-"""Effective cost of rows without a list cost; list cost and quantity of rows without an effective one."""
+_ONE_SIDED = ("not_on_list_usd", "listed_alone_usd", "unpriced_quantity", "unbilled_quantity")
+"""Effective cost of rows without a list cost; list cost and quantity of rows without an effective one, and quantity of
+those without a billed one."""
 _VALUES = (*COSTS, "quantity", "rows", "no_list", "no_contracted", "used_usd", "unused_usd", *_ONE_SIDED)
 _MISSING = {"list_usd": "no_list", "contracted_usd": "no_contracted"}
 
@@ -65,9 +74,10 @@ def unit_price(row: Mapping[str, Any], name: str) -> float | None:
     return None if missing and row[missing] else per(row[name], row["quantity"])
 
 
-def priced_quantity(row: Mapping[str, Any]) -> float:
-    """Quantity of the rows that have an effective cost."""
-    return float(row["quantity"] - row["unpriced_quantity"])
+def priced_quantity(row: Mapping[str, Any], basis: Basis = "effective") -> float:
+    """Quantity of the rows that have a cost of a basis."""
+    without = {"effective": "unpriced_quantity", "billed": "unbilled_quantity"}
+    return float(row["quantity"] - row[without[basis]])
 
 
 def per(value: float, of: float) -> float | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from simcost.errors import InputError, RunError
-from simcost.scenario.storage.folders import DESCRIPTION, SUMS, OtherEngineError, check_sums, made_of
+from simcost.scenario.storage.folders import DESCRIPTION, SUMS, OtherEngineError, check_sums, made_of, reason
 from simcost.scenario.storage.ledgers import load_job_ledger, load_ledger, load_shared_ledger
 from simcost.scenario.storage.results import changed_inputs
 from simcost.scenario.sweeps.dataset import (
@@ -170,7 +170,7 @@ def _check_result(folder: Path, found: _Found) -> None:
             found.fault(folder, "report.html does not fit; `simcost run` draws it again")
         found.changed |= dict.fromkeys(changed_inputs(document["provenance"]["inputs"]))
     except (OSError, ValueError, LookupError, TypeError) as error:
-        found.fault(folder, f"{error}; run the scenario again")
+        found.fault(folder, f"{reason(error)}; run the scenario again")
 
 
 def _check_answers(folder: Path, found: _Found) -> None:
@@ -179,7 +179,7 @@ def _check_answers(folder: Path, found: _Found) -> None:
         try:
             check_sums(answer, nothing_else=True)
         except (OSError, ValueError) as error:
-            found.fault(answer, f"{error}; the search is made again")
+            found.fault(answer, f"{reason(error)}; the search is made again")
 
 
 def _check_sweep(folder: Path, found: _Found) -> None:
@@ -196,7 +196,7 @@ def _check_sweep(folder: Path, found: _Found) -> None:
             found.fault(folder, f"has {plural(rows, 'row')} of {plural(description['runs'], 'run')}; sweep again")
         found.changed |= dict.fromkeys(changed_inputs(description["provenance"]["inputs"]))
     except (OSError, ValueError, LookupError, TypeError, pa.ArrowException) as error:
-        found.fault(folder, f"its rows cannot be read ({error}); sweep again")
+        found.fault(folder, f"its rows cannot be read ({reason(error)}); sweep again")
 
 
 def _verdict(found: _Found) -> str:

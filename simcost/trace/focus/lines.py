@@ -193,6 +193,7 @@ _VALUES = (
     "not_on_list_usd",
     "listed_alone_usd",
     "unpriced_quantity",
+    "unbilled_quantity",
 )
 READ = (
     "ResourceId",
@@ -288,6 +289,7 @@ class Lines:
             "not_on_list_usd": effective * np.isnan(costs["list_usd"]),
             "listed_alone_usd": np.nan_to_num(costs["list_usd"]) * np.isnan(costs["effective_usd"]),
             "unpriced_quantity": np.nan_to_num(quantity) * np.isnan(costs["effective_usd"]),
+            "unbilled_quantity": np.nan_to_num(quantity) * np.isnan(costs["billed_usd"]),
             **by_status,
         }
 

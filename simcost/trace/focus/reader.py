@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial, reduce
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -37,7 +38,6 @@ _COUNTED_OTHERWISE = (
     "no_charge",
     "unreadable",
     "repeated",
-    "no_effective_cost",
     "no_period",
     "backward_period",
 )
@@ -65,12 +65,12 @@ class Actuals:
     usd_per: Mapping[str, float]
     """The currencies of the bill, and their rates."""
 
-    def told(self) -> Iterator[tuple[str, str]]:
-        """Kind and sentence of what a comparison rests on: rows that count otherwise than they stand in the file, and
-        the worth of other currencies.
+    def told(self, basis: Literal["billed", "effective"] = "effective") -> Iterator[tuple[str, str]]:
+        """Kind and sentence of what a comparison of costs of a basis rests on: rows that count otherwise than they
+        stand in the file, and the worth of other currencies.
         """
         for found in self.quality:
-            if found["rule"] in _COUNTED_OTHERWISE:
+            if found["rule"] in (*_COUNTED_OTHERWISE, f"no_{basis}_cost"):
                 yield str(found["rule"]), f"rows that {found['says']}: {found['rows']:,}; {found['done']}"
         for currency, usd in self.usd_per.items():
             if currency != "USD":

@@ -6,6 +6,7 @@ from typing import Any
 
 from simcost.catalog.public_traces import PublicTrace
 from simcost.errors import InputError, TraceError
+from simcost.outputs import new_folders, remove_empty
 from simcost.trace.jobs.reader import import_jobs
 from simcost.trace.jobs.store import is_jobs, open_jobs
 from simcost.trace.public.checksum import Digests, checked_by, difference, digests_of, published
@@ -85,7 +86,7 @@ def _existing(trace: PublicTrace, target: Path) -> Digests | None:
 def _downloaded(trace: PublicTrace, target: Path, report: Report) -> tuple[str, Digests]:
     """The file from the first address that gives it. Raises InputError where none does."""
     partial = Partial(path=target.with_name(f".{target.name}.part"))
-    reasons = []
+    reasons, new = [], new_folders(target.parent)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         for url in trace.urls.split():
@@ -103,6 +104,8 @@ def _downloaded(trace: PublicTrace, target: Path, report: Report) -> tuple[str, 
             return url, found
     except OSError as error:
         raise InputError(f"{target}: cannot be written: {error.strerror or error}; choose another folder") from error
+    finally:
+        remove_empty(new)
     raise InputError(
         f"{trace.name}: not downloaded: {'; '.join(reasons)}. Without network: download it elsewhere, put it at "
         f"{target} ({published(trace)}) and run the command again, which checks and imports it"

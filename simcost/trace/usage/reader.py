@@ -240,8 +240,9 @@ def _check(table: TypedTable) -> None:
     known = ~table.missing["start"] & ~table.missing.get("end", np.zeros(len(table), np.bool_))
     table.note("start", known & (end_s < start_s), "ends before it starts")
     if "unit" in table:
-        in_gb = volume_units.in_gb(table) | _kept_in_all(table)
-        table.note("unit", _of(table, VOLUMES) & ~in_gb, "is not a unit of a volume; write it in GB")
+        known = volume_units.sent(table) | _kept_in_all(table)
+        remedy = "is not a unit of a volume; write it in GB (TB, GiB or TiB; of storage also as GB-month or GB-hours)"
+        table.note("unit", _of(table, VOLUMES) & ~known, remedy)
     if "price" in table and "currency" in table:
         foreign = table.where("currency", lambda word: pc.invert(pc.is_in(pc.utf8_upper(word), pa.array(["", "USD"]))))
         table.note("currency", foreign & ~np.isnan(table.numbers["price"]), "is not USD; write the `price` in USD")
@@ -255,7 +256,7 @@ def _at_a_time(table: TypedTable) -> Floats:
     """Units that ran at a time, also where the file says hours or GB-months in all."""
     start_s, end_s = _span_s(table)
     length_s = np.where(end_s > start_s, end_s - start_s, 1.0)
-    quantity = _numbers(table, "quantity", 1.0)
+    quantity = _numbers(table, "quantity", 1.0) * np.where(_of(table, VOLUMES), volume_units.gb_per_unit(table), 1.0)
     hours = quantity * time_units.hours_per_unit(table)
     found = np.where(np.isnan(hours), quantity, hours * SECONDS_PER_HOUR / length_s)
     kept = _kept_in_all(table)

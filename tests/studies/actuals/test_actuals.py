@@ -171,3 +171,15 @@ def test_a_run_without_calendar_is_scaled_to_a_month() -> None:
     assert told.others[0].simulated_usd == pytest.approx(73)
     with pytest.raises(InputError, match="has no length"):
         against(side((key("a"), Amount(1, 1)), span_h=0.0), run, "effective")
+
+
+def test_rows_without_the_cost_that_is_compared_are_told_and_have_no_price(tmp_path: Path) -> None:
+    """Without a word their hours had the billed cost of the others, so that all of them seemed cheaper."""
+    rows = [row(1), row(2, BilledCost=""), row(3, BilledCost="")]
+    read = read_focus([cost_file(tmp_path, rows)])
+    paid, full = side_of_file(read, "billed"), side_of_file(read, "effective")
+    assert list(paid.amounts.values()) == [Amount(1.0, pytest.approx(55.04))]
+    assert list(full.amounts.values()) == [Amount(3.0, pytest.approx(3 * 55.04))]
+    told = "actual file: rows that have no BilledCost: 2; left out of the billed total"
+    assert [one["message"] for one in file_findings(paid, side())] == [told]
+    assert file_findings(full, side()) == []

@@ -77,6 +77,13 @@ def test_a_damaged_line_of_the_checksums_is_told(copied: Path, capsys: pytest.Ca
     assert "SHA256SUMS has a line that is not a checksum and the name of a file" in capsys.readouterr().out
 
 
+def test_a_stored_run_without_checksums_is_told_in_words(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = next(path for path in (copied / "runs").iterdir() if path.is_dir())
+    (run / "SHA256SUMS").unlink()
+    assert main(["verify", str(copied)]) == 1
+    assert "no whole run is stored here (has no SHA256SUMS); it is simulated again" in capsys.readouterr().out
+
+
 def test_a_folder_that_is_no_results_folder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", str(tmp_path)]) == 2
     assert "holds no results" in capsys.readouterr().err
