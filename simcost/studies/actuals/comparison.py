@@ -26,7 +26,7 @@ from simcost.studies.actuals.result import (
 from simcost.studies.actuals.study import is_, month, priced_quantity, summed
 from simcost.trace.focus.reader import Actuals
 from simcost.trace.series.resample import finding
-from simcost.units import HOURS_PER_MONTH, format_usd
+from simcost.units import HOURS_PER_MONTH, difference_usd, format_usd
 
 Key = tuple[str, str, str, str, str]
 """Month, provider, region, SKU, unit."""
@@ -149,13 +149,15 @@ _NAMED_ALIKE = 10  # to look for names that are alike takes time
 def effects(simulated: Amount, actual: Amount) -> tuple[float, float]:
     """Effects of the other quantity and of the other price on the difference.
 
-    >>> effects(Amount(10.0, 20.0), Amount(12.0, 18.0))
-    (3.5, -5.5)
+    >>> effects(Amount(10.0, 20.0), Amount(12.0, 18.0)), effects(Amount(3.0, 3480.0), Amount(3.0, 3480.000000008))
+    ((3.5, -5.5), (0.0, 0.0))
     """
     p0, p1 = simulated.usd_per_unit, actual.usd_per_unit
     quantity = (actual.quantity - simulated.quantity) * (p0 + p1) / 2
     price = (p1 - p0) * (actual.quantity + simulated.quantity) / 2
-    return round(quantity, _DIGITS) + 0.0, round(price, _DIGITS) + 0.0
+    whole = max(abs(simulated.usd), abs(actual.usd))
+    seen = [effect if difference_usd(whole + effect, whole) else 0.0 for effect in (quantity, price)]
+    return round(seen[0], _DIGITS) + 0.0, round(seen[1], _DIGITS) + 0.0
 
 
 def against(actual: Side, simulated: Side, basis: Basis, *, per_month: bool = False) -> CostComparison:
@@ -198,7 +200,7 @@ def against(actual: Side, simulated: Side, basis: Basis, *, per_month: bool = Fa
         others=others,
         actual_usd=paid,
         simulated_usd=expected,
-        difference_usd=paid - expected,
+        difference_usd=difference_usd(paid, expected),
         effects_usd={
             "quantity": fsum(row.quantity_effect_usd for row in skus),
             "price": fsum(row.price_effect_usd for row in skus),
@@ -277,7 +279,7 @@ def _pair(key: Key, actual: Amount, simulated: Amount) -> SkuDifference:
         **_named(key),
         actual=_priced(actual),
         simulated=_priced(simulated),
-        difference_usd=actual.usd - simulated.usd,
+        difference_usd=difference_usd(actual.usd, simulated.usd),
         quantity_effect_usd=quantity,
         price_effect_usd=price,
     )
@@ -310,7 +312,7 @@ def _others(actual: Side, simulated: Side) -> tuple[OtherDifference, ...]:
             what=key[1],
             actual_usd=actual.others.get(key, 0.0),
             simulated_usd=simulated.others.get(key, 0.0),
-            difference_usd=actual.others.get(key, 0.0) - simulated.others.get(key, 0.0),
+            difference_usd=difference_usd(actual.others.get(key, 0.0), simulated.others.get(key, 0.0)),
         )
         for key in keys
     )
