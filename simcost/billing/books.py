@@ -10,7 +10,7 @@ import numpy as np
 from simcost.billing.bill import Charge
 from simcost.billing.commitment.bound import CommitmentUse, CommittedUnits, Floats
 from simcost.billing.metering import Line
-from simcost.billing.settlement import Settlement
+from simcost.billing.settlement import Settlement, sustained_percent
 
 
 def compute_charges(settled: Settlement) -> Iterator[Charge]:
@@ -27,6 +27,7 @@ def compute_charges(settled: Settlement) -> Iterator[Charge]:
 
 def _usage(settled: Settlement, line: Line, hours: Floats, usd: Floats, by: CommitmentUse | None = None) -> Charge:
     quantity, cost = float(hours.sum()), float(usd.sum())
+    reduced = by is not None or sustained_percent(line) is not None
     return Charge(
         charge_category="Usage",
         pricing_category="Committed" if by else "Dynamic" if line.pricing == "spot" else "Standard",
@@ -43,7 +44,7 @@ def _usage(settled: Settlement, line: Line, hours: Floats, usd: Floats, by: Comm
         consumed_unit="h",
         list_unit_price_usd=line.list_usd,
         list_cost_usd=quantity * line.list_usd,
-        contracted_cost_usd=quantity * line.contracted_usd if by else cost,
+        contracted_cost_usd=quantity * line.contracted_usd if reduced else cost,
         effective_cost_usd=cost,
         billed_cost_usd=0.0 if by else cost,
         price_as_of=line.as_of,

@@ -123,10 +123,23 @@ class Settlement:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Basis of the price of each commitment, those that are over before the account or begin after it, and what is
-        paid years in advance.
+        """Basis of the price of each commitment, those that are over before the account or begin after it, what is paid
+        years in advance, and what has sustained-use discounts.
         """
-        return (*(note for one in self.bought for note in one.bound.notes), *self._elsewhere(), *self._in_advance())
+        of_commitments = (note for one in self.bought for note in one.bound.notes)
+        return (*of_commitments, *self._elsewhere(), *self._in_advance(), *self._sustained())
+
+    def _sustained(self) -> Iterator[str]:
+        """A note on usage that costs less than its price, for all of the month that it lasts."""
+        full, paid = self.rest_h.sum(axis=0), self.rest_usd.sum(axis=0)
+        names = [
+            line.name
+            for line, hours, usd in zip(self.account.lines, full, paid, strict=True)
+            if sustained_percent(line) is not None and usd < hours * line.contracted_usd * (1 - 1e-9)
+        ]
+        if names:
+            which = ", ".join(dict.fromkeys(names))
+            yield f"{which}: Google Cloud's sustained-use discounts are taken off, month by month"
 
     def _in_advance(self) -> Iterator[str]:
         """A note on each commitment that is paid a year in advance, or longer: interest is in none of its costs."""

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simcost.billing.books import compute_charges
 from simcost.billing.commitment import ResourceCud
 from simcost.billing.metering import Line, Metered, UsageIntervals
+from simcost.billing.price_list import price_list
 from simcost.billing.settlement import settle
 from simcost.catalog import load_catalog
 from simcost.studies.commitments.demand import CommitmentDemand, from_history
@@ -108,3 +110,15 @@ def test_a_run_of_any_length_is_like_a_month(span_h: float, machines: int) -> No
     length[-1] = span_h - (count - 1)
     used = replace(account((machines * length)[:, None], (N1,)), length_h=length)
     assert settle(used, [], CATALOG).effective_usd == pytest.approx(0.7 * machines * span_h)
+
+
+def test_the_price_of_usage_with_the_discount_is_that_of_the_list() -> None:
+    """It was called the price of the list less the discount, another in each replication."""
+    settled = settle(account(np.ones((HOURS, 1)), (N1,)), [], CATALOG)
+    [charge] = compute_charges(settled)
+    assert (charge.list_cost_usd, charge.contracted_cost_usd) == (HOURS, HOURS)
+    assert charge.effective_cost_usd == pytest.approx(0.7 * HOURS)
+    assert [row["usd"] for row in price_list([charge])] == [1.0]
+    told = "gcp/n1-standard-8: Google Cloud's sustained-use discounts are taken off, month by month"
+    assert list(settled.notes) == [told]
+    assert settle(account(np.ones((HOURS, 1)), (N1,)), [], CATALOG, sustained=False).notes == ()
