@@ -337,8 +337,10 @@ class Ledger:
             return ()
         start_h = windows["start_s"].to_numpy() / 3600.0
         hours = hours_by_month(start_h, start_h + self.outcomes.window_s / 3600.0, edges_h)
-        sent = (tokens[:, None] * hours / hours.sum(axis=1, keepdims=True)).sum(axis=0)
-        return tuple((sent / sent.sum()).tolist())
+        length_h = hours.sum(axis=1)
+        each = np.divide(tokens, length_h, out=np.zeros_like(tokens), where=length_h > 0)
+        sent = (each[:, None] * hours).sum(axis=0)
+        return tuple((sent / sent.sum()).tolist()) if sent.any() else ()
 
     def offered_s(self) -> npt.NDArray[np.float64]:
         """Slot-seconds that each node offers."""

@@ -8,12 +8,14 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.ledgers import ledger, outcomes
 
 from simcost.billing import OnDemand, bill
-from simcost.billing.metering import Line, UsageIntervals, metered
+from simcost.billing.metering import Line, UsageIntervals, metered, usages_of
 from simcost.billing.settlement import settle
 from simcost.billing.storage_transfer import month_usd
 from simcost.catalog import load_catalog
+from simcost.ledger.months import month_edges_h
 from simcost.ledger.request_tables import NODES
 from simcost.ledger.requests import LedgerUsage
 
@@ -79,3 +81,15 @@ def test_disks_are_kept_in_the_months_in_which_their_nodes_are_there() -> None:
     assert found.by_category_usd()["storage"] == pytest.approx(expected, rel=1e-12)
     short = replace(usage, horizon_s=three_s / 3, nodes=table.slice(1), slot_seconds={"idle": sum(ends[1:])})
     assert len([one for one in bill(short, BUY, CATALOG).charges if one.sku == "storage"]) == 1
+
+
+def test_traffic_leaves_in_the_month_in_which_its_requests_arrive() -> None:
+    """Days of 10 tokens, then of 30 from day 35 on; in months of 30 1/3 days, the day on an edge is of both."""
+    days = [{"output_tokens": 10 if day < 35 else 30} for day in range(91)]
+    run = ledger(horizon_s=91 * 24 * HOUR, felt=outcomes(days, window_s=24 * HOUR), gb_out=7.0)
+    edge_d = 728 / 24
+    sent = [10 * edge_d, 10 * (35 - edge_d) + 30 * (2 * edge_d - 35), 30 * edge_d]
+    assert run.out_shares() == pytest.approx([tokens / fsum(sent) for tokens in sent])
+    [usage] = usages_of(run)
+    assert usage.gb_out_by_month(month_edges_h(2184.0)).tolist() == pytest.approx([7 * s / fsum(sent) for s in sent])
+    assert ledger(horizon_s=31 * 24 * HOUR, felt=outcomes(days[:31], window_s=24 * HOUR)).out_shares() == ()
