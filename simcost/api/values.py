@@ -108,9 +108,10 @@ def usd(name: str, value: Any) -> float | None:
     (2500.0, 2500.0)
     """
     try:
-        return number(name, USD.parse(plain(value)), from_0=True)
+        amount: Any = USD.parse(plain(value))
     except ValueError as error:
         raise InputError(f"{name}: {error}") from None
+    return None if amount is None else number(name, amount, from_0=True)
 
 
 @overload

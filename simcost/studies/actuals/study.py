@@ -23,9 +23,16 @@ from simcost.trace.focus.reader import Actuals
 from simcost.units import format_usd, plural
 
 COSTS = ("billed_usd", "effective_usd", "list_usd", "contracted_usd")
-_ONE_SIDED = ("not_on_list_usd", "listed_alone_usd", "unpriced_quantity", "unbilled_quantity")
-"""Effective cost of rows without a list cost; list cost and quantity of rows without an effective one, and quantity of
-those without a billed one."""
+_WITHOUT: Mapping[Basis, str] = {
+    "effective": "unpriced_quantity",
+    "billed": "unbilled_quantity",
+    "list": "unlisted_quantity",
+}
+"""Quantity of rows without a cost, by the cost."""
+_ONE_SIDED = ("not_on_list_usd", "listed_alone_usd", *_WITHOUT.values())
+"""Effective cost of rows without a list cost; list cost of rows without an effective one; quantities of those without
+a cost.
+"""
 _VALUES = (*COSTS, "quantity", "rows", "no_list", "no_contracted", "used_usd", "unused_usd", *_ONE_SIDED)
 _MISSING = {"list_usd": "no_list", "contracted_usd": "no_contracted"}
 
@@ -76,8 +83,7 @@ def unit_price(row: Mapping[str, Any], name: str) -> float | None:
 
 def priced_quantity(row: Mapping[str, Any], basis: Basis = "effective") -> float:
     """Quantity of the rows that have a cost of a basis."""
-    without = {"effective": "unpriced_quantity", "billed": "unbilled_quantity"}
-    return float(row["quantity"] - row[without[basis]])
+    return float(row["quantity"] - row[_WITHOUT[basis]])
 
 
 def per(value: float, of: float) -> float | None:

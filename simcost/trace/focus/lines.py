@@ -194,6 +194,7 @@ _VALUES = (
     "listed_alone_usd",
     "unpriced_quantity",
     "unbilled_quantity",
+    "unlisted_quantity",
 )
 READ = (
     "ResourceId",
@@ -290,6 +291,7 @@ class Lines:
             "listed_alone_usd": np.nan_to_num(costs["list_usd"]) * np.isnan(costs["effective_usd"]),
             "unpriced_quantity": np.nan_to_num(quantity) * np.isnan(costs["effective_usd"]),
             "unbilled_quantity": np.nan_to_num(quantity) * np.isnan(costs["billed_usd"]),
+            "unlisted_quantity": np.nan_to_num(quantity) * np.isnan(costs["list_usd"]),
             **by_status,
         }
 

@@ -65,7 +65,7 @@ class Actuals:
     usd_per: Mapping[str, float]
     """The currencies of the bill, and their rates."""
 
-    def told(self, basis: Literal["billed", "effective"] = "effective") -> Iterator[tuple[str, str]]:
+    def told(self, basis: Literal["effective", "billed", "list"] = "effective") -> Iterator[tuple[str, str]]:
         """Kind and sentence of what a comparison of costs of a basis rests on: rows that count otherwise than they
         stand in the file, and the worth of other currencies.
         """
