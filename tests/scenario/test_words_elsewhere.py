@@ -37,6 +37,16 @@ def test_a_mapping_by_names_is_told_to_be_a_list(tmp_path, key):
     )
 
 
+def test_pools_by_their_names_lack_nothing_else(tmp_path):
+    pools = "pools: {base: {scaling: {kind: fixed, replicas: 1}}, peak: {scaling: {kind: fixed, replicas: 2}}}"
+    text = SMALL.replace("scaling: {kind: fixed, replicas: 1}", pools, 1)
+    assert text != SMALL
+    [found] = faults(tmp_path, text)
+    assert ".pools: is a list: write `- name: base`" in found
+    told = faults(tmp_path, text.replace("replicas: 2}}}", "replicas: -2}}}"))
+    assert any(".pools.peak.scaling.replicas: -2 must be" in one for one in told)
+
+
 @pytest.mark.parametrize("key", ["p95_ttft", "ttft_p95"])
 def test_a_percentile_as_monitoring_names_it_is_told_its_form(tmp_path, key):
     """`ttft` is a limit of each request, and no percentile."""

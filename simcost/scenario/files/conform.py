@@ -157,13 +157,13 @@ class Conform:
         return node
 
     def _as_list(self, node: YamlNode, value: dict[str, YamlNode], known: Mapping[str, Any]) -> list[YamlNode]:
-        """The item of a list that is given alone; none where some are given by their names, which is a fault."""
+        """The item of a list that is given alone, or those given by their names, which is a fault."""
         by_name = "name" in known and all(isinstance(child.value, dict) for child in value.values())
         if not value or not by_name or set(value) & set(known):
             return [node]
         message = f"is a list: write `- name: {next(iter(value))}`, and what holds for it below that, indented by two"
         self._fault(node, node.key or (node.line, node.column), message)
-        return []
+        return [_named(child, name) for name, child in value.items()]
 
     def _mapping(
         self, node: YamlNode, value: dict[str, YamlNode], hint: Any, of_kind: Mapping[str, type], also: Keys
@@ -290,6 +290,14 @@ def merge(base: YamlNode, own: YamlNode) -> YamlNode:
             for key, child in both.items()
         },
     )
+
+
+def _named(item: YamlNode, name: str) -> YamlNode:
+    """The item of a list that was written by its name."""
+    value = item.value if isinstance(item.value, dict) else {}
+    line, column = item.key or (item.line, item.column)
+    told = YamlNode(value=name, line=line, column=column, path=(*item.path, "name"))
+    return replace(item, value={"name": told, **value})
 
 
 def _names(item: YamlNode) -> list[str]:

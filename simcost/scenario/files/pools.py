@@ -95,14 +95,22 @@ def _each_plan(root: YamlNode, change: Callable[[YamlNode], YamlNode]) -> YamlNo
 
 def _spread(plan: YamlNode) -> YamlNode:
     pools = plan.get(KEY)
-    if not isinstance(plan.value, dict) or pools is None or not items(pools):
+    each = items(pools) or _by_name(pools)
+    if not isinstance(plan.value, dict) or pools is None or not each:
         return plan
-    merged = [merge(_shared_keys(plan, pool), pool) if isinstance(pool.value, dict) else pool for pool in items(pools)]
-    merged = held_once(plan, list(zip(merged, items(pools), strict=True)))
+    merged = [merge(_shared_keys(plan, pool), pool) if isinstance(pool.value, dict) else pool for pool in each]
+    merged = held_once(plan, list(zip(merged, each, strict=True)))
     first = merged[0].value if isinstance(merged[0].value, dict) else {}
     rest = {key: child for key, child in plan.value.items() if key not in OF_A_POOL}
     own = {key: child for key, child in first.items() if key in OF_A_POOL}
-    return replace(plan, value={**rest, **own, KEY: replace(pools, value=merged)})
+    spread = dict(zip(pools.value, merged, strict=True)) if isinstance(pools.value, dict) else merged
+    return replace(plan, value={**rest, **own, KEY: replace(pools, value=spread)})
+
+
+def _by_name(pools: YamlNode | None) -> list[YamlNode]:
+    """Pools that are written by their names, which is a fault of its own; none where these are not mappings."""
+    value = pools.value if pools is not None and isinstance(pools.value, dict) else {}
+    return list(value.values()) if all(isinstance(pool.value, dict) for pool in value.values()) else []
 
 
 def _shared_keys(plan: YamlNode, pool: YamlNode) -> YamlNode:
