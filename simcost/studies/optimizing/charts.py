@@ -29,13 +29,13 @@ def place(document: Mapping[str, Any], point: Mapping[str, Any]) -> str:
 
 def front(document: Document) -> Any:
     """A point with its intervals for each plan on the front, a pale one near it, and the name of the knee; no line,
-    since between plans there is none.
+    since between plans there is none. Plans of the same cost and level share a point, with their number beside it.
     """
     import altair as alt
 
     known = [one for one in document["frontier"] if _level(document, one) is not None]
     word, factor = unit(document["measure"], max((_level(document, one) or 0.0 for one in known), default=0.0))
-    rows = [_row(document, one, factor) for one in known]
+    rows = _rows(document, known, factor)
     there = [word for word in _COLOURS if word in {row["slo"] for row in rows}]
     colours, shapes = ([look[word] for word in there] for look in (_COLOURS, _SHAPES))
     legend = alt.Legend(symbolOpacity=1, labelLimit=0)
@@ -56,6 +56,7 @@ def front(document: Document) -> Any:
         base.mark_rule(color="#888888").encode(x=alt.X("usd_lo:Q"), x2=alt.X2("usd_hi:Q")),
         base.mark_rule(color="#888888").encode(y=alt.Y("level_lo:Q"), y2=alt.Y2("level_hi:Q")),
         base.mark_point(size=120, filled=True).encode(color=colour, shape=shape, tooltip=tooltip),
+        base.transform_filter("datum.count").mark_text(dx=8, dy=-10, align="left", color=INK).encode(text="count:N"),
         base.transform_filter("datum.knee").mark_text(dx=8, dy=16, align="left", color=INK, text="knee"),
     )
     objectives = listed(document["objectives"])
@@ -70,6 +71,26 @@ def _level(document: Document, point: Mapping[str, Any]) -> float | None:
     """The level of service of a plan; None where it is not known."""
     found: float | None = {"attainment": point["attainment"], **point.get("jobs", {})}[document["measure"]]
     return found
+
+
+def _rows(document: Document, points: Sequence[Mapping[str, Any]], factor: float) -> list[dict[str, Any]]:
+    """A row for each place of the chart: plans whose cost and level are shown as the same share one, that of the first
+    on the front, which names all; their outcomes too, where these differ.
+    """
+    places = dict[tuple[str, str], list[dict[str, Any]]]()
+    for row in sorted((_row(document, one, factor) for one in points), key=lambda row: row["near"]):
+        places.setdefault((f"{row['usd']:.0f}", f"{row['level']:.3f}"), []).append(row)
+    return [_shared(same) for same in places.values()]
+
+
+def _shared(same: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The row of plans at one place."""
+    alike = len({row["slo"] for row in same}) == 1
+    return same[0] | {
+        "plan": "; ".join(row["plan"] if alike else f"{row['plan']} ({row['slo']})" for row in same),
+        "knee": any(row["knee"] for row in same),
+        "count": f"{len(same)} plans" if len(same) > 1 else "",
+    }
 
 
 def _row(document: Document, point: Mapping[str, Any], factor: float) -> dict[str, Any]:
