@@ -71,9 +71,17 @@ def with_bars(rows: Table, column: str) -> Table:
 
 
 def _cut(column: Sequence[str], width: int) -> list[str]:
-    """Words that fit: their beginnings, or their ends where those tell more of them apart."""
+    """Words that fit: their beginnings, or where these look the same what tells most of them apart: both ends of each,
+    or the end alone.
+    """
     begins, ends = ([shortened(cell, width, keep_end=end) for cell in column] for end in (False, True))
-    return ends if len(set(begins)) < len(set(ends)) else begins
+    return max((begins, [_both_ends(cell, width) for cell in column], ends), key=lambda cut: len(set(cut)))
+
+
+def _both_ends(text: str, width: int) -> str:
+    """A text that fits, without what is in the middle."""
+    head = (width - 1) // 2
+    return text if len(text) <= width else f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], left: int) -> str:

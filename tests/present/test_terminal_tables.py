@@ -21,6 +21,17 @@ def test_names_that_begin_the_same_are_told_apart(cut: int) -> None:
     assert [line.split("  ")[0][-10:] for line in lines[2:]] == ["replicas 7", "replicas 8"]
 
 
+def test_names_that_differ_at_both_ends_keep_both() -> None:
+    names = [f"{name} tp 1 fp8 aws/a.xlarge us-east-1, replicas {n}" for name, n in (("l4", 1), ("l4", 2), ("l40s", 1))]
+    lines = list(table([{"plan": name, **{f"figure {i}": "99.9 %" for i in range(7)}} for name in names]))
+    cut = [line.split("  ")[0] for line in lines[2:]]
+    assert [(one.split()[0], one[-10:]) for one in cut] == [
+        ("l4", "replicas 1"),
+        ("l4", "replicas 2"),
+        ("l40s", "replicas 1"),
+    ]
+
+
 def test_names_that_differ_at_the_beginning_keep_it() -> None:
     rows = [
         {"plan": f"{name}, on a machine of a long name", **{f"figure {i}": "99.9 %" for i in range(7)}} for name in "ab"
