@@ -28,7 +28,7 @@ from simcost.studies.advising.kinds import ActionKind
 from simcost.studies.advising.result import Advice, AdvisedAction, PlanFigures, Saving, TriedKind
 from simcost.studies.advising.settings import Stage
 from simcost.studies.advising.verdict import verdict
-from simcost.studies.advising.winner import NONE_KEEPS, TOO_LITTLE, Winner, find_winner
+from simcost.studies.advising.winner import NONE_KEEPS, NOT_BELOW_SIZES, TOO_LITTLE, Winner, find_winner
 from simcost.units import difference_usd, format_usd
 
 LEAST_USD, LEAST_SHARE = 20.0, 0.01
@@ -170,8 +170,8 @@ class Advisor:
             self._stage.next(kind.title)
             if not kind.reversible:
                 self._bound |= {entrant.name: kind for entrant in choices.entrants}
-            limit = min(most, sized.get(kind.service, inf) - least) if kind.sizes in ("own", "both") else most
-            best = self._best(choices, limit)
+            resized = sized.get(kind.service, inf) - least if kind.sizes in ("own", "both") else inf
+            best = self._best(choices, min(most, resized), NOT_BELOW_SIZES if resized < most else TOO_LITTLE)
             if best.name is not None:
                 winners[best.name] = kind
                 if kind.sizes in ("alone", "both"):
@@ -181,13 +181,15 @@ class Advisor:
             tried.append(replace(told, untried=best.untried))
         return winners, tried
 
-    def _best(self, choices: Choices, limit: float) -> Winner:
-        """The cheapest plan below a cost that holds, on fresh seeds too, and what came of the search."""
+    def _best(self, choices: Choices, limit: float, too_little: str) -> Winner:
+        """The cheapest plan below a cost that holds, on fresh seeds too, and what came of the search; the outcome where
+        none that holds is below it.
+        """
         if not choices.entrants:
             return Winner(outcome=choices.none)
         cheaper = [entrant for entrant in choices.entrants if entrant.bound_usd < limit]
         if not cheaper:
-            return Winner(outcome=TOO_LITTLE)
+            return Winner(outcome=too_little)
         best = find_winner(
             Race(cheaper, self._searched.level),
             self._searched,
@@ -195,9 +197,10 @@ class Advisor:
             usd=lambda name: self._searched.summary(name).per_month_usd.mean,
             confirmed_usd=lambda name: self._usd(name) if self._holds(name) else None,
             saving=self._saving,
+            too_little=too_little,
         )
         some_left_out = len(cheaper) < len(choices.entrants)
-        return replace(best, outcome=TOO_LITTLE) if best.outcome == NONE_KEEPS and some_left_out else best
+        return replace(best, outcome=too_little) if best.outcome == NONE_KEEPS and some_left_out else best
 
     def _together(self) -> Callable[[tuple[str, ...]], float | None]:
         """Cost a month of actions together on fresh seeds; None where they contradict or miss the SLO."""

@@ -14,6 +14,7 @@ TRIES, TRIES_TO_MEND = 3, 10
 """Winners of a kind that may fail on fresh seeds; the second where the plan itself misses its SLO."""
 NONE_KEEPS, NONE_KEEPS_IT_AGAIN = "none keeps the SLO", "none keeps the SLO on fresh seeds"
 TOO_LITTLE = "none that keeps the SLO saves enough"
+NOT_BELOW_SIZES = "none that keeps the SLO costs less than another size alone"
 NOT_GOOD = "the model is not as good as asked for, or not known to be"
 UNCONFIRMED = "meets the SLO in the search, not on fresh seeds"
 
@@ -37,6 +38,7 @@ def find_winner(
     usd: Callable[[str], float],
     confirmed_usd: Callable[[str], float | None],
     saving: Callable[[str], Saving],
+    too_little: str = TOO_LITTLE,
 ) -> Winner:
     """The cheapest plan that holds on fresh seeds too, and what came of the search.
 
@@ -47,6 +49,7 @@ def find_winner(
         usd: cost a month of a plan, in the search.
         confirmed_usd: on fresh seeds; None where it misses the SLO there.
         saving: of a plan on fresh seeds.
+        too_little: outcome where none that holds stays below the limit.
     """
     failed, tries = 0, TRIES if limit < inf else TRIES_TO_MEND
     try:
@@ -56,9 +59,9 @@ def find_winner(
             if leader is None:
                 return Winner(outcome=NONE_KEEPS_IT_AGAIN if failed else NONE_KEEPS)
             if usd(leader) >= limit:
-                return Winner(outcome=TOO_LITTLE)
+                return Winner(outcome=too_little)
             if (cost := confirmed_usd(leader)) is not None:
-                worth, outcome = _worth(saving(leader), cost, limit)
+                worth, outcome = _worth(saving(leader), cost, limit, too_little)
                 return Winner(name=leader if worth else None, outcome=outcome)
             race.drop(leader, UNCONFIRMED)
             failed += 1
@@ -70,10 +73,10 @@ def find_winner(
     )
 
 
-def _worth(saving: Saving, usd: float, limit: float) -> tuple[bool, str]:
+def _worth(saving: Saving, usd: float, limit: float, too_little: str) -> tuple[bool, str]:
     """True if a plan saves enough on fresh seeds, and more than the noise."""
     if usd >= limit:
-        return False, TOO_LITTLE
+        return False, too_little
     if limit < inf and saving.lo is not None and saving.lo <= 0 < saving.mean:
         return False, "does not save significantly"
     if not saving.mean:

@@ -141,5 +141,5 @@ def test_a_fixed_fleet_is_a_size_and_what_was_too_expensive_to_try_is_not_said_t
     assert saved["fixed fleet"] > 0
     assert "router" not in saved
     outcomes = {one["kind"]: one["outcome"] for one in document["tried"]}
-    assert outcomes["router"] == "none that keeps the SLO saves enough"
+    assert outcomes["router"] == "none that keeps the SLO costs less than another size alone"
     assert "none keeps the SLO" not in outcomes.values(), "more replicas of the same keep it, for more money"
