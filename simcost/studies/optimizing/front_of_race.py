@@ -88,7 +88,8 @@ class FrontOfRace:
                 more.append(name)
                 self._purchases(self._searched.missing([name]))
                 cleanest[key] = min(cleanest.get(key, inf), self._grams(candidate.variation))
-        for name in free:
+        more += missed_plans(self._race, self._settings.front - len(more))
+        for name in (*free, *more):
             self._purchases(self._searched.missing([name]))
         return [*free, *more]
 
@@ -106,3 +107,14 @@ class FrontOfRace:
             return catalog.pue(offer.provider).pue * catalog.grid(offer.provider, offer.region).g_per_kwh
         except CatalogError:
             return inf
+
+
+def missed_plans(race: Race, most: int) -> list[str]:
+    """Plans of a race that no plan has won, which left it with some of their replications: so many at most, those with
+    the least possible cost first, to be simulated for the front alone.
+    """
+    if race.holding():
+        return []
+    left = filter(race.reason, race.simulated())
+    found = [name for name in left if len(race.scores(name)) < len(race.entrant(name).order)]
+    return sorted(found, key=lambda name: race.entrant(name).bound_usd)[: max(most, 0)]

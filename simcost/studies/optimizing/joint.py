@@ -28,6 +28,7 @@ from simcost.scenario.runs.whole_plans import WholePlans, is_sampled
 from simcost.scenario.schema.loaded_scenario import AnyScenario, LoadedServices
 from simcost.studies.optimizing.budget import within_budget
 from simcost.studies.optimizing.confirmed import UNCONFIRMED, ConfirmedRace
+from simcost.studies.optimizing.front_of_race import missed_plans
 from simcost.studies.optimizing.front_plans import common_quality, front_plan, lowest_attainment
 from simcost.studies.optimizing.frontier import Frontier
 from simcost.studies.optimizing.levels import least_attainment
@@ -253,6 +254,7 @@ class JointSearch:
         """Plans that are simulated for the front alone."""
         open_ = sorted(self._race.unfinished(), key=lambda one: one.bound_usd)
         chosen = [one.name for one in open_[: self._settings.front]]
+        chosen += missed_plans(self._race, self._settings.front - len(chosen))
         for name in chosen:
             self._complete(name)
         return chosen
