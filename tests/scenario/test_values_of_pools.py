@@ -6,7 +6,7 @@ import pytest
 
 from simcost.api.scenarios import CheckedScenario
 from simcost.billing import OnDemand, Spot
-from simcost.errors import InputError
+from simcost.errors import FaultsError, InputError
 from simcost.plan import Fixed, TargetConcurrency
 from simcost.scenario.checks.load import load, load_with_services
 from simcost.scenario.inputs.changes import base_value, with_value
@@ -88,6 +88,33 @@ def test_a_dimension_of_the_plan_is_of_its_pools(loaded: AnyScenario) -> None:
     found = [[pool.replica.memory_utilisation for pool in pools(plan.loaded)] for plan in plans]
     assert found == [[0.6, 0.6], [0.7, 0.7]]
     assert [pool.batching for pool in pools(plans[0].loaded)] == [pool.batching for pool in pools(loaded)]
+
+
+@pytest.mark.parametrize(
+    ("vary", "told"),
+    [
+        (
+            "{path: scaling.replicas, values: [1, 2]}",
+            "changes no plan; each pool has its own, so write e.g. pools.0.sc",
+        ),
+        ("[{name: a}, {name: b}]", "vary.0: changes no plan"),
+        ("{path: pools.smal.scaling.replicas, values: [1]}", "no plan has a pool 'smal'; did you mean 'small'?"),
+        ("{path: pools.2.scaling.replicas, values: [1]}", "no plan has a pool '2'; pools are small, rest"),
+    ],
+)
+def test_a_dimension_of_no_pool_is_a_fault(loaded: AnyScenario, vary: str, told: str) -> None:
+    """The search answered about one plan, or said that a list is meant."""
+    loaded.first.path.write_text(f"{SCENARIO}vary: [{vary}]\n")
+    with pytest.raises(FaultsError) as error:
+        whole_variations(load_with_services(loaded.first.path))
+    assert told in str(error.value)
+
+
+def test_a_dimension_may_change_some_plans_alone(loaded: AnyScenario) -> None:
+    buy = "    replica: {accelerator: l4}\n    buy: {offer: aws/g6.xlarge}\n"
+    own = f"  - name: one\n{buy}    scaling: {{kind: fixed, replicas: 1}}\n"
+    loaded.first.path.write_text(f"{SCENARIO}{own}vary: [{{path: scaling.replicas, values: [1, 2]}}]\n")
+    assert len(whole_variations(load_with_services(loaded.first.path)).plans) == 3
 
 
 def test_changes_in_python_are_those_of_the_file(loaded: AnyScenario) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from simcost.catalog import Catalog
-from simcost.errors import Fault, FaultsError, InputError
+from simcost.errors import Fault, FaultsError, InputError, did_you_mean
 from simcost.scenario.checks.calibrations import MeasuredReplicas
 from simcost.scenario.checks.manifest_references import plan_in_full
 from simcost.scenario.files.conform import merge
@@ -189,6 +189,7 @@ def written_dimensions(root: YamlNode, path: Path, folder: Path, catalog: Catalo
         for dimension in items(root.get("vary"))
     ]
     faults += _varied_twice(items(root.get("vary")), file)
+    faults = [*_unknown_pools(root, file)] or faults
     if faults := [*faults, *measured.faults]:
         raise FaultsError(faults)
     return result
@@ -204,6 +205,17 @@ def _varied_twice(dimensions: Sequence[YamlNode], file: str) -> Iterator[Fault]:
         if path.value in seen:
             yield fault_at(path, f"{path.value} varies already; write all its values in one dimension", file)
         seen.add(path.value)
+
+
+def _unknown_pools(root: YamlNode, file: str) -> Iterator[Fault]:
+    """Paths into a pool that no plan has, by its name or place."""
+    pools = [pool for plan in items(root.get("plans")) for pool in enumerate(items(plan.get("pools")))]
+    known = dict.fromkeys(str(name.value) for _, pool in pools if (name := pool.get("name")) is not None)
+    for path in filter(None, (dimension.get("path") for dimension in items(root.get("vary")))):
+        first, *rest = str(path.value).split(".")
+        if first == "pools" and rest and rest[0] not in {*known, *(str(i) for i, _ in pools)}:
+            there = did_you_mean(rest[0], list(known)) or f"; pools are {', '.join(known)}" * bool(known)
+            yield fault_at(path, f"no plan has a pool {rest[0]!r}{there}", file)
 
 
 def _alternatives(

@@ -8,15 +8,17 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from math import prod
 
-from simcost.errors import FaultsError
+from simcost.errors import Fault, FaultsError
 from simcost.scenario.checks.load import changed, changed_services
 from simcost.scenario.files.conform import merge
+from simcost.scenario.files.faults import fault_at
 from simcost.scenario.files.nodes import YamlNode, items
 from simcost.scenario.files.pools import plan_in_pools
 from simcost.scenario.files.sharing import KEY, OF_JOBS, OF_NODES, SHARING
 from simcost.scenario.inputs.combined_plans import PlanNames, not_a_plan, plan_key, renamed
 from simcost.scenario.inputs.variations import Alternative, check_size, written_dimensions
 from simcost.scenario.schema.loaded_scenario import AnyScenario, LoadedScenario
+from simcost.scenario.schema.scenario import OF_A_POOL
 
 MOST = 2_000
 """Combinations, at most: each is checked as a scenario of its own."""
@@ -51,25 +53,28 @@ def whole_variations(loaded: AnyScenario, dimensions: Sequence[Sequence[Alternat
         dimensions: None = those of its `vary`.
 
     Raises:
-        FaultsError: a dimension that cannot be read, or no combination that is a plan.
+        FaultsError: a dimension that cannot be read or that changes nothing, or no combination that is a plan.
         InputError: too many combinations.
     """
+    written = dimensions is None
     if dimensions is None:
         dimensions = written_dimensions(loaded.root, loaded.path, loaded.folder, loaded.first.catalog)
     plans = [_with_kinds(plan) for plan in items(loaded.written.get("plans"))]
     space = WholeSpace(combinations=len(plans) * prod(map(len, dimensions)))
     check_size(space.combinations, MOST, loaded.path, max(map(len, dimensions), default=1))
-    names, seen, wrong = PlanNames(), set[str](), list[FaultsError]()
+    names, wrong = PlanNames(), list[FaultsError]()
+    keys, seen = list[str](), set[str]()
     for base, choice in product(plans, product(*dimensions)):
         node = base
         for one in choice:
             own = one.node if isinstance(loaded, LoadedScenario) else _in_parts(base, one.node)
             node = replace(one, node=own).over(node, loaded.first.catalog)
         node = plan_in_pools(node)
-        if (key := plan_key(node)) in seen:
+        keys.append(plan_key(node))
+        if keys[-1] in seen:
             space.combinations -= 1
             continue
-        seen.add(key)
+        seen.add(keys[-1])
         given = node.get("name")
         name = names.name(str(given.value if given else ""), [one.label for one in choice])
         try:
@@ -81,7 +86,26 @@ def whole_variations(loaded: AnyScenario, dimensions: Sequence[Sequence[Alternat
         space.plans.append(WholePlan(name=name, loaded=made, node=renamed(node, name)))
     if wrong and not space.plans:
         raise wrong[0]
+    if written and (idle := list(_idle_faults(loaded, dimensions, keys))):
+        raise FaultsError(idle)
     return space
+
+
+def _idle_faults(
+    loaded: AnyScenario, dimensions: Sequence[Sequence[Alternative]], keys: Sequence[str]
+) -> Iterator[Fault]:
+    """Dimensions of `vary` of which all alternatives make the same plans, by the keys of all combinations in order."""
+    step, pools = 1, any(items(plan.get("pools")) for plan in items(loaded.root.get("plans")))
+    for node, dimension in reversed(list(zip(items(loaded.root.get("vary")), dimensions, strict=True))):
+        count = len(dimension)
+        same = all(keys[i] == keys[i - (i // step) % count * step] for i in range(len(keys)))
+        step *= count
+        if same and len({one.label for one in dimension}) > 1:
+            path = node.get("path")
+            keys_of_path = "" if path is None else str(path.value)
+            own = pools and keys_of_path.partition(".")[0] in OF_A_POOL
+            remedy = f"; each pool has its own, so write e.g. pools.0.{keys_of_path}" if own else ""
+            yield fault_at(path or node, f"changes no plan{remedy}", str(loaded.path))
 
 
 def are_few(loaded: AnyScenario) -> bool:

@@ -66,7 +66,8 @@ def _check(loaded: AnyScenario, settings: SearchSettings) -> None:
         raise InputError(
             f"{loaded.path}: has no `vary`, and {_why(loaded)}, so that only combinations that it names are searched; "
             "write e.g. `vary: [{path: scaling.replicas, from: 1, to: 6}]`, of one of several services "
-            "`{path: services.NAME.scaling.replicas, from: 1, to: 6}`, or of jobs `{path: training.gpus, values: [8]}`"
+            "`{path: services.NAME.scaling.replicas, from: 1, to: 6}`, of a pool `{path: pools.NAME.scaling.replicas, "
+            "from: 1, to: 6}`, or of jobs `{path: training.gpus, values: [8]}`"
         )
 
 
