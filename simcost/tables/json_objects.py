@@ -17,7 +17,7 @@ from simcost.tables.cells import as_text
 from simcost.tables.encoding import not_text, not_utf8, without_mark
 from simcost.tables.sources import Chunk, Find, open_stream
 
-Rows = list[tuple[str, Mapping[str, Any]]]
+Rows = Sequence[tuple[str, Mapping[str, Any]]]
 """Requests of a JSON object, each with its place in it ("" = the object is the request)."""
 Value = tuple[str, Any, str]
 """A place, and what stands there, or a reason why that is not a JSON object."""

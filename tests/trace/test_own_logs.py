@@ -422,6 +422,44 @@ def test_a_request_that_a_gateway_and_its_server_record_counts_once(tmp_path: Pa
     assert imported(tmp_path, path, "otel")["rows"] == 2
 
 
+@pytest.mark.parametrize("step", [-1, 1])
+def test_a_request_counts_once_across_the_documents_of_a_file(tmp_path: Path, step: int) -> None:
+    """A collector writes spans in batches by their end: that of the framework, which ends later, is in another one."""
+    new = {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 7, "gen_ai.usage.output_tokens": 8}
+    names = [("a", "", new), ("b", "a", new), ("c", "b", {"http.method": "POST"}), ("d", "c", new)]
+    spans = [
+        span(1_772_442_000_000_000_000 + i, attributes, traceId="t", spanId=name, parentSpanId=parent)
+        for i, (name, parent, attributes) in enumerate(names)
+    ]
+    ordered = spans[::step]
+    for cut in range(1, 4):
+        batches = [ordered[:cut], ordered[cut:]]
+        text = "\n".join(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": batch}]}]}) for batch in batches)
+        got = imported(tmp_path, log(tmp_path, text, "spans.jsonl"), "otel")
+        assert (got["rows"], got["dropped_by"]) == (1, {"other_operation": 3}), cut
+
+
+def test_spans_as_an_sdk_prints_them_count_a_request_once(tmp_path: Path) -> None:
+    """One span an object, with its ids under `context`: a framework and its client counted twice. Attempts, each with
+    counts of its own under one span, count each.
+    """
+    counts = {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 7, "gen_ai.usage.output_tokens": 8}
+    names = [("c", "b"), ("d", "b"), ("b", "a"), ("a", None), ("x", "elsewhere")]
+    spans = [
+        {
+            "name": "chat m",
+            "context": {"trace_id": "0x1", "span_id": name, "trace_state": "[]"},
+            "parent_id": parent,
+            "start_time": f"2026-03-02T09:00:0{i}Z",
+            "attributes": counts,
+        }
+        for i, (name, parent) in enumerate(names)
+    ]
+    path = log(tmp_path, "\n".join(json.dumps(one, indent=2) for one in spans), "spans.json")
+    got = imported(tmp_path, path, "otel")
+    assert (got["rows"], got["dropped_by"]) == (3, {"other_operation": 2})
+
+
 def test_where_takes_any_column(tmp_path: Path) -> None:
     text = HEADER.replace("\n", ",model,team\n") + "0,1,1,a,x\n1,2,1,b,x\n2,3,1,a,y\n3,bad,1,c,x\n"
     path = log(tmp_path, text)

@@ -20,7 +20,7 @@ from simcost.trace.requests.failures import (
     FailureRule,
 )
 from simcost.trace.requests.langfuse import observation_row
-from simcost.trace.requests.otel import span_rows
+from simcost.trace.requests.otel import span_reader, span_rows
 
 FormatName = Literal["azure-llm", "burstgpt", "mooncake", "csv", "jsonl", "parquet", "otel", "litellm", "langfuse"]
 OURS = (
@@ -63,6 +63,8 @@ class LogFormat:
     block_tokens: int | None = None
     rows: Callable[[Mapping[str, Any]], Rows] = one_row
     """Requests of one JSON object."""
+    reader: Callable[[], Callable[[Mapping[str, Any]], Rows]] | None = None
+    """Of the objects of a file, where what one holds depends on those before it; None = `rows` of each."""
     rules: tuple[FailureRule, ...] = ()
     """Rows that are left out by a column."""
     thousands: str | None = None
@@ -113,6 +115,7 @@ FORMATS: Mapping[str, LogFormat] = {
         utc=True,
         container="jsonl",
         rows=span_rows,
+        reader=span_reader,
         rules=SPAN_RULES,
         columns={
             "arrival": ["startTimeUnixNano", "start_time", "startTime"],

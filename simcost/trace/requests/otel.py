@@ -4,12 +4,13 @@ Names are those of the GenAI semantic conventions, now and before v1.27, and of 
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from simcost.tables.json_objects import Rows
 from simcost.trace.requests.cached_tokens import COLUMN as CACHED_TOKENS
 from simcost.trace.requests.failures import GENERATION
+from simcost.trace.requests.repeated_spans import NOT_GENAI, OPERATION, RepeatedSpans
 from simcost.units import NS_PER_S
 
 _PROMPT = (
@@ -31,24 +32,35 @@ _CACHED = (
     "gen_ai.usage.input_tokens.cached",
     "llm.token_count.prompt_details.cache_read",
 )
-OPERATION = "gen_ai.operation.name"
 _E2E = "gen_ai.latency.e2e"
-NOT_GENAI = "(none: no GenAI span)"
-OUTER = "(none: holds the span of the same request)"
-_MOST_BETWEEN = 8
-"""Spans of other software, one in another, between the two of a request."""
 _OTHER_SIGNALS = ("resourceLogs", "resourceMetrics")
 
 
-def span_rows(value: Mapping[str, Any]) -> Rows:
+def span_reader() -> Callable[[Mapping[str, Any]], Rows]:
+    """Reader of the objects of a file, in their order: a request that several of its spans record counts once."""
+    repeated = RepeatedSpans()
+
+    def rows(value: Mapping[str, Any]) -> Rows:
+        placed = span_rows(value)
+        spans = [row for _, row in placed]
+        repeated.mark(spans, [row for row in spans if _is_request(row)])
+        return placed
+
+    return rows
+
+
+def _is_request(row: Mapping[str, Any]) -> bool:
+    return row["prompt_tokens"] is not None and bool(re.match(GENERATION, str(row[OPERATION])))
+
+
+def span_rows(value: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """The spans of an OTLP document, or the span that an object is, with token counts under our names.
 
     Raises:
         ValueError: it holds no spans.
     """
     if "resourceSpans" in value:
-        rows = [_row(span, resource) for span, resource in _otlp_spans(value)]
-        _mark_outer(rows)
+        rows = (_row(span, resource) for span, resource in _otlp_spans(value))
         return [(f"span {number}", row) for number, row in enumerate(rows, start=1)]
     if any(name in value for name in _OTHER_SIGNALS):
         return []
@@ -68,26 +80,6 @@ def _otlp_spans(value: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], d
                 yield span, shared
 
 
-def _mark_outer(rows: Sequence[dict[str, Any]]) -> None:
-    """Mark spans that hold another one of the same request, directly or in spans of other software, as HTTP calls: a
-    framework and the client that it calls each record it, with the same counts.
-    """
-    counted = [row for row in rows if row["prompt_tokens"] is not None and re.match(GENERATION, str(row[OPERATION]))]
-    by_id = {_key(row, "spanId"): row for row in counted if row.get("spanId")}
-    between = {_key(row, "spanId"): row for row in rows if row[OPERATION] == NOT_GENAI}
-    for row in counted:
-        holder = _key(row, "parentSpanId")
-        for _ in range(_MOST_BETWEEN):
-            holder = _key(between[holder], "parentSpanId") if holder in between else holder
-        outer = by_id.get(holder, row)
-        if outer is not row and all(str(row[name]) == str(outer[name]) for name in ("prompt_tokens", "output_tokens")):
-            outer[OPERATION] = OUTER
-
-
-def _key(row: Mapping[str, Any], name: str) -> tuple[str, str]:
-    return str(row.get("traceId")), str(row.get(name))
-
-
 def _objects(value: Any) -> list[dict[str, Any]]:
     """A list of objects. Raises ValueError if it is none."""
     if value is None:
@@ -100,8 +92,10 @@ def _objects(value: Any) -> list[dict[str, Any]]:
 def _row(span: Mapping[str, Any], resource: Mapping[str, Any]) -> dict[str, Any]:
     """Fields, attributes and resource of a span in one object; its own attributes win."""
     own = _attributes(span.get("attributes"))
+    context = span.get("context")
     row = {
         **resource,
+        **_ids(context if isinstance(context, dict) else {}, span),
         **{key: value for key, value in span.items() if not isinstance(value, (dict, list))},
         **own,
     }
@@ -121,6 +115,12 @@ def _row(span: Mapping[str, Any], resource: Mapping[str, Any]) -> dict[str, Any]
         "status": _status(span.get("status")),
         OPERATION: operation,
     }
+
+
+def _ids(context: Mapping[str, Any], span: Mapping[str, Any]) -> dict[str, Any]:
+    """Names of a span, of its trace and of the span that holds it, of spans as the SDKs print them."""
+    ids = {"traceId": context.get("trace_id"), "spanId": context.get("span_id"), "parentSpanId": span.get("parent_id")}
+    return {name: value for name, value in ids.items() if value is not None}
 
 
 def _duration_s(start_ns: Any, end_ns: Any) -> float | None:
