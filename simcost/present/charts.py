@@ -4,7 +4,7 @@ Each takes rows and gives an Altair chart without a title; `finish` of `chart_st
 """
 
 from collections.abc import Mapping, Sequence
-from math import ceil, floor, log10
+from math import ceil, floor, log1p, log10
 from typing import Any
 
 from simcost.present.chart_style import (
@@ -27,6 +27,12 @@ from simcost.present.chart_style import (
 )
 
 ZERO = "datum.value === 0 ? '0' : datum.label"
+_POINT = 190
+"""Size of the point of a plan, in square pixels."""
+_APART = 0.012
+"""Share of an axis from which on two points are apart."""
+_NAMED = 3
+"""Plans at one point that are named, and such points."""
 PANEL = {"width": WIDTH // 2, "height": 90}
 
 
@@ -80,11 +86,15 @@ def interval_scatter(
     """
     import altair as alt
 
-    across, upright = (str(channel.shorthand).removesuffix(":Q") for channel in (x, y))
-    base = alt.Chart(inline(rows)).encode(x=x, y=y, color=colour(document, legend=legend(document)))
+    across, upright = (_field(channel) for channel in (x, y))
+    sized = [row | {"size": size} for row, size in zip(rows, _sizes(rows, x, y), strict=True)]
+    base = alt.Chart(inline(sized)).encode(x=x, y=y, color=colour(document, legend=legend(document)))
     filled = alt.Fill("plan:N", scale=colour_scale(document), title=None)
-    points = base.mark_point(size=190, strokeWidth=2.2, opacity=0.9).encode(
-        shape=shape(document), fill=filled_if_met(filled), tooltip=list(tooltip)
+    points = base.mark_point(strokeWidth=2.2, opacity=0.9).encode(
+        shape=shape(document),
+        size=alt.Size("size:Q", scale=None, legend=None),
+        fill=filled_if_met(filled),
+        tooltip=list(tooltip),
     )
     rules = base.mark_rule(strokeWidth=1.5)
     return alt.layer(
@@ -95,6 +105,55 @@ def interval_scatter(
         width=WIDTH - 60,
         height=280,
     )
+
+
+def at_one_point(rows: Rows, *, x: Any, y: Any) -> list[str]:
+    """Notes on the plans of an `interval_scatter` whose points lie on one another; none where each is apart.
+
+    Args:
+        rows: those of the chart.
+        x: channel of costs, with its domain.
+        y: channel of service, with its domain.
+    """
+    groups: dict[int, list[str]] = {}
+    for row, first in zip(rows, _first_there(rows, x, y), strict=True):
+        groups.setdefault(first, []).append(str(row["plan"]))
+    notes = []
+    for plans in groups.values():
+        more = len(plans) - _NAMED
+        last = f"{more} more" if more > 1 else plans.pop()
+        if plans:
+            notes.append(f"At one point, the smaller on the larger: {', '.join(plans[:_NAMED])} and {last}.")
+    return notes[:_NAMED]
+
+
+def _sizes(rows: Rows, x: Any, y: Any) -> list[float]:
+    """Sizes of the points: each that lies on another is smaller, so that both are seen."""
+    first = _first_there(rows, x, y)
+    return [_POINT * 0.45 ** min(first[:i].count(place), 3) for i, place in enumerate(first)]
+
+
+def _first_there(rows: Rows, x: Any, y: Any) -> list[int]:
+    """For each point the first one that it lies on, itself where none is before it."""
+    across, upright = (_places(rows, channel) for channel in (x, y))
+    return [
+        next(j for j in range(i + 1) if abs(across[j] - across[i]) < _APART and abs(upright[j] - upright[i]) < _APART)
+        for i in range(len(rows))
+    ]
+
+
+def _places(rows: Rows, channel: Any) -> list[float]:
+    """Places of the points on an axis, as shares of its length."""
+    scale = channel.to_dict()["scale"]
+    values = [*scale["domain"], *(float(row[_field(channel)]) for row in rows)]
+    if scale.get("type") == "symlog":
+        values = [log1p(value / scale["constant"]) for value in values]
+    lo, hi = values[:2]
+    return [(value - lo) / ((hi - lo) or 1.0) for value in values[2:]]
+
+
+def _field(channel: Any) -> str:
+    return str(channel.shorthand).removesuffix(":Q")
 
 
 def filled_if_met(shade: Any) -> Any:

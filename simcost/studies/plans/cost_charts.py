@@ -24,7 +24,7 @@ from simcost.present.chart_style import (
     to_png,
     to_svg,
 )
-from simcost.present.charts import around, filled_if_met, interval_scatter, rule
+from simcost.present.charts import around, at_one_point, filled_if_met, interval_scatter, rule
 from simcost.present.format import exact
 from simcost.present.format import usd as money
 from simcost.studies.plans.fleet_chart import fleet_timeline
@@ -156,7 +156,8 @@ def cost_against_slo(document: Document) -> Any:
     goal = rule(target, "y", f"target {exact(target)} %", dy=-8, along=_free(rows, target, shares, domain))
     chart = interval_scatter(document, rows, x=x, y=y, tooltip=shown, under=goal)
     note = "Filled: meets the SLO. Hollow: misses it. Bars: confidence intervals over replications."
-    return finish(chart, "Cost (USD per month) against service level (% of requests)", note)
+    notes = [note, *at_one_point(rows, x=x, y=y)]
+    return finish(chart, "Cost (USD per month) against service level (% of requests)", notes)
 
 
 def _free(rows: Rows, target: float, shares: Sequence[float], domain: Sequence[float]) -> float:

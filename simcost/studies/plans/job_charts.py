@@ -6,7 +6,17 @@ from typing import Any
 from simcost.compare.verdict import GPU_TIME
 from simcost.present.bar_charts import stacked_bars
 from simcost.present.chart_style import GRID, INK, ROWS, Document, Rows, finish, first, names, time_unit
-from simcost.present.charts import around, counts, distribution, interval_scatter, panel, panels_over_time, rule, time
+from simcost.present.charts import (
+    around,
+    at_one_point,
+    counts,
+    distribution,
+    interval_scatter,
+    panel,
+    panels_over_time,
+    rule,
+    time,
+)
 from simcost.present.format import count, seconds, share
 
 TABLES = ("waits", "gpus")
@@ -60,8 +70,8 @@ def cost_against_wait(document: Document) -> Any:
     chart = interval_scatter(document, rows, x=x, y=y, tooltip=shown, under=goal)
     exact = document.get("deterministic")
     bars = "Deterministic replay." if exact else "Bars: confidence intervals over replications."
-    note = f"Filled: meets the SLO. Hollow: misses it. {bars}"
-    return finish(chart, "Cost (USD per month) against the wait of 95 % of the jobs", note)
+    notes = [f"Filled: meets the SLO. Hollow: misses it. {bars}", *at_one_point(rows, x=x, y=y)]
+    return finish(chart, "Cost (USD per month) against the wait of 95 % of the jobs", notes)
 
 
 def gpu_time(document: Document) -> Any:

@@ -304,6 +304,6 @@ def _several_models(models: Mapping[str, int]) -> dict[str, Any]:
     first = next(iter(models))
     message = (
         f"the requests are of {len(models)} models: {shown}{more}; a plan serves one of them: select it by "
-        f"--where {quote(f'model={first}')}"
+        f"--where {quote(f'model={first}')}; for all of them import each, and list them under `services` of a scenario"
     )
     return {"kind": "models", "count": len(models), "message": message}

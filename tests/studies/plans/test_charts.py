@@ -265,6 +265,28 @@ def test_the_label_of_the_target_stands_on_no_interval_of_a_plan() -> None:
     assert 3_500 < label_place(told) < 5_000
 
 
+def test_plans_at_one_point_are_all_seen_and_named() -> None:
+    """The mark of the second lay on that of the first and had its size, so that a plan was missing on the chart."""
+    told = document(PLANS[:4])
+    for plan, usd in zip(told["plans"], (10_000.0, 10_001.0, 40_000.0, 40_000.0), strict=True):
+        plan["cost_usd"]["per_month"] = usd
+        plan["slo"] |= {"target": 0.99, "attainment": 0.999 if plan is not told["plans"][3] else 0.995}
+        plan["intervals"] = {"per_month_usd": None, "attainment": None}
+    chart = cost_charts.cost_against_slo(told)
+    sizes = {row["plan"]: row["size"] for rows in datasets(chart) for row in rows if "size" in row}
+    assert [sizes[name] == 190 for name in PLANS[:4]] == [True, False, True, True]
+    assert chart.to_dict()["title"]["subtitle"][1:] == [
+        f"At one point, the smaller on the larger: {PLANS[0]} and {PLANS[1]}."
+    ]
+
+
+def test_forty_plans_at_one_point_are_named_in_one_line() -> None:
+    made = document()
+    made["plans"] = [made["plans"][0] | {"name": f"plan-{number}"} for number in range(40)]
+    [_, note] = cost_charts.cost_against_slo(made).to_dict()["title"]["subtitle"]
+    assert note == "At one point, the smaller on the larger: plan-0, plan-1, plan-2 and 37 more."
+
+
 def label_place(told: dict[str, Any]) -> float:
     """Cost at which the label of the target stands."""
     [place] = {row["along"] for data in datasets(cost_charts.cost_against_slo(told)) for row in data if "along" in row}
