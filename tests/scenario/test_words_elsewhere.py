@@ -60,6 +60,31 @@ def test_a_manifest_in_place_of_a_policy_is_told_its_form(tmp_path):
     assert "; of a manifest write {from: hpa.yaml}" in "\n".join(faults(tmp_path, text))
 
 
+def test_a_key_of_a_metric_is_told_the_keys_that_a_metric_has(tmp_path):
+    """`metric` was said to belong in `quality` at the top, which has one."""
+    scaling = "scaling: {kind: hpa, max: 3, metrics: [{metric: waiting, target: 4, seeds: 2}]}"
+    text = SMALL.replace("scaling: {kind: fixed, replicas: 1}", scaling, 1)
+    assert text != SMALL
+    told = "\n".join(faults(tmp_path, text))
+    assert "unknown key 'metric'; known here: type, name, target_type, target" in told
+    assert "unknown key 'seeds'; it belongs at the top of the file" in told
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("minReplicaCount", "min"),
+        ("maxReplicaCount", "max"),
+        ("pollingInterval", "polling"),
+        ("cooldownPeriod", "cooldown"),
+    ],
+)
+def test_a_key_of_keda_is_told_by_its_name_here(tmp_path, theirs, ours):
+    scaling = f"scaling: {{kind: keda, {theirs}: 30, triggers: [{{kind: metric, name: waiting, target: 4}}]}}"
+    told = "\n".join(faults(tmp_path, SMALL.replace("scaling: {kind: fixed, replicas: 1}", scaling, 1)))
+    assert f"unknown key {theirs!r}; did you mean {ours!r}?" in told
+
+
 @pytest.mark.parametrize(("plain", "ours"), [("prompt", "prompt_median"), ("output", "output_median")])
 def test_a_plain_word_is_told_its_key(tmp_path, plain, ours):
     text = SMALL.replace(f"{ours}:", f"{plain}:", 1)

@@ -83,12 +83,14 @@ _REST_OF_NUMBER = re.compile(r"\d{3}(?!\d)")
 """Begins a key that follows a comma between thousands."""
 _WORDS_ELSEWHERE = {
     "block_size": "kv_block_tokens",
+    "cooldownperiod": "cooldown",
     "data_parallel_size": "dp",
     "dtype": "precision",
     "enable_chunked_prefill": "prefill",
     "enable_prefix_caching": "prefix_cache",
     "gpu": "accelerator",
     "gpu_memory_utilization": "memory_utilisation",
+    "idlereplicacount": "idle",
     "input": "prompt_median",
     "instance_type": "offer",
     "kv_cache_dtype": "kv_precision",
@@ -97,13 +99,16 @@ _WORDS_ELSEWHERE = {
     "max_batch_total_tokens": "kv_tokens",
     "max_replicas": "max",
     "max_running_requests": "max_num_seqs",
+    "maxreplicacount": "max",
     "maxreplicas": "max",
     "mem_fraction_static": "memory_utilisation",
     "min_replicas": "min",
+    "minreplicacount": "min",
     "minreplicas": "min",
     "num_shard": "tp",
     "output": "output_median",
     "pipeline_parallel_size": "pp",
+    "pollinginterval": "polling",
     "price": "capex",
     "prompt": "prompt_median",
     "quantization": "precision",
@@ -112,7 +117,7 @@ _WORDS_ELSEWHERE = {
     "tensor_parallel_size": "tp",
     "tp_size": "tp",
 }
-"""Keys of serving engines and Kubernetes, and plain words, by what they are called here."""
+"""Keys of serving engines, Kubernetes and KEDA, and plain words, by what they are called here."""
 _PERCENTILE = re.compile(r"(?:(p\d\d?)_([a-z0-9]+)|([a-z0-9]+)_(p\d\d?))")
 """Names of percentiles of latencies, as of monitoring: `p95_ttft`, `ttft_p95`."""
 

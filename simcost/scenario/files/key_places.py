@@ -16,6 +16,8 @@ Place = tuple[str, ...]
 """Keys from the top to a mapping; numbers in lists and names of services left out."""
 _TOP, _PLAN, _SERVICE, _PART = (), ("plans",), ("services",), ("plans", "services")
 _SCALING = ("plans", "scaling")
+_PART_DEPTH = 2
+"""Keys from the top to a part of a plan, as its `scaling`."""
 _DEEPEST = 3
 """Keys from the top to the deepest mapping that is looked into."""
 _ALMOST = 0.85
@@ -57,7 +59,13 @@ def _place(path: tuple[str | int, ...]) -> Place:
 
 
 def _is_near(place: Place, here: Place) -> bool:
-    """True if it is below, around or beside a mapping; for one at the top wherever it is."""
+    """True if it is below, around or beside a mapping; for one at the top wherever it is.
+
+    For one deep in a plan, as a metric of an autoscaler, only what is below, the plan and the top are: the keys around
+    and beside it depend on the kind of that which holds it.
+    """
+    if len(here) > _PART_DEPTH and place not in (_TOP, _PLAN):
+        return place[:-1] == here
     return place != here and (here in (_TOP, _SERVICE) or place[:-1] == here[: max(len(place) - 1, 0)])
 
 
