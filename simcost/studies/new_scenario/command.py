@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from simcost.errors import InputError
+from simcost.errors import InputError, SimcostError
 from simcost.progress import tell
 from simcost.studies.options import Arguments, output, own_catalog, show, verb
+from simcost.units import parse_seconds
 
 _QUESTIONS = {
     "model": ("Model that you serve", "llama-3.1-8b"),
@@ -45,7 +46,7 @@ def add(verbs: Any) -> None:
 
 
 def _init(arguments: Arguments) -> None:
-    from simcost.studies.new_scenario.study import ScenarioAnswers, scenario_name, write_scenario
+    from simcost.studies.new_scenario.study import ScenarioAnswers, check_absent, scenario_name, write_scenario
 
     given = [name for name in _OF_SYNTHETIC if getattr(arguments, name) is not None]
     if arguments.trace is not None and given:
@@ -53,13 +54,14 @@ def _init(arguments: Arguments) -> None:
         raise InputError(f"{option} is of synthetic requests, and --trace has its own: leave one of the two out")
     asks = sys.stdin.isatty() and not (arguments.json or arguments.quiet)
     usual = {name: answer for name, (_, answer) in _QUESTIONS.items()} | _of_trace(arguments)
-    answered = {name: _answer(arguments, name, usual[name], asks) for name in _QUESTIONS}
     file: Path = arguments.out
+    check_absent(file)  # before anything is asked
+    answered = {name: _answer(arguments, name, usual[name], asks) for name in _QUESTIONS}
     result = write_scenario(
         ScenarioAnswers(
             name=arguments.name or scenario_name(file),
             model=answered["model"],
-            accelerators=tuple(word.strip() for word in answered["on"].split(",") if word.strip()),
+            accelerators=_accelerators(answered["on"]),
             provider=answered["provider"],
             rate_per_s=_number("--rate", answered["rate"]),
             prompt_tokens=round(_number("--prompt-tokens", answered["prompt_tokens"])),
@@ -87,14 +89,46 @@ def _of_trace(arguments: Arguments) -> dict[str, str]:
 
 
 def _answer(arguments: Arguments, name: str, usual: str, asks: bool) -> str:
-    """The option, else what the terminal answers, else what is usual."""
+    """The option, else what the terminal answers, asked again until it may be right, else what is usual."""
     given, question = getattr(arguments, name), _QUESTIONS[name][0]
     if given is not None:
         return str(given)
     if not asks or (arguments.trace is not None and name in _OF_SYNTHETIC):
         return usual
-    tell(f"{question} [{usual}]: ", end="")
-    return sys.stdin.readline().strip() or usual
+    while True:
+        tell(f"{question} [{usual}]: ", end="")
+        answer = sys.stdin.readline().strip()
+        try:
+            _check(arguments, name, answer or usual)
+        except SimcostError as error:
+            if not answer:
+                raise
+            tell(str(error))
+        else:
+            return answer or usual
+
+
+def _check(arguments: Arguments, name: str, answer: str) -> None:
+    """Raise SimcostError for an answer that is wrong whatever the others are."""
+    from simcost.catalog import load_catalog
+
+    option = f"--{name.replace('_', '-')}"
+    if name in _OF_SYNTHETIC:
+        _number(option, answer)
+    elif name == "model":
+        load_catalog(arguments.catalog).model(answer)
+    elif name == "on":
+        for accelerator in _accelerators(answer):
+            load_catalog(arguments.catalog).accelerator(accelerator)
+    elif name in ("ttft", "tpot"):
+        try:
+            parse_seconds(answer)
+        except ValueError as error:
+            raise InputError(f"{option} {error}") from error
+
+
+def _accelerators(answer: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in answer.split(",") if word.strip())
 
 
 def _number(option: str, text: str) -> float:

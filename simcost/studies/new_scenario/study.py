@@ -65,6 +65,12 @@ def scenario_name(file: Path) -> str:
     return re.sub(r"[^a-z0-9._-]+", "-", file.stem.lower()).strip("-._") or "scenario"
 
 
+def check_absent(file: Path) -> None:
+    """Raise InputError where a new scenario would take the place of a file."""
+    if file.exists():
+        raise InputError(f"{file}: exists; name another file")
+
+
 def write_scenario(answers: ScenarioAnswers, file: Path, *, replace: bool = False) -> NewScenario:
     """Write the scenario file; one that exists only with `replace`.
 
@@ -72,8 +78,8 @@ def write_scenario(answers: ScenarioAnswers, file: Path, *, replace: bool = Fals
         InputError: the file exists, a trace or facts outside of its folder, a model or accelerator that is not known,
             or answers that make no sound scenario; nothing is written then.
     """
-    if file.exists() and not replace:
-        raise InputError(f"{file}: exists; name another file")
+    if not replace:
+        check_absent(file)
     check_outputs([file], [answers.trace] if answers.trace else [])
     catalog = load_catalog(answers.catalog)
     load = _load(answers)

@@ -1,5 +1,6 @@
 """`simcost init` writes a scenario that is sound, whatever the answers."""
 
+import io
 import json
 from pathlib import Path
 
@@ -121,6 +122,36 @@ def test_a_file_that_is_there_stays(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert main(["init", str(file), "--quiet", "--rate", "99"]) == 2
     assert "exists" in capsys.readouterr().err
     assert file.read_bytes() == before
+
+
+class Terminal(io.StringIO):
+    """What a user types, line by line."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_wrong_answer_is_told_and_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All nine questions were asked before the first answer was refused."""
+    typed = ["lama-9", "llama-3.1-8b", "h1000", "l40s", "", "many", "5", "", "", "soon", "2s", "", ""]
+    monkeypatch.setattr("sys.stdin", Terminal("\n".join(typed) + "\n"))
+    file = tmp_path / "mine.yaml"
+    assert main(["init", str(file)]) == 0
+    said = capsys.readouterr().err
+    assert [said.count(word) for word in ("'lama-9'", "'h1000'", "'many'", "'soon'")] == [1, 1, 1, 1]
+    scenario = load(file).scenario
+    assert (scenario.workload[0].rate, scenario.slo.ttft) == (5.0, 2.0)
+
+
+def test_nothing_is_asked_for_a_file_that_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = answered(tmp_path)
+    monkeypatch.setattr("sys.stdin", Terminal("\n" * 9))
+    assert main(["init", str(file)]) == 2
+    assert "Model" not in capsys.readouterr().err
 
 
 def test_json_names_the_next_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
