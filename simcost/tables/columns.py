@@ -170,8 +170,12 @@ def other_unit(ours: str, theirs: str, remedy: str = "convert it, and rename the
 
 
 def _key(name: str) -> str:
-    """Common form of all spellings of a name."""
-    return name.strip().lower()
+    """Common form of all spellings of a name: `Submit Time` of a spreadsheet is `submit_time`.
+
+    >>> _key(" Submit Time")
+    'submit_time'
+    """
+    return "_".join(name.lower().split())
 
 
 def _twins(theirs: str, names: Sequence[str]) -> list[str]:

@@ -20,6 +20,7 @@ from simcost.tables import delimited
 from simcost.tables.columns import Column, DeclaredTable
 from simcost.tables.header import peek
 from simcost.tables.typed import TypedTable, read_cells, read_declared, read_typed
+from simcost.trace.jobs.formats import JOBS
 
 MODULES = [import_module(found.name) for found in walk_packages(simcost.trace.__path__, "simcost.trace.")]
 DECLARED = {id(var): var for module in MODULES for var in vars(module).values() if isinstance(var, DeclaredTable)}
@@ -223,3 +224,12 @@ def test_other_names_of_a_column_may_be_mapped_and_are_one() -> None:
     assert declared.match(["date"], {"hour_utc": "date"}) == ({"start": "date"}, [])
     said = declared.match(["date", "day"], {"hour": "date", "start": "day"})[1]
     assert said == ["start is mapped to date and to day; name one"]
+
+
+def test_names_with_spaces_are_those_with_underscores() -> None:
+    """`Submit Time`, as spreadsheets write it, needed a mapping; a column of each spelling is a doubt."""
+    found, faults = JOBS.match(["Submit Time", "Num GPUs", "Run  time"])
+    assert found == {"submit_s": "Submit Time", "gpus": "Num GPUs", "duration_s": "Run  time"}
+    assert faults == []
+    _, faults = JOBS.match(["Submit Time", "submit_time"])
+    assert faults == ["column 'Submit Time' is there twice, also as 'submit_time'"]
