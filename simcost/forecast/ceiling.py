@@ -14,19 +14,24 @@ from simcost.units import format_count
 
 
 def ceiling_of(values: Floats, season: Season) -> float:
-    """Largest value of a history in steps below a day, where a day's worth of steps is at exactly it; else infinity.
+    """Largest value of a history in steps below a day, where a day's worth of steps is at exactly it, the first of them
+    before the last third, and it came back to it; else infinity.
 
-    Demand without a ceiling is at its largest value once, counts a few times. Counts that are mostly 0 may be at 1 for
-    a day's worth of steps before the first 2, and have none; nor has a history that is one value throughout.
+    Demand without a ceiling is at its largest value once, counts a few times; what grows in steps, as the machines of
+    a fleet, is so late, and without a break. Counts that are mostly 0 may be at 1 for a day's worth of steps before the first 2, and have none;
+    nor has a history that is one value throughout.
     """
     known = values[np.isfinite(values)]
     if season.long is None or len(known) == 0:
         return np.inf
     most = float(known.max())
-    at_most = int(np.sum(known == most))
-    if at_most < season.short or at_most == len(known) or np.mean(known == 0) > MOSTLY_ZERO:
+    at_most = known == most
+    count = int(at_most.sum())
+    if count < season.short or count == len(known) or np.mean(known == 0) > MOSTLY_ZERO:
         return np.inf
-    return most
+    first, last = np.flatnonzero(at_most)[[0, -1]]
+    came_back = last - first >= count
+    return most if came_back and first < 2 / 3 * len(known) else np.inf
 
 
 def below(paths: Floats, ceiling: float, day: int) -> Floats:

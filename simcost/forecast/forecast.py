@@ -174,7 +174,10 @@ def _futures(series: Series, refits: Refits, model: ForecastModel, ahead: Fitted
     ratio = 1.0 if stated else tested.spread_ratio if tested else usual_ratio(model, 0)
     samples = _sampled(ahead, seen, ratio, asked, by_factors=varies_by_factors(model, floor=seen.floor))
     factors, learnt = adapted(history, model, asked.levels, asked.adapt_days, asked.seed)
-    bands = _levels(samples, asked.levels, factors, floor=seen.floor)
+    bands = {
+        level: (np.minimum(lo, asked.ceiling), np.minimum(hi, asked.ceiling))
+        for level, (lo, hi) in _levels(samples, asked.levels, factors, floor=seen.floor).items()
+    }
     notes = [
         *of_backtest(history, tested, model, asked.growth, stated=stated),
         *of_levels(factors, asked.width, asked.adapt_days, learnt),

@@ -29,6 +29,15 @@ def test_days_and_constants_have_none() -> None:
     assert ceiling_of(np.full(480, np.nan), HOURLY) == np.inf
 
 
+def test_what_grows_in_steps_or_is_known_by_the_day_has_none() -> None:
+    """Machines of a fleet that grows stand at the last count, hours of a day that are given alike at the largest day."""
+    hours = np.arange(90 * 24)
+    fleet = np.round(10 * 1.3 ** (hours / 730))
+    peaks = np.round((6 + hours / 1000) * np.where(hours % 24 < 8, 1.0, 0.5))
+    days = np.repeat(100 + stream(3, "days").standard_normal(90), 24)
+    assert [ceiling_of(values, HOURLY) for values in (fleet, peaks, days)] == [np.inf] * 3
+
+
 @pytest.mark.parametrize("mean", [0.05, 0.2, 0.7, 1, 3, 10, 100])
 def test_counts_have_none(mean: float) -> None:
     """Poisson counts of four weeks, 50 each."""
@@ -43,3 +52,11 @@ def test_no_future_goes_beyond_it_and_a_note_says_so() -> None:
     (note,) = [one["message"] for one in found.findings if one["kind"] == "ceiling"]
     assert note.startswith("25 % of the history is at exactly 64 and none is above it: taken as a ceiling")
     assert not [one for one in found.findings if one["kind"] == "limit"]
+
+
+@pytest.mark.slow
+def test_levels_of_a_learnt_width_stay_below_it() -> None:
+    series = Series(name="x", quantity="gpus_busy", grid=Grid(start_s=0, step_s=3600), values=pool(960))
+    found = forecast(series, 48, adapt_days=7)
+    assert max(factor.value for factor in found.factors) > 1
+    assert max(hi.max() for _, hi in found.levels.values()) == 64
