@@ -230,7 +230,8 @@ class Race:
         if 2 * len(scores) > count:
             self._telling[runner.entrant.family] = runner
         if runner.complete:
-            check_count(scores, self.level)
+            if not scores[0].closed:
+                check_count(scores, self.level)
             self._raise_floors(runner)
         if self._fails(scores, count):
             self._out(runner, misses_of(scores, count) if hopeless(scores, count) else NOT_SURE)

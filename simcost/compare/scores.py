@@ -29,6 +29,8 @@ class RunScore:
     """Every target; a share of good, or something bad that must not exceed its target."""
     judged: tuple[int, ...] = ()
     """Requests of which each check is the share that was good, 0 = it is another check; empty = they are not known."""
+    closed: bool = False
+    """True if clients wait for answers, so that a faster plan is asked for more."""
 
     def of_service(self, name: str) -> RunScore:
         """The checks of one service alone."""
@@ -100,7 +102,7 @@ def holds(scores: Sequence[RunScore], level: float) -> bool:
 
 def check_count(scores: Sequence[RunScore], level: float) -> None:
     """Check that a share of good requests which is 1 in all replications of a plan meets its target at its bound: else
-    no plan can, of a tenant or a service with few requests as little as of all.
+    no plan that is asked for as much can, of a tenant or a service with few requests as little as of all.
 
     Raises:
         InputError: it does not; names the target and the requests that it takes.

@@ -195,7 +195,8 @@ class Simulations:
         usd = result.bill.per_month_usd
         if demand is not None:
             return futures_score(usd, demand.risk, met=result.met)
-        return RunScore(usd=usd, checks=result.checks, judged=result.judged)
+        closed = self.question.loaded.scenario.closed_workload() is not None
+        return RunScore(usd=usd, checks=result.checks, judged=result.judged, closed=closed)
 
 
 class _LineRun(NamedTuple):

@@ -215,7 +215,9 @@ class WholePlans:
         for one in result.services:
             checks += [replace(check, name=f"{one.plan}: {check.name}") for check in one.checks]
             judged += one.judged
-        return RunScore(usd=usd, checks=tuple(checks), judged=tuple(judged))
+        parts = self._question.questions.values() if isinstance(self._question, ResolvedServices) else [self._question]
+        closed = any(part.loaded.scenario.closed_workload() is not None for part in parts)
+        return RunScore(usd=usd, checks=tuple(checks), judged=tuple(judged), closed=closed)
 
     def _risk(self) -> float | None:
         question = self._question
