@@ -18,8 +18,8 @@ def ceiling_of(values: Floats, season: Season) -> float:
     before the last third, and it came back to it; else infinity.
 
     Demand without a ceiling is at its largest value once, counts a few times; what grows in steps, as the machines of
-    a fleet, is so late, and without a break. Counts that are mostly 0 may be at 1 for a day's worth of steps before the first 2, and have none;
-    nor has a history that is one value throughout.
+    a fleet, is so late, and without a break. Counts that are mostly 0 may be at 1 for a day's worth of steps before the
+    first 2, and have none; nor has a history that is one value throughout.
     """
     known = values[np.isfinite(values)]
     if season.long is None or len(known) == 0:

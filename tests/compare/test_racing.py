@@ -48,8 +48,8 @@ def test_a_race_ends_where_no_result_can_show_that_a_plan_holds() -> None:
 
 def test_a_slow_plan_of_clients_that_wait_ends_no_race() -> None:
     """A faster one is asked for more, and shows what it keeps."""
-    race = Race([Entrant(name=name, bound_usd=usd, order=(0, 1)) for name, usd in (("slow", 1.0), ("fast", 2.0))], LEVEL)
-    check = (Check.of("attainment", 1.0, 0.92),)
+    entrants = [Entrant(name=name, bound_usd=usd, order=(0, 1)) for name, usd in (("slow", 1.0), ("fast", 2.0))]
+    race, check = Race(entrants, LEVEL), (Check.of("attainment", 1.0, 0.92),)
     scores = {
         "slow": RunScore(usd=1.0, checks=check, judged=(17,), closed=True),
         "fast": RunScore(usd=2.0, checks=check, judged=(170,), closed=True),

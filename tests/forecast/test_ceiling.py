@@ -30,7 +30,7 @@ def test_days_and_constants_have_none() -> None:
 
 
 def test_what_grows_in_steps_or_is_known_by_the_day_has_none() -> None:
-    """Machines of a fleet that grows stand at the last count, hours of a day that are given alike at the largest day."""
+    """Machines of a fleet that grows stand at the last count, hours that are given by the day at the largest day."""
     hours = np.arange(90 * 24)
     fleet = np.round(10 * 1.3 ** (hours / 730))
     peaks = np.round((6 + hours / 1000) * np.where(hours % 24 < 8, 1.0, 0.5))
