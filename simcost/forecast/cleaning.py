@@ -163,14 +163,16 @@ def _longest(day: int) -> int:
 
 
 def _ended(low: Bools, first: int, last: int, day: int) -> bool:
-    """True if demand came back for a day, and the same hours of a week before or after show that it is not weekly.
+    """True if there was demand for a day before and after, and the same hours of a week before or after show that it is
+    not weekly.
 
     Of a weekend without demand that was seen but once neither is known.
     """
-    back = low[last : last + day] if first else low[:0]
+    sides = (low[max(first - day, 0) : first], low[last : last + day])
     weeks = [low[first + shift : last + shift] for shift in (-7 * day, 7 * day) if 0 <= first + shift <= len(low)]
     told = [week for week in weeks if len(week) == last - first]
-    return len(back) == day and back.mean() < 0.5 and bool(told) and all(week.mean() < 0.5 for week in told)
+    around = all(len(side) == day and side.mean() < 0.5 for side in sides)
+    return around and bool(told) and all(week.mean() < 0.5 for week in told)
 
 
 def _outage(known: Floats, first: int, last: int, day: int) -> Edit:

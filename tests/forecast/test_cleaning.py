@@ -68,6 +68,12 @@ class TestOutage:
         y[-47 * hour : -23 * hour] = 0
         assert clean(y, season, rules=("outage",))[1] == ()
 
+    def test_so_does_one_after_a_few_requests_of_a_test(self, season: Season, hour: int) -> None:
+        """Demand begins after it."""
+        y = wave(20 * season.short, season.short)
+        y[hour : 30 * hour] = 0
+        assert clean(y, season, rules=("outage",))[1] == ()
+
     def test_one_at_the_end_is_too(self, season: Season, hour: int) -> None:
         y = wave(20 * season.short, season.short)
         y[-6 * hour :] = 0
