@@ -130,7 +130,7 @@ def from_paths(
         lines: what each series is of, by its name.
         per_instance: how much of the series' quantity an instance does in an hour, or of a rate how much of it an
             instance takes; 1 = it counts instances.
-        sustained: with GCP's sustained-use discounts; each future is like a month.
+        sustained: with GCP's sustained-use discounts, in equal parts of each future of about a month.
 
     Raises:
         InputError: series of different lengths, or steps that no clock-hour divides.
@@ -155,7 +155,9 @@ def from_paths(
 
 
 def _sustained(demand: CommitmentDemand) -> CommitmentDemand:
-    """The demand with GCP's sustained-use discounts: its history, or each future of a forecast, is like any month."""
+    """The demand with GCP's sustained-use discounts: equal parts of its history, or of each future of a forecast, that
+    are about a month each stand for one.
+    """
     if all(sustained_percent(line) is None for line in demand.lines):
         return demand
     parts = [demand.pooled] if demand.history else list(demand.hours)
