@@ -117,6 +117,13 @@ def test_a_dimension_may_change_some_plans_alone(loaded: AnyScenario) -> None:
     assert len(whole_variations(load_with_services(loaded.first.path)).plans) == 3
 
 
+def test_a_dimension_may_be_of_a_pool_that_another_one_adds(loaded: AnyScenario) -> None:
+    pool = "{name: more, scaling: {kind: fixed, replicas: 1}}"
+    vary = f"vary:\n- [{{pools: [{pool}]}}]\n- {{path: pools.more.scaling.replicas, values: [1, 2]}}\n"
+    loaded.first.path.write_text(SCENARIO + vary)
+    assert len(whole_variations(load_with_services(loaded.first.path)).plans) == 2
+
+
 def test_changes_in_python_are_those_of_the_file(loaded: AnyScenario) -> None:
     changed = CheckedScenario(loaded).with_changes({"plans.0.pools.1.scaling.replicas": 3})
     assert pools(changed.loaded)[1].batching == pools(loaded)[1].batching

@@ -189,7 +189,8 @@ def written_dimensions(root: YamlNode, path: Path, folder: Path, catalog: Catalo
         for dimension in items(root.get("vary"))
     ]
     faults += _varied_twice(items(root.get("vary")), file)
-    faults = [*_unknown_pools(root, file)] or faults
+    plans = [*items(root.get("plans")), *(one.node for dimension in result for one in dimension)]
+    faults = [*_unknown_pools(plans, items(root.get("vary")), file)] or faults
     if faults := [*faults, *measured.faults]:
         raise FaultsError(faults)
     return result
@@ -207,11 +208,11 @@ def _varied_twice(dimensions: Sequence[YamlNode], file: str) -> Iterator[Fault]:
         seen.add(path.value)
 
 
-def _unknown_pools(root: YamlNode, file: str) -> Iterator[Fault]:
-    """Paths into a pool that no plan has, by its name or place."""
-    pools = [pool for plan in items(root.get("plans")) for pool in enumerate(items(plan.get("pools")))]
+def _unknown_pools(plans: Sequence[YamlNode], dimensions: Sequence[YamlNode], file: str) -> Iterator[Fault]:
+    """Paths into a pool that no plan has, or partial plan of another dimension, by its name or place."""
+    pools = [pool for plan in plans for pool in enumerate(items(plan.get("pools")))]
     known = dict.fromkeys(str(name.value) for _, pool in pools if (name := pool.get("name")) is not None)
-    for path in filter(None, (dimension.get("path") for dimension in items(root.get("vary")))):
+    for path in filter(None, (dimension.get("path") for dimension in dimensions)):
         first, *rest = str(path.value).split(".")
         if first == "pools" and rest and rest[0] not in {*known, *(str(i) for i, _ in pools)}:
             there = did_you_mean(rest[0], list(known)) or f"; pools are {', '.join(known)}" * bool(known)
