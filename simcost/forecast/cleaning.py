@@ -290,7 +290,9 @@ def _shift(logs: list[float]) -> tuple[int, float] | None:
     """The age in days and the log factor of the clearest change of level of daily sums, if there is one.
 
     Each day since the change is compared with the median of the last three days before it of its weekday. A change
-    that the day before it has already is of an earlier day: that one would be multiplied as well.
+    that the day before it has already is of an earlier day: that one would be multiplied as well. Where less than a
+    week was at the new level, and less than two at the old one, the week before may hold both: it must vary less than
+    one that does.
     """
     first = max(7, len(logs) - 14)
     usual = {day: _median([logs[d] for d in range(day - 7, max(day - 22, -1), -7)]) for day in range(first, len(logs))}
@@ -306,7 +308,7 @@ def _shift(logs: list[float]) -> tuple[int, float] | None:
         spread = float(np.std(jumps))
         before = np.array(logs[k - 7 : k]) - (logs[k - 14 : k - 7] if k >= 14 else np.mean(logs[:k]))
         stable = spread < 0.25 * abs(change) and abs(float(before.mean())) < 0.25 * abs(change)
-        stable &= k >= 14 or float(before.std()) < ONE_OF_SEVEN * abs(change)
+        stable &= k >= 14 or age >= 7 or float(before.std()) < ONE_OF_SEVEN * abs(change)
         clarity = abs(change) / (spread + 0.02) * math.sqrt(age)
         if stable and (best is None or clarity > best[0]):
             best = clarity, age, change

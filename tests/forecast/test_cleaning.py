@@ -243,6 +243,12 @@ def test_a_week_that_holds_both_levels_is_not_multiplied() -> None:
     assert values.max() < 31
 
 
+def test_a_week_with_quiet_weekends_is_multiplied_where_all_of_the_next_is_at_a_new_level() -> None:
+    daily = np.where((np.arange(16) + 3) % 7 >= 5, 50.0, 100.0) * np.where(np.arange(16) >= 9, 2.0, 1.0)
+    [edit] = clean(np.repeat(daily, 24), HOURLY)[1]
+    assert (edit.rule, edit.last, edit.factor) == ("level", 9 * 24, pytest.approx(2))
+
+
 def test_a_gap_is_filled_at_a_level_that_small_hours_do_not_set() -> None:
     """Nights of a hundredth of the day that were ten times as busy say nothing of a day."""
     days = np.tile(np.where(np.arange(24) < 13, 1.0, 100.0), (10, 1))
