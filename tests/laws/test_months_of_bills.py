@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 from math import fsum
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +20,7 @@ from simcost.catalog import load_catalog
 from simcost.ledger.months import month_edges_h
 from simcost.ledger.request_tables import NODES
 from simcost.ledger.requests import LedgerUsage
+from simcost.scenario.runs.candidates import _flat_usage
 
 CATALOG, HOUR, MONTH_H = load_catalog(), 3600.0, 730
 BUY = OnDemand(offer="aws/g6.xlarge", region="us-east-1")
@@ -81,6 +84,24 @@ def test_disks_are_kept_in_the_months_in_which_their_nodes_are_there() -> None:
     assert found.by_category_usd()["storage"] == pytest.approx(expected, rel=1e-12)
     short = replace(usage, horizon_s=three_s / 3, nodes=table.slice(1), slot_seconds={"idle": sum(ends[1:])})
     assert len([one for one in bill(short, BUY, CATALOG).charges if one.sku == "storage"]) == 1
+
+
+def test_the_least_cost_of_nodes_is_no_more_than_in_one_month_of_three() -> None:
+    """Disks of ten pods at all times cost more than those of thirty in one month, more of them in the cheap tier."""
+    three_s = 3 * MONTH_H * HOUR
+    pool = SimpleNamespace(
+        kinds=[SimpleNamespace(slots=1)],
+        accelerators_per_replica=1,
+        startup=SimpleNamespace(disk=100.0),
+        response_bytes_per_token=0.0,
+    )
+    flat: Any = _flat_usage(10.0, three_s, cast("Any", SimpleNamespace(pool=pool)), 0.0)
+    table = pa.table([["p"] * 30, [*range(30)], [0] * 30, [0.0] * 30, [three_s / 3] * 30], schema=NODES)
+    burst = replace(flat, nodes=table, disk_gb_per_node=100.0)
+    offer = next(one for one in CATALOG.facts.offers if one.provider == "runpod")
+    buy = OnDemand(offer=f"runpod/{offer.sku}", region=offer.region)
+    least, whole = (bill(usage, buy, CATALOG).total_usd for usage in (flat, burst))
+    assert least <= whole
 
 
 def test_traffic_leaves_in_the_month_in_which_its_requests_arrive() -> None:

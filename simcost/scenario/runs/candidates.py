@@ -360,9 +360,10 @@ class Candidates:
 
 
 def _flat_usage(nodes: float, span_s: float, plan: ResolvedPlan, tokens: float) -> LedgerUsage:
-    """So many nodes from start to end; a part of one for that part of the time. Tiers of what they send out are not
-    known of several months: it then counts nothing.
+    """So many nodes from start to end; a part of one for that part of the time. In which of several months they are
+    there, and thus the tiers of disks and of what they send out, is not known: both then count nothing.
     """
+    several = has_months(span_s)
     ends = [span_s] * int(nodes) + [span_s * (nodes % 1.0)] * (nodes % 1.0 > 1e-9)
     count, slots = len(ends), plan.pool.kinds[0].slots * plan.pool.accelerators_per_replica
     columns = [["pool"] * count, list(range(count)), [0] * count, [0.0] * count, ends]
@@ -372,8 +373,8 @@ def _flat_usage(nodes: float, span_s: float, plan: ResolvedPlan, tokens: float) 
         slots_per_node=slots,
         nodes=table,
         slot_seconds={"idle": fsum(ends) * slots},
-        disk_gb_per_node=plan.pool.startup.disk,
-        gb_out=0.0 if has_months(span_s) else tokens * plan.pool.response_bytes_per_token / 1e9,
+        disk_gb_per_node=0.0 if several else plan.pool.startup.disk,
+        gb_out=0.0 if several else tokens * plan.pool.response_bytes_per_token / 1e9,
     )
 
 
