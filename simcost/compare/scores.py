@@ -106,11 +106,6 @@ def check_count(scores: Sequence[RunScore], level: float) -> None:
 
     Raises:
         InputError: it does not; names the target and the requests that it takes.
-
-    >>> check = Check.of("b: attainment", 1.0, 0.99)
-    >>> check_count([RunScore(usd=1.0, checks=(check,), judged=(20,))] * 2, 0.95)
-    Traceback (most recent call last):
-    simcost.errors.InputError: b: attainment: 40 requests in 2 replications do not show 99 % with 95 % confidence, ...
     """
     for i, (check, bound) in enumerate(zip(scores[0].checks, lower_bounds(scores, level), strict=True)):
         judged = sum(score.judged[i] for score in scores if score.judged)

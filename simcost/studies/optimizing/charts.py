@@ -56,7 +56,9 @@ def front(document: Document) -> Any:
         base.mark_rule(color="#888888").encode(x=alt.X("usd_lo:Q"), x2=alt.X2("usd_hi:Q")),
         base.mark_rule(color="#888888").encode(y=alt.Y("level_lo:Q"), y2=alt.Y2("level_hi:Q")),
         base.mark_point(size=120, filled=True).encode(color=colour, shape=shape, tooltip=tooltip),
-        base.transform_filter("datum.count").mark_text(dx=8, dy=-10, align="left", color=INK).encode(text="count:N"),
+        base.transform_filter("datum.count")
+        .mark_text(dx=8, dy=-10, align="left", color=INK)
+        .encode(text=alt.Text("count:N")),
         base.transform_filter("datum.knee").mark_text(dx=8, dy=16, align="left", color=INK, text="knee"),
     )
     objectives = listed(document["objectives"])
