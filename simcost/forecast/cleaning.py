@@ -19,18 +19,14 @@ from simcost.errors import InputError
 from simcost.forecast import accuracy
 from simcost.forecast.models.base import DEVIATION, CleanedHistory, by_phase, median_of_columns, profile_median
 from simcost.forecast.models.intermittent import MOSTLY_ZERO
+from simcost.forecast.outages import Bools, longest, outages_of, runs
 from simcost.forecast.season import MONTHLY, WEEKLY, Season, season_of
 from simcost.trace.series.series import Floats, Series
 from simcost.units import plural
 
-Bools = npt.NDArray[np.bool_]
 Rule = Literal["outage", "spike", "level"]
 RULES: tuple[Rule, ...] = get_args(Rule)
 
-LOW = 0.02
-"""Share of the usual value of its phase below which a step counts as an outage."""
-STOP_DAYS = 2
-"""Days up to which a stop that came once is an outage."""
 SPIKE = 8.0
 """Robust standard deviations that make a spike."""
 SHIFT = math.log(1.35)
@@ -76,7 +72,7 @@ def clean(
     edits: list[Edit] = []
     seen = known.copy()
     if season.long is not None and "outage" in rules:
-        for first, last in _outages(known, usual, masked, season.short):
+        for first, last in outages_of(known, usual, masked, season.short):
             edits.append(_outage(known, first, last, season.short))
             seen[first:last] = np.nan
     values = _at_the_level_around(seen, season)
@@ -131,54 +127,10 @@ def _usual(known: Floats, season: Season) -> Floats:
     return found
 
 
-def runs(mask: Bools) -> list[tuple[int, int]]:
-    """The maximal runs of true steps, as `(first, last)` with `last` not included."""
-    if not mask.any():
-        return []
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype(np.int8)))
-    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
-
-
-def _outages(known: Floats, usual: Floats, masked: Bools | None, day: int) -> Iterator[tuple[int, int]]:
-    """Runs of 2..18 hours that are missing or almost nothing, with at least 4 hours after them; and a single stop."""
-    missing = np.isnan(known)
-    low = missing | ((usual > 0) & (known < LOW * usual))
-    if masked is not None:
-        low &= ~masked
-    shortest, after = (max(1, round(hours * day / 24)) for hours in (2, 4))
-    found = runs(low)
-    stops = [(first, last) for first, last in found if last - first > _longest(day)]
-    for first, last in found:
-        if (first, last) in stops:
-            outage = len(stops) == 1 and last - first <= STOP_DAYS * day and _ended(low, first, last, day)
-        else:
-            outage = last - first >= shortest and len(known) - last >= after
-        if outage:
-            yield first, last
-
-
-def _longest(day: int) -> int:
-    """Steps up to which any run of almost nothing is an outage: 18 hours."""
-    return max(1, round(18 * day / 24))
-
-
-def _ended(low: Bools, first: int, last: int, day: int) -> bool:
-    """True if there was demand for a day before and after, and the same hours of a week before or after show that it is
-    not weekly.
-
-    Of a weekend without demand that was seen but once neither is known.
-    """
-    sides = (low[max(first - day, 0) : first], low[last : last + day])
-    weeks = [low[first + shift : last + shift] for shift in (-7 * day, 7 * day) if 0 <= first + shift <= len(low)]
-    told = [week for week in weeks if len(week) == last - first]
-    around = all(len(side) == day and side.mean() < 0.5 for side in sides)
-    return around and bool(told) and all(week.mean() < 0.5 for week in told)
-
-
 def _outage(known: Floats, first: int, last: int, day: int) -> Edit:
     gone = int(np.isnan(known[first:last]).sum())
     seen = "missing" if gone == last - first else "almost nothing" if gone == 0 else "missing or almost nothing"
-    once = last - first > _longest(day)
+    once = last - first > longest(day)
     where = "that came once, with normal demand before and after" if once else "between normal demand"
     return Edit(
         rule="outage",

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from simcost.forecast.backtest import Backtest
-from simcost.forecast.cleaning import Edit, runs
+from simcost.forecast.cleaning import Edit
 from simcost.forecast.events.apply import Stated
 from simcost.forecast.forecast import Forecast
 from simcost.forecast.level_error import Levels, levels_of
+from simcost.forecast.outages import runs
 from simcost.forecast.sample_paths import DIGITS, counted, local_days, rounded, spreads, sums, weight
 from simcost.forecast.season import season_of
 from simcost.trace.series.local_time import offsets

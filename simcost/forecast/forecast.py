@@ -9,7 +9,7 @@ from simcost.errors import InputError
 from simcost.forecast.backtest import Backtest, backtest, horizon_of, usual_ratio, varies_by_factors
 from simcost.forecast.calibration import Factor, adapted, scaled_levels
 from simcost.forecast.ceiling import below, ceiling_of, of_ceiling
-from simcost.forecast.cleaning import RULES, Bools, Edit, Rule, history_of
+from simcost.forecast.cleaning import RULES, Edit, Rule, history_of
 from simcost.forecast.findings import (
     Finding,
     of_backtest,
@@ -32,6 +32,7 @@ from simcost.forecast.models.members import Scaled
 from simcost.forecast.models.registry import default_model
 from simcost.forecast.models.selection import ModelSelection, selection
 from simcost.forecast.names import GrowthMode
+from simcost.forecast.outages import Bools
 from simcost.forecast.quantiles import median
 from simcost.forecast.refits import Refits
 from simcost.forecast.sample_paths import weight

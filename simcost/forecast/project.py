@@ -9,7 +9,7 @@ import numpy as np
 
 from simcost.errors import InputError
 from simcost.forecast import findings
-from simcost.forecast.cleaning import RULES, Bools, Edit, Rule
+from simcost.forecast.cleaning import RULES, Edit, Rule
 from simcost.forecast.document import outcome
 from simcost.forecast.events.apply import Base, EventEffect, Stated, apply_all, masked
 from simcost.forecast.events.findings import matches
@@ -19,6 +19,7 @@ from simcost.forecast.hierarchy import Coherent, Reconciliation, aggregate, pare
 from simcost.forecast.models.base import ForecastModel
 from simcost.forecast.models.registry import model_named
 from simcost.forecast.names import GrowthMode, ModelName
+from simcost.forecast.outages import Bools
 from simcost.forecast.sample_paths import Paths, weight
 from simcost.forecast.season import season_of
 from simcost.tables.calendar import MEAN_MONTH_S

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from simcost.forecast.cleaning import Edit, clean, runs
+from simcost.forecast.cleaning import Edit, clean
+from simcost.forecast.outages import runs
 from simcost.forecast.season import Season
 from simcost.trace.series.series import Floats
 

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from simcost.forecast.cleaning import runs
 from simcost.forecast.models.base import DEVIATION
+from simcost.forecast.outages import runs
 from simcost.trace.series.series import Floats
 
 FAR = 8.0

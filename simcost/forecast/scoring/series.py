@@ -10,9 +10,9 @@ import numpy as np
 
 from simcost.forecast import accuracy
 from simcost.forecast.calibration import Factor, missed
-from simcost.forecast.cleaning import Bools
 from simcost.forecast.document import iso
 from simcost.forecast.events.horizon import Integers, ahead, middles, slots
+from simcost.forecast.outages import Bools
 from simcost.forecast.sample_paths import counted, spelled, weight
 from simcost.forecast.scoring.issued import Issued, days
 from simcost.trace.series.series import Floats, Grid
