@@ -107,7 +107,7 @@ class ClockTime(Unit):
 
 @dataclass(frozen=True, slots=True)
 class TimeFromStart(Unit):
-    """A time before or after the start of something, which is no date."""
+    """A time before or after the start of something; a date is refused."""
 
     def parse(self, value: object) -> object:
         """Seconds; below 0 = before."""

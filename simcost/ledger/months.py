@@ -1,7 +1,4 @@
-"""Months of simulated time, which has no calendar: equal parts of a run, each about as long as a month of 730 h.
-
-Tiers of prices and sustained-use discounts begin anew with each of them.
-"""
+"""Months of simulated time, which has no calendar: equal parts of a run, each about as long as a month of 730 h."""
 
 from collections.abc import Sequence
 from math import fsum
@@ -27,7 +24,7 @@ def month_edges_h(span_h: float) -> Floats:
 
 
 def has_months(horizon_s: float) -> bool:
-    """True of a run of several months.
+    """True where a run has several months.
 
     >>> has_months(31 * 86400.0), has_months(91 * 86400.0)
     (False, True)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.bought_nodes import N1
 
 from simcost.billing.books import compute_charges
 from simcost.billing.commitment import ResourceCud
@@ -19,15 +20,6 @@ from simcost.studies.commitments.optimizer import Aim
 from simcost.studies.commitments.study import CommitmentRequest, best_amounts
 
 CATALOG = load_catalog()
-N1 = Line(
-    provider="gcp",
-    sku="n1-standard-8",
-    region="us-central1",
-    list_usd=1.0,
-    contracted_usd=1.0,
-    as_of="",
-    quality="given",
-)
 HOURS = 48
 
 

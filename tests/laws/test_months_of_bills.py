@@ -10,10 +10,11 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.bought_nodes import N1
 from support.ledgers import ledger, outcomes
 
 from simcost.billing import OnDemand, bill
-from simcost.billing.metering import Line, UsageIntervals, metered, usages_of
+from simcost.billing.metering import UsageIntervals, metered, usages_of
 from simcost.billing.settlement import settle
 from simcost.billing.storage_transfer import month_usd
 from simcost.catalog import load_catalog
@@ -24,15 +25,6 @@ from simcost.scenario.runs.candidates import _flat_usage
 
 CATALOG, HOUR, MONTH_H = load_catalog(), 3600.0, 730
 BUY = OnDemand(offer="aws/g6.xlarge", region="us-east-1")
-N1 = Line(
-    provider="gcp",
-    sku="n1-standard-8",
-    region="us-central1",
-    list_usd=1.0,
-    contracted_usd=1.0,
-    as_of="",
-    quality="given",
-)
 
 
 def grown(months: int, hours: float) -> UsageIntervals:

@@ -3,11 +3,22 @@
 import pyarrow as pa
 
 from simcost.billing import Buy
+from simcost.billing.metering import Line
 from simcost.ledger.request_tables import NODES
 from simcost.ledger.requests import LedgerUsage
 from simcost.scenario.runs.bills import PurchasedNodes
 
 HOUR, DAY_H = 3600.0, 24.0
+N1 = Line(
+    provider="gcp",
+    sku="n1-standard-8",
+    region="us-central1",
+    list_usd=1.0,
+    contracted_usd=1.0,
+    as_of="",
+    quality="given",
+)
+"""A machine with sustained-use discounts, at a price of 1 USD an hour."""
 
 
 def there(buy: Buy, *hours: float) -> PurchasedNodes:
