@@ -6,6 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -237,6 +238,9 @@ def test_engine_factors_are_balanced_and_shared(tmp_path: Path) -> None:
     assert len(set(factors)) == 5
     assert logs[0] * logs[4] == pytest.approx(1.0)
     assert logs[2] == pytest.approx(1.0)
+    for seeds in (2, 3, 5, 60):
+        spread = np.std(np.log(engine_factors(0.2, 1, seeds, "m", "h100")))
+        assert spread == pytest.approx(0.2), "as stated, however few there are"
     assert factors == engine_factors(0.2, 1, 5, "m", "h100")
     assert factors != engine_factors(0.2, 2, 5, "m", "h100")
     assert engine_factors(0.2, 1, 1, "m", "h100") == (1.0,)

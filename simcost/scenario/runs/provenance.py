@@ -180,7 +180,9 @@ def _engine(sigma: float, seeds: int) -> str:
         return "Engines take exactly the modelled step time."
     if seeds == 1:
         return f"Engines may differ from the modelled step time by a factor {exp(sigma):.2f} (sigma); not sampled."
-    return f"Engines differ from the modelled step time by a factor {exp(sigma):.2f} (sigma), drawn again in each run."
+    return (
+        f"Engines differ from the modelled step time by a factor {exp(sigma):.2f} (sigma), slow to fast over the runs."
+    )
 
 
 def _overheads(plan: ResolvedPlan) -> list[str]:
