@@ -14,8 +14,9 @@ from typing import Any
 
 import measure
 import yaml
-from optimize import space
+from search_spaces import space
 
+from simcost.compare.document import plan_document
 from simcost.scenario.checks.load import load
 from simcost.scenario.inputs.variations import variations
 from simcost.scenario.runs.execution import workers_of
@@ -45,7 +46,8 @@ def main() -> None:
         "work": f"{options.cases} spaces of 10 plans, 5 replications of 10 min, truth of {options.truth}",
         "answered": len(found),
         "truly_met_share": fmean(row["met"] for row in found),
-        "bound_held_share": fmean(row["reached"] >= row["at_least"] for row in found),
+        "bound_held_share": fmean(row["with_such_engines"] >= row["at_least"] for row in found),
+        "bound_held_share_of_all_engines": fmean(row["reached"] >= row["at_least"] for row in found),
         "worst_shortfall": max(row["shortfall"] for row in found),
     }
     measure.show({**work, **measure.account(since, options.cases)}, options)
@@ -68,14 +70,16 @@ def judged(folder: Path, case: int, truth: int) -> dict[str, Any]:
     with workers_of(folder / "truth", jobs=1) as workers:
         runs = Simulations(question, question.source, folder / "truth", workers, lambda _: None)
         runs.add(plan)
-        reached = fmean(score.checks[0].measured or 0.0 for score in runs.all_of(best["name"]))
-    target = loaded.scenario.slo.attainment
-    least = least_attainment(best["lower_bounds"])
+        shares = [score.checks[0].measured or 0.0 for score in runs.all_of(best["name"])]
+        factors = plan_document(runs.summary(best["name"]))["engine_factors"]
+    reached, target = fmean(shares), loaded.scenario.slo.attainment
+    slowest = max(best["engine_factors"])
     return {
         "met": reached >= target,
         "shortfall": max(target - reached, 0.0),
-        "at_least": least,
+        "at_least": least_attainment(best["lower_bounds"]),
         "reached": reached,
+        "with_such_engines": fmean(share for share, factor in zip(shares, factors, strict=True) if factor <= slowest),
     }
 
 

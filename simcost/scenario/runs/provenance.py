@@ -27,7 +27,7 @@ from simcost.scenario.inputs.unmissable_targets import unmissable_targets
 from simcost.scenario.inputs.unusual_scores import unusual_scores
 from simcost.scenario.inputs.unusual_units import unusual_limits
 from simcost.scenario.runs.context_windows import beyond_context
-from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario
+from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, engine_factors
 from simcost.scenario.schema.jobs import OnShared
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import OF_A_POOL, Overflow, Plan
@@ -180,8 +180,10 @@ def _engine(sigma: float, seeds: int) -> str:
         return "Engines take exactly the modelled step time."
     if seeds == 1:
         return f"Engines may differ from the modelled step time by a factor {exp(sigma):.2f} (sigma); not sampled."
+    factors = engine_factors(sigma, 0, seeds, "", "")
     return (
-        f"Engines differ from the modelled step time by a factor {exp(sigma):.2f} (sigma), slow to fast over the runs."
+        f"Engines differ from the modelled step time by a factor {exp(sigma):.2f} (sigma); those of the runs take "
+        f"{min(factors):.2f} to {max(factors):.2f} times it."
     )
 
 

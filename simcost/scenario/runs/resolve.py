@@ -201,11 +201,11 @@ def _replications(source: Source | None, seeds: int | None) -> int:
 
 
 def engine_factors(sigma: float, seed: int, seeds: int, model: str, accelerator: str) -> tuple[float, ...]:
-    """Factors on the step time, stratified: exp(sigma * z) with z the normal quantiles of (k + 1/2) / seeds, scaled to
-    their stated spread, which few quantiles fall short of (5 of them by an eighth).
+    """Factors on the step time, exp(sigma * z), in an order drawn per (model, accelerator), so that all plans on the
+    same hardware share the draws. One replication has the factor 1.
 
-    Their order is drawn per (model, accelerator), so that all plans on the same hardware share the draws. One
-    replication has the factor 1.
+    z are the normal quantiles of (k + 1/2) / seeds, scaled to their stated spread, which few quantiles fall short of
+    (5 of them by an eighth).
     """
     quantiles = [NormalDist().inv_cdf((k + 0.5) / seeds) for k in range(seeds)]
     spread = sqrt(fsum(z * z for z in quantiles) / seeds) or 1.0

@@ -56,7 +56,7 @@ def _best(document: Mapping[str, Any], best: Mapping[str, Any]) -> str:
         spread = f" ({100 * cost['level']:g} % interval {bounds})" if " to " in bounds else ""
     least = least_attainment(best["lower_bounds"])
     of = " of each tenant" if best.get("by_tenant") else ""
-    share = "" if least is None else f", attainment{of} at least {format_share(least)}"
+    share = "" if least is None else f", attainment{of} at least {format_share(least)}{_slowest_engine(best)}"
     how = f"confirmed on {document['replications']} fresh seeds"
     if document.get("deterministic"):
         how = "with nothing random in it"
@@ -71,6 +71,12 @@ def _best(document: Mapping[str, Any], best: Mapping[str, Any]) -> str:
         f"{within_others(document)}{even_if_slower(document)}: "
         f"{format_usd(cost['mean'] if cost else best['cost_usd']['per_month'])} a month{spread}, {how}{share}."
     )
+
+
+def _slowest_engine(best: Mapping[str, Any]) -> str:
+    """How slow an engine the runs had: a bound from few of them tells nothing of slower ones."""
+    slowest = max((factor for one in best.get("services", [best]) for factor in one["engine_factors"]), default=1.0)
+    return f" with steps up to {slowest:.2f} times as long as modelled" if slowest > 1 else ""
 
 
 def within_others(document: Mapping[str, Any]) -> str:

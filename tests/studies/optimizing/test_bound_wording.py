@@ -15,6 +15,7 @@ def document(**changes: Any) -> dict[str, Any]:
         "cost_usd": {"per_month": 40_256.0},
         "intervals": {"per_month_usd": None},
         "lower_bounds": {"attainment": 0.999},
+        "engine_factors": [1.0, 0.69, 1.4432],
     }
     return {
         "best": best,
@@ -52,6 +53,16 @@ def test_a_bound_of_something_else_is_told_alone(changes: dict[str, Any]) -> Non
     told = verdict(document(**changes))
     assert "costs less than $27,787; cheapest with 97.18 % confidence." in told
     assert "not simulated to the end" not in told
+
+
+def test_a_bound_tells_how_slow_an_engine_the_runs_had() -> None:
+    """Few replications have none of the slowest engines, on which plans at their limit break down."""
+    found = document()
+    assert ", attainment at least 99.9 % with steps up to 1.44 times as long as modelled." in verdict(found)
+    found["best"]["engine_factors"] = [1.0, 1.0]
+    assert ", attainment at least 99.9 %." in verdict(found)
+    found["best"] |= {"services": [{"engine_factors": [0.9, 1.1]}, {"engine_factors": []}]}
+    assert "99.9 % with steps up to 1.10 times as long as modelled." in verdict(found)
 
 
 def test_services_left_by_confidence_are_told_together() -> None:

@@ -144,7 +144,13 @@ def document(second_attains: float, others: int = 0, target: str = "attainment")
     def plan(name: str, attains: float) -> dict[str, Any]:
         cost = {"per_month": 100.0}
         bounds = {target: attains}
-        return {"name": name, "cost_usd": cost, "intervals": {"per_month_usd": None}, "lower_bounds": bounds}
+        return {
+            "name": name,
+            "cost_usd": cost,
+            "intervals": {"per_month_usd": None},
+            "lower_bounds": bounds,
+            "engine_factors": [],
+        }
 
     return {
         "best": plan("a", 0.99991),
