@@ -62,7 +62,7 @@ def test_a_sweep_says_it_too(tmp_path: Path, per_node_h: float | None) -> None:
 CHAT = "chat: {buy: {offer: aws/g6.xlarge}}"
 SPOT_CHAT = "chat: {buy: {kind: spot, offer: aws/g6.xlarge, price: $0.1/h}}"
 APART = SERVICES.replace(CHAT, SPOT_CHAT) + "vary: [{path: services.chat.scaling.replicas, values: [1, 2]}]\n"
-TOGETHER = APART.replace("$0.1/h}}", "$0.1/h}, cascade: {to: search, escalate: 10%}}")
+TOGETHER = APART.replace("$0.1/h}}", "$0.1/h}, cascade: {to: search, escalate: 10%}}") + "engine_sigma: 0.1\n"
 
 
 @pytest.mark.parametrize(

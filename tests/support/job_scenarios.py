@@ -37,6 +37,7 @@ plans:
     training: {kind: gpus, gpus: 10, checkpoints: {interval: 10min}}
   - name: one fleet
     training: {kind: shared, gpus: 11, checkpoints: {interval: 10min}}
+engine_sigma: 0.15
 """
 
 SPOT = """\

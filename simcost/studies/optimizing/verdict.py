@@ -74,7 +74,7 @@ def _best(document: Mapping[str, Any], best: Mapping[str, Any]) -> str:
 
 
 def _slowest_engine(best: Mapping[str, Any]) -> str:
-    """How slow an engine the runs had: a bound from few of them tells nothing of slower ones."""
+    """The slowest engine of the runs: a bound from few of them tells nothing of slower ones."""
     slowest = max((factor for one in best.get("services", [best]) for factor in one["engine_factors"]), default=1.0)
     return f" with steps up to {slowest:.2f} times as long as modelled" if slowest > 1 else ""
 

@@ -20,6 +20,7 @@ scenario: spot
 model: llama-3.1-8b
 horizon: 15min
 seeds: 5
+engine_sigma: 0.2
 workload: {kind: synthetic, rate: 9/s, lengths: {prompt_median: 400, output_median: 200}}
 slo: {ttft: 2s, tpot: 100ms, attainment: 93%}
 plans:
@@ -76,7 +77,7 @@ scenario: batch
 model: llama-3.1-8b
 horizon: 2h
 seeds: 3
-engine_sigma: 0.02
+engine_sigma: 0.01
 workload:
   - {kind: synthetic, tenant: chat, rate: 2.6/s, lengths: {prompt_median: 300, output_median: 100}}
   - kind: synthetic

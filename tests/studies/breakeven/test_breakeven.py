@@ -34,7 +34,7 @@ from simcost.trace.workload.spec import RecordedWorkload, Sessions, Stream, Synt
 pytestmark = pytest.mark.slow
 
 API, DEAR = "groq/llama-3.1-8b-instant", "openai/gpt-4o"
-BUSY = (("rate: 0.5/s", "rate: 16/s"), ("ttft: 1s", "ttft: 300ms, tpot: 15ms"))
+BUSY = (("rate: 0.5/s", "rate: 16/s"), ("ttft: 1s", "ttft: 300ms, tpot: 16ms"))
 SETTINGS = Settings(scales=(0.05, 1.0, 6.0), seeds=2, refined=1)
 
 

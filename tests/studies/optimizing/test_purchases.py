@@ -180,7 +180,7 @@ def test_a_mixed_fleet_with_commitments_costs_what_is_said_when_it_is_run(tmp_pa
     scenario = {
         **yaml.safe_load(SPACE),
         "horizon": "10min",
-        "workload": {"kind": "synthetic", "rate": "70/s", "lengths": {"prompt_median": 400, "output_median": 60}},
+        "workload": {"kind": "synthetic", "rate": "60/s", "lengths": {"prompt_median": 400, "output_median": 60}},
         "slo": {"ttft": "1s", "tpot": "40ms", "attainment": "95%"},
     }
     kinds = [
@@ -207,7 +207,7 @@ def test_pools_of_a_mixed_fleet_buy_no_more_of_an_option_together_than_it_states
     scenario = {
         **yaml.safe_load(SPACE),
         "horizon": "10min",
-        "workload": {"kind": "synthetic", "rate": "70/s", "lengths": {"prompt_median": 400, "output_median": 60}},
+        "workload": {"kind": "synthetic", "rate": "60/s", "lengths": {"prompt_median": 400, "output_median": 60}},
         "slo": {"ttft": "1s", "tpot": "40ms", "attainment": "95%"},
     }
     scenario["vary"] = [scenario["vary"][0], {"path": "scaling.replicas", "values": [1, 2, 4]}]

@@ -29,7 +29,7 @@ seeds: 2
 services:
   - name: chat
     model: llama-3.1-8b
-    workload: {kind: synthetic, rate: 4/s, lengths: {prompt_median: 300, output_median: 100}}
+    workload: {kind: synthetic, rate: 3/s, lengths: {prompt_median: 300, output_median: 100}}
     slo: {ttft: 2s, tpot: 120ms, attainment: 90%}
   - name: search
     model: llama-3.1-8b
