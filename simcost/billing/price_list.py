@@ -8,13 +8,15 @@ from simcost.billing.bill import Charge
 from simcost.billing.metering import Line
 from simcost.catalog.dates import is_stale, price_of_date
 from simcost.catalog.facts import Offer, Provenance, TokenPrice
-from simcost.trace.usage.usage import TOKENS
+from simcost.trace.usage.usage import TOKENS, VOLUMES
 
 Row = dict[str, Any]
 GIVEN, OWNED = "given", "owned"
 """Quality of a price of the user's own, and the provider of nodes of the user's own."""
 _THING = ("provider", "sku", "region", "unit", "as_of", "quality", "source", "pricing")
 """Columns that identify a priced item and the source of its price."""
+_PLACE = ("provider", "sku", "region", "unit", "pricing")
+"""Columns that identify a priced item alone."""
 
 
 def price_list(charges: Iterable[Charge]) -> list[Row]:
@@ -126,16 +128,53 @@ def price_sentences(rows: Sequence[Mapping[str, Any]], newest: str) -> Iterator[
         )
 
 
+def other_prices(run: Sequence[Row], billed: Sequence[Row]) -> Iterator[str]:
+    """A sentence on what a run paid another price for than its bill under a purchasing plan does, such as a price of
+    its own. A price that the purchasing plan gives is meant to be another.
+
+    Args:
+        run: prices of the run, as `price_list`.
+        billed: those of the bill.
+    """
+    told: dict[str, str] = {}
+    for row in run:
+        here = [other for other in billed if all(other[name] == row[name] for name in _PLACE)]
+        if not here or any(other["quality"] == GIVEN or _same_price(row, other) for other in here):
+            continue
+        usd = _usd(row["unit"], [other["usd"] for other in here])
+        paid = f"{_what(row)} {_usd(row['unit'], [row['usd']])} per {_unit(row['unit'])} ({usd} here)"
+        told[paid] = "spot" if row["pricing"] == "spot" else row["sku"] if row["sku"] in VOLUMES else "prices"
+    if told:
+        *first, last = (f"`{key}`" for key in dict.fromkeys(told.values()))
+        keys = f"{', '.join(first)} and {last}" if first else last
+        yield f"The run paid other prices: {', '.join(told)}; to bill those, give them as {keys} of the purchasing plan."
+
+
+def _same_price(row: Row, other: Row) -> bool:
+    """True of prices that are equal, and of means over the same tiers of disks and traffic."""
+    of_tiers = row["sku"] in VOLUMES and row["quality"] != GIVEN and row["source"] == other["source"]
+    return of_tiers or isclose(row["usd"], other["usd"])
+
+
 def _sentence(row: Mapping[str, str], usd: Sequence[float], newest: str) -> str:
     """One thing at its price; where means over tiers differ, from the least to the most."""
-    where = "" if row["region"] == "any" else f" in {row['region']}"
-    what = f"{row['provider']}/{row['sku']}{where}{' on spot' if row['pricing'] == 'spot' else ''}"
-    each = 1e6 if row["unit"] in TOKENS else 1.0
-    price = " to ".join(dict.fromkeys(f"${each * one:.5g}" for one in (min(usd), max(usd))))
+    what, price = _what(row), _usd(row["unit"], usd)
     if row["quality"] == GIVEN:
         return f"{what}: {price} per {_unit(row['unit'])}, as given, not of the catalog."
     dated = f"{price_of_date(row['as_of'], newest)}, quality {row['quality']}"
     return f"{what}: {price} per {_unit(row['unit'])}, {dated} ({row['source']})."
+
+
+def _what(row: Mapping[str, str]) -> str:
+    """A priced thing by its name, its region and how it is bought."""
+    where = "" if row["region"] == "any" else f" in {row['region']}"
+    return f"{row['provider']}/{row['sku']}{where}{' on spot' if row['pricing'] == 'spot' else ''}"
+
+
+def _usd(unit: str, usd: Sequence[float]) -> str:
+    """Prices of a unit, from the least to the most; of a million tokens."""
+    each = 1e6 if unit in TOKENS else 1.0
+    return " to ".join(dict.fromkeys(f"${each * one:.5g}" for one in (min(usd), max(usd))))
 
 
 def _unit(unit: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from simcost.billing.bill import Charge, Place, UnitPrice, volume_charge
 from simcost.billing.commitment import CapacityBlock
-from simcost.billing.price_list import offer_prices, price_list, price_sentences, token_prices
+from simcost.billing.price_list import offer_prices, other_prices, price_list, price_sentences, token_prices
 from simcost.billing.storage_transfer import month_usd
 from simcost.catalog import load_catalog
 from simcost.errors import FaultsError, InputError
@@ -131,3 +131,27 @@ def test_prices_of_volumes_as_quotes_write_them(tmp_path: Path, price: str) -> N
     plan = tmp_path / "plan.yaml"
     plan.write_text(f"purchasing: a\nstorage: {price}\n", encoding="utf-8")
     assert load_purchasing(plan)[0].storage == pytest.approx(0.08)
+
+
+def _row(sku: str, usd: float, quality: str = "A", **of: str) -> dict[str, object]:
+    unit = {"storage": "GB-month", "egress": "GB"}.get(sku, "h")
+    at = {"provider": "aws", "sku": sku, "region": "us-east-1", "unit": unit, "pricing": "list", "source": "list"}
+    return {**at, "usd": usd, "as_of": "", "quality": quality, **of}
+
+
+def test_prices_that_a_run_paid_and_its_bill_does_not_are_told() -> None:
+    """A run at a price of its own was billed at that of the catalog, without a word."""
+    run = [_row("p5.4xlarge", 3.0, "given"), _row("egress", 0.5, "given"), _row("storage", 0.08)]
+    listed = [_row("p5.4xlarge", 6.88), _row("egress", 0.088), _row("storage", 0.08)]
+    [said] = other_prices(run, listed)
+    assert "aws/p5.4xlarge in us-east-1 $3 per hour ($6.88 here), aws/egress in us-east-1 $0.5 per GB ($0.088" in said
+    assert said.endswith("give them as `prices` and `egress` of the purchasing plan.")
+    [spot] = other_prices([_row("p5.4xlarge", 2.0, pricing="spot")], [_row("p5.4xlarge", 1.5, pricing="spot")])
+    assert spot.endswith("give them as `spot` of the purchasing plan.")
+
+
+def test_prices_that_a_purchasing_plan_states_and_means_over_tiers_are_not_told() -> None:
+    run = [_row("p5.4xlarge", 3.0, "given"), _row("egress", 0.0883), _row("g6.xlarge", 0.8, "given")]
+    billed = [_row("p5.4xlarge", 2.5, "given"), _row("egress", 0.0884)]
+    assert list(other_prices(run, billed)) == []
+    assert list(other_prices([], billed)) == []

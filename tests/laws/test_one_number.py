@@ -127,6 +127,31 @@ def test_commitments_are_settled_in_each_replication(folder: Path) -> None:
     assert document["commitments"][0]["unused_usd"] == pytest.approx(unused)
 
 
+@pytest.mark.slow
+def test_a_bill_at_the_prices_of_the_run_is_that_of_the_run(tmp_path: Path) -> None:
+    """Prices of its own are in the bill where the purchasing plan has them, else told; so is a premium."""
+    own = "{offer: aws/g6.xlarge, price: $0.5/h, storage: $0.3/GB, egress: $0.7/GB}"
+    endpoint = "{kind: managed-endpoint, offer: aws/g6.xlarge, premium: 25%}"
+    text = SCENARIO.replace("{offer: aws/g6.xlarge}", own, 1).replace("{offer: aws/g6.xlarge}", endpoint, 1)
+    (tmp_path / "own.yaml").write_text(text, encoding="utf-8")
+    run(load(tmp_path / "own.yaml"), tmp_path / "out")
+    (tmp_path / "none.yaml").write_text("purchasing: none\n", encoding="utf-8")
+    said = "prices: {g6.xlarge: $0.5/h}\nstorage: $0.3/GB\negress: $0.7/GB\n"
+    (tmp_path / "same.yaml").write_text(said, encoding="utf-8")
+    plans = {plan["name"]: plan for plan in json.loads((tmp_path / "out/result.json").read_text())["plans"]}
+    [(same, _), (listed, _)] = price_usage(
+        tmp_path / "out", [tmp_path / "same.yaml", tmp_path / "none.yaml"], {}, "scaled"
+    )
+    assert same["effective_usd"] == pytest.approx(plans["scaled"]["cost_usd"]["total"], rel=1e-9)
+    assert not [text for text in same["assumptions"] if "other prices" in text]
+    [told] = [text for text in listed["assumptions"] if "other prices" in text]
+    assert all(price in told for price in ("$0.5 per hour", "$0.3 per GB-month", "$0.7 per GB ", "`storage`"))
+    [(fixed, _)] = price_usage(tmp_path / "out", [tmp_path / "none.yaml"], {}, "fixed")
+    [told] = [text for text in fixed["assumptions"] if "other prices" in text]
+    assert "$1.006 per hour ($0.8048 here)" in told
+    assert "`prices` of the" in told
+
+
 def test_usage_that_one_replication_lacks_costs_nothing_there() -> None:
     """Nodes of the second kind in one of two replications: every bill has both lines."""
     from simcost.scenario.inputs.purchasing import _usages

@@ -120,6 +120,16 @@ def test_owned_nodes_of_a_run_have_no_price_by_the_hour(tmp_path: Path) -> None:
         usage_of_run(tmp_path / "out", None)
 
 
+@pytest.mark.slow
+def test_serverless_workers_of_a_run_have_no_offer(tmp_path: Path) -> None:
+    """Their bill asked for a price of `serverless/node`, and then for a billing rule of 'serverless'."""
+    text = SMALL.partition("  - name: two")[0]
+    edits = ("{offer: aws/g6.xlarge}", "{kind: serverless, price: $1/h}"), ("horizon: 10min", "horizon: 2min")
+    run(load(write(tmp_path, *edits, text=text)), tmp_path / "out", seeds=1)
+    with pytest.raises(InputError, match=r"plan 'one' has serverless workers, .* --run-plan NAME"):
+        usage_of_run(tmp_path / "out", None)
+
+
 def test_disks_and_a_line_without_a_price_are_told_where_a_run_uses_them() -> None:
     """They were 0 $ beside disks and transfer that a rented plan pays, without a word."""
     used = replace(usage(1), disk_gb_per_node=200.0, gb_out=3.0)

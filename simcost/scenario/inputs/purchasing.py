@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from simcost.billing.bill import Charge
+from simcost.billing.price_list import OWNED, other_prices, price_list, price_sentences
 from simcost.billing.purchasing import Purchasing
 from simcost.catalog import Catalog, load_catalog
 from simcost.errors import FaultsError, InputError, did_you_mean
@@ -49,6 +51,8 @@ class UsedByRun:
     """Of the intervals of the run."""
     note: str
     """The plan whose usage it is, where the run has others."""
+    prices: list[Document]
+    """What the plan paid for a unit in the run, as `price_list`."""
 
 
 def usage_of_run(folder: Path, plan: str | None) -> UsedByRun:
@@ -59,7 +63,7 @@ def usage_of_run(folder: Path, plan: str | None) -> UsedByRun:
         plan: its name; None = the best of the run, else its baseline.
 
     Raises:
-        InputError: no finished result, no such plan, or one on owned nodes.
+        InputError: no finished result, no such plan, or one on owned nodes or serverless workers.
     """
     try:
         check_result(folder)
@@ -79,21 +83,37 @@ def usage_of_run(folder: Path, plan: str | None) -> UsedByRun:
         raise InputError(f"{folder}: no plan {name!r}{did_you_mean(name, list(intervals))}; there are {known}")
     if not numbered <= set(horizons):
         raise InputError(f"{folder}: its tables are not of one run; run the scenario again")
-    volumes = [row for row in charges if row["service"] in ("storage", "transfer", "tokens")]
+    charged = [row for row in charges if row["plan"] == name]
     used = [row for row in nodes if row["plan"] == name]
-    if any(row["provider"] == "owned" for row in used):
-        raise InputError(
-            f"{folder}: plan {name!r} has owned nodes, which have no price by the hour: what they cost is in `simcost "
-            "run`, by `buy` of the scenario; --run-plan NAME bills a plan that rents its nodes"
-        )
+    for row in used:
+        _refuse_unsold(f"{folder}: plan {name!r}", row["provider"])
     usages = _usages(
         used,
-        [row for row in volumes if row["plan"] == name],
+        [row for row in charged if row["service"] in ("storage", "transfer", "tokens")],
         horizons,
     )
     chosen = "" if plan else ", its best plan" if document["best"] else ", its baseline: none meets the SLO"
     note = f"Usage of the run is that of {name}{chosen}; --run-plan NAME takes another." if len(intervals) > 1 else ""
-    return UsedByRun(usages=usages, level=(intervals[name] or {}).get("level", 0.95), note=note)
+    level = (intervals[name] or {}).get("level", 0.95)
+    return UsedByRun(usages=usages, level=level, note=note, prices=price_list(map(_charge, charged)))
+
+
+def _refuse_unsold(plan: str, provider: str) -> None:
+    """Raise InputError for nodes that no provider sells by the hour."""
+    nodes = {
+        OWNED: "owned nodes, which have no price by the hour",
+        "serverless": "serverless workers, which have no offer and no billing rule in the catalog",
+    }
+    if provider in nodes:
+        raise InputError(
+            f"{plan} has {nodes[provider]}: what they cost is in `simcost run`, by `buy` of the scenario; --run-plan NAME "
+            "bills a plan that rents its nodes"
+        )
+
+
+def _charge(row: Document) -> Charge:
+    """A charge of a run, as its table has it."""
+    return Charge(**{field.name: row[field.name] for field in fields(Charge)})
 
 
 def _usages(nodes: list[Document], volumes: list[Document], horizons: dict[int, float]) -> list[UsageRows]:
@@ -166,7 +186,6 @@ def price_usage(
         InputError: prices that are missing, commitments that do not suit the usage.
     """
     from simcost.billing.account import bill_usage
-    from simcost.billing.price_list import price_sentences
     from simcost.compare.replicated import replicated_bill
     from simcost.scenario.inputs.unusual_prices import unusual_of_bill
     from simcost.trace.usage.reader import read_usage
@@ -176,13 +195,13 @@ def price_usage(
         plan, catalog = load_purchasing(path)
         if usage.is_dir():
             used = usage_of_run(usage, plan_of_run)
-            usages, level, note = used.usages, used.level, used.note
+            usages, level, note, paid = used.usages, used.level, used.note, used.prices
         else:
             sold = {name.lower() for name in (*(one.name for one in catalog.facts.token_prices), *plan.prices)}
             usages = [
                 read_usage(usage, mapping=mapping, provider=plan.provider, region=plan.region, models=sold),
             ]
-            level, note = None, ""
+            level, note, paid = None, "", []
         try:
             bills = [bill_usage(one, plan, catalog) for one in usages]
         except FaultsError:
@@ -193,6 +212,7 @@ def price_usage(
         document |= {"catalog_date": catalog.as_of, "findings": list(usages[0].findings)}
         document["assumptions"] += [
             *([note] if note else []),
+            *other_prices(paid, document["prices"]),
             *price_sentences(document["prices"], catalog.as_of),
             *unusual_of_bill(document["prices"], catalog),
         ]
