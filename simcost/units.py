@@ -140,22 +140,12 @@ PREMIUM = Unit("a share of the price", {"%": 0.01}, "25%")
 USD = Unit("USD", {"": 1.0, "USD": 1.0}, "$100")
 USD_EACH = Unit("USD each", {"": 1.0, "USD": 1.0, "/1k": 1e-3, "/1M": 1e-6}, "$0.002, or $0.60/1M")
 USD_PER_H = Unit("USD per hour", {"/h": 1.0, "USD/h": 1.0, "/month": 1 / HOURS_PER_MONTH}, "$2.10/h")
-USD_PER_GB = Unit(
-    "USD per GB",
-    {
-        "/GB": 1.0,
-        "USD/GB": 1.0,
-        "/GB-month": 1.0,
-        "/GB/month": 1.0,
-        "/TB": 1e-3,
-        "/TB-month": 1e-3,
-        "/GiB": GB / GIB,
-        "/GiB-month": GB / GIB,
-        "/TiB": GB / 2.0**40,
-        "/TiB-month": GB / 2.0**40,
-    },
-    "$0.09/GB",
-)
+_PER_SIZE = {"/GB": 1.0, "USD/GB": 1.0, "/TB": 1e-3, "/GiB": GB / GIB, "/TiB": GB / 2.0**40}
+_PER_SIZE_AND_MONTH = {"/GB-month": 1.0, "/GB/month": 1.0} | {
+    f"/{size}-month": _PER_SIZE[f"/{size}"] for size in ("TB", "GiB", "TiB")
+}
+USD_PER_GB = Unit("USD per GB", _PER_SIZE, "$0.09/GB")
+USD_PER_GB_MONTH = Unit("USD per GB and month", _PER_SIZE | _PER_SIZE_AND_MONTH, "$0.08/GB-month")
 USD_PER_YEAR = Unit("USD per year", {"/year": 1.0, "/month": 12.0}, "$20,000/year")
 USD_PER_KWH = Unit("USD per kWh", {"/kWh": 1.0, "/MWh": 1e-3}, "$0.08/kWh")
 USD_PER_KW_MONTH = Unit("USD per kW and month", {"/kW": 1.0, "/kW/month": 1.0, "/kW-month": 1.0}, "$200/kW")
@@ -171,6 +161,7 @@ Share = Annotated[float, SHARE, Ge(0), Le(1)]
 Usd = Annotated[float, USD, Ge(0)]
 UsdPerH = Annotated[float, USD_PER_H, Ge(0)]
 UsdPerGb = Annotated[float, USD_PER_GB, Ge(0)]
+UsdPerGbMonth = Annotated[float, USD_PER_GB_MONTH, Ge(0)]
 UsdPerYear = Annotated[float, USD_PER_YEAR, Ge(0)]
 UsdPerKwh = Annotated[float, USD_PER_KWH, Ge(0)]
 UsdPerKwMonth = Annotated[float, USD_PER_KW_MONTH, Ge(0)]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 from simcost.billing.bill import Bill
 from simcost.billing.commitment import Commitment
 from simcost.record import record
-from simcost.units import UsdPerGb, UsdPerH
+from simcost.units import UsdPerGb, UsdPerGbMonth, UsdPerH
 
 if TYPE_CHECKING:
     from simcost.billing.instances import Instances
@@ -27,7 +27,7 @@ class OnDemand:
     """Your own price per instance and hour; None = the catalog's."""
     commitments: tuple[Commitment, ...] = ()
     """Commitments, bought in advance."""
-    storage: UsdPerGb | None = None
+    storage: UsdPerGbMonth | None = None
     """Price of disk per GB-month; None = the catalog's tiers for the provider."""
     egress: UsdPerGb | None = None
     """Price of responses sent to the internet per GB; None = the catalog's tiers for the provider."""

@@ -25,6 +25,7 @@ from simcost.units import (
     Share,
     Usd,
     UsdPerGb,
+    UsdPerGbMonth,
     UsdPerKwh,
     UsdPerKwMonth,
     UsdPerYear,
@@ -98,7 +99,7 @@ class Owned:
     """Cost of capital per year (WACC); 0 = straight-line depreciation, no interest."""
     nodes: PositiveCount | None = None
     """Number owned: a fleet gets no more, replicas beyond them wait. None = as many as a run has at a time at most."""
-    storage: UsdPerGb = 0.0
+    storage: UsdPerGbMonth = 0.0
     """Price of disk per GB-month beyond what a node has; 0 = it is in the capex."""
     egress: UsdPerGb = 0.0
     """Price of responses sent to the internet per GB; 0 = the line is part of colocation."""

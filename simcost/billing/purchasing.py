@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from simcost.billing.commitment import Commitment
-from simcost.units import UsdPerGb, UsdPerH
+from simcost.units import UsdPerGb, UsdPerGbMonth, UsdPerH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class Purchasing:
     """True if GCP's sustained-use discounts apply where they can."""
     batch: bool = False
     """True if tokens of models behind APIs pay the batch price."""
-    storage: UsdPerGb | None = None
+    storage: UsdPerGbMonth | None = None
     """Price of storage per GB-month; None = the catalog's tiers."""
     egress: UsdPerGb | None = None
     """Price of data sent to the internet per GB; None = the catalog's tiers."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from annotated_types import Ge, Gt, Le
 
 from simcost.record import record
-from simcost.units import PREMIUM, SECONDS_PER_HOUR, Count, PositiveSeconds, UsdPerGb, UsdPerH
+from simcost.units import PREMIUM, SECONDS_PER_HOUR, Count, PositiveSeconds, UsdPerGb, UsdPerGbMonth, UsdPerH
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,7 +33,7 @@ class Serverless:
     """Workers that are always on."""
     granularity: PositiveSeconds = 1.0
     """Each run is rounded up to it."""
-    storage: UsdPerGb = 0.0
+    storage: UsdPerGbMonth = 0.0
     """Price of disk per GB-month; 0 = it is in the price."""
     egress: UsdPerGb = 0.0
     """Price of responses per GB; 0 = they are in the price."""
@@ -150,7 +150,7 @@ class ManagedEndpoint:
     """Fewest that exist, where the endpoint does not scale to zero."""
     scale_to_zero: bool = False
     """Instances that are stopped cost nothing, even all of them."""
-    storage: UsdPerGb | None = None
+    storage: UsdPerGbMonth | None = None
     """Price of disk per GB-month; None = the catalog's tiers for the provider."""
     egress: UsdPerGb | None = None
     """Price of responses sent to the internet per GB; None = the catalog's tiers for the provider."""

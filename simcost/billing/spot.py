@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 from simcost.billing.bill import Bill
 from simcost.errors import CatalogError
 from simcost.record import record
-from simcost.units import Seconds, UsdPerGb, UsdPerH
+from simcost.units import Seconds, UsdPerGb, UsdPerGbMonth, UsdPerH
 
 if TYPE_CHECKING:
     from simcost.billing.instances import Instances
@@ -37,7 +37,7 @@ class Spot:
     """Per instance and hour; None = the catalog's, which is one observation."""
     prices: tuple[SpotPrice, ...] = ()
     """Prices that change over the run, in order of time, in place of `price`."""
-    storage: UsdPerGb | None = None
+    storage: UsdPerGbMonth | None = None
     """Price of disk per GB-month; None = the catalog's tiers for the provider."""
     egress: UsdPerGb | None = None
     """Price of responses sent to the internet per GB; None = the catalog's tiers for the provider."""

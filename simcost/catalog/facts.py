@@ -246,6 +246,8 @@ class TierPrice(Provenance):
     price_usd: Amount
 
     def __post_init__(self) -> None:
+        if self.unit != (unit := "GB-month" if self.item == "storage" else "GB"):
+            raise ValueError(f"{self.item} is priced per {unit}, not per {self.unit}")
         if self.to_gb is not None and self.to_gb <= self.from_gb:
             raise ValueError(f"to_gb ({self.to_gb:g}) must exceed from_gb ({self.from_gb:g})")
 

@@ -133,6 +133,15 @@ def test_prices_of_volumes_as_quotes_write_them(tmp_path: Path, price: str) -> N
     assert load_purchasing(plan)[0].storage == pytest.approx(0.08)
 
 
+@pytest.mark.parametrize("key", ["egress", "inter_zone"])
+def test_traffic_has_no_price_per_month(tmp_path: Path, key: str) -> None:
+    """A price per GB and month is one of storage, and was taken for that of a GB that is sent."""
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(f"purchasing: a\n{key}: $0.09/GB-month\n", encoding="utf-8")
+    with pytest.raises(FaultsError, match=rf"{key}: .* unknown unit '/GB-month'; known here: /GB, .* e.g. \$0.09/GB"):
+        load_purchasing(plan)
+
+
 def _row(sku: str, usd: float, quality: str = "A", **of: str) -> dict[str, object]:
     unit = {"storage": "GB-month", "egress": "GB"}.get(sku, "h")
     at = {"provider": "aws", "sku": sku, "region": "us-east-1", "unit": unit, "pricing": "list", "source": "list"}

@@ -198,3 +198,11 @@ def test_a_number_with_a_sign_is_told_as_it_is_written(tmp_path: Path, cell: str
     )
     with pytest.raises(FaultsError, match=rf"contracts.csv:2:4: price_per_h: .* is not a number; write it as {plain}$"):
         load_catalog(tmp_path)
+
+
+@pytest.mark.parametrize(("item", "unit", "right"), [("storage", "GB", "GB-month"), ("egress", "GB-month", "GB")])
+def test_tiers_are_in_the_unit_of_their_item(tmp_path: Path, item: str, unit: str, right: str) -> None:
+    """Tiers of egress per GB-month were taken for those of GB, whatever their source meant."""
+    (tmp_path / "tier_prices.csv").write_text(TIER + f"ours,{item},{unit},0,,0.02,contract,2026-10-01,A\n")
+    with pytest.raises(FaultsError, match=f"tier_prices.csv:2:.*{item} is priced per {right}, not per {unit}"):
+        load_catalog(tmp_path)

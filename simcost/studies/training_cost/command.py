@@ -14,6 +14,7 @@ from simcost.units import (
     SHARE,
     USD,
     USD_PER_GB,
+    USD_PER_GB_MONTH,
     USD_PER_KW_MONTH,
     USD_PER_KWH,
     USD_PER_YEAR,
@@ -172,10 +173,15 @@ def _add_prices(group: Any) -> None:
     _add(group, quantity(SHARE), "X", {"--power-share": "mean power / nominal power (default 1)"})
     _add(
         group,
+        quantity(USD_PER_GB_MONTH),
+        "USD",
+        {"--storage": "per GB and month, of the checkpoints kept and of the training data"},
+    )
+    _add(
+        group,
         quantity(USD_PER_GB),
         "USD",
         {
-            "--storage": "per GB and month, of the checkpoints kept and of the training data",
             "--egress": "per GB, of the weights that leave",
             "--data-egress": "per GB, of the training data where they lie now (default 0: with the provider)",
         },

@@ -23,7 +23,7 @@ from simcost.perf.training.methods import (
 )
 from simcost.perf.training.utilization import ParallelLayout
 from simcost.plan.failures import CorrelatedLoss, Exponential, FailureModel, RecordedFailures
-from simcost.units import Bytes, Count, UsdPerGb, UsdPerH
+from simcost.units import Bytes, Count, UsdPerGb, UsdPerGbMonth, UsdPerH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,7 @@ class Prices:
     """Or the cost of an owned accelerator an hour."""
     used_share: Annotated[float, Gt(0), Le(1)] = 1.0
     """Share of the time in which nodes of one's own work; the work pays for the idle rest."""
-    storage_usd_per_gb_month: UsdPerGb | None = None
+    storage_usd_per_gb_month: UsdPerGbMonth | None = None
     egress_usd_per_gb: UsdPerGb | None = None
     kept_checkpoints: Count = 3
     egress_copies: Count = 1
