@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from simcost.forecast.ceiling import ceiling_of
+from simcost.forecast.events.schema import Growth
 from simcost.forecast.forecast import forecast
+from simcost.forecast.project import ProjectionOptions, look_ahead
 from simcost.forecast.season import Season
 from simcost.rng import stream
 from simcost.trace.series.series import Floats, Grid, Series
@@ -60,3 +62,15 @@ def test_levels_of_a_learnt_width_stay_below_it() -> None:
     found = forecast(series, 48, adapt_days=7)
     assert max(factor.value for factor in found.factors) > 1
     assert max(hi.max() for _, hi in found.levels.values()) == 64
+
+
+def test_growth_that_is_stated_goes_beyond_it() -> None:
+    """Events act on the futures with their ceiling: a full hour is so much more."""
+    series = Series(name="x", quantity="gpus_busy", grid=Grid(start_s=0, step_s=3600), values=pool())
+    asked = ProjectionOptions(seed=1, paths=50)
+    [plain] = look_ahead([series], lambda _: 48, asked)
+    twice = Growth(name="twice", factor=2.0, per="month")
+    [grown] = look_ahead([series], lambda _: 48, asked, events=[twice])
+    factor = grown.futures.values[:, 40] / plain.futures.values[:, 40]
+    assert factor == pytest.approx(np.full(50, factor[0]))
+    assert plain.futures.values.max() == 64 < grown.futures.values.max() < 64 * 2 ** (2 / 30)
