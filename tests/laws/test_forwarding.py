@@ -123,6 +123,26 @@ def test_what_is_sent_on_arrives_there_at_the_end_of_the_first_answer(quarter: t
             assert (found.output_tokens == first.output_tokens)[left].all()
 
 
+def test_a_client_is_sent_one_answer(quarter: tuple[Path, Document]) -> None:
+    """Answers that further ones replace were billed as egress, beside those that reach the client."""
+    folder = quarter[0]
+    charges = pq.read_table(folder / "out/tables/charges.parquet").to_pylist()
+    for plan in ("one", "two"):
+        for replication in range(2):
+            own = runs(folder, plan, replication)
+            [incoming] = own["search"].incoming
+            sent = incoming.requests()
+            replaced = Answers.read(incoming.rows).of(sent.numbers).output_tokens.sum()
+            made = sum(load_ledger(run.folder).outcomes.generated_tokens for run in own.values())
+            out = [
+                charge["consumed_quantity"]
+                for charge in charges
+                if (charge["plan"], charge["replication"], charge["sku"]) == (plan, replication, "egress")
+            ]
+            assert sum(out) == pytest.approx((made - replaced) * 250 / 1e9, rel=1e-9)
+            assert replaced > 0
+
+
 def settled(folder: Path) -> Any:
     loaded = load_with_services(folder / "small.yaml")
     assert isinstance(loaded, LoadedServices)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from support.scenarios import write
 
@@ -63,6 +64,11 @@ def test_services_on_shared_nodes_send_and_get_what_they_do_on_their_own(tmp_pat
     apart, sends, gets = first["plans"]
     assert of_services(sends) == of_services(apart)
     assert of_services(gets) == of_services(apart)
+    charges = pq.read_table(tmp_path / "out/tables/charges.parquet").to_pylist()
+    sent = dict.fromkeys((plan["name"] for plan in first["plans"]), 0.0)
+    for charge in charges:
+        sent[charge["plan"]] += charge["consumed_quantity"] * (charge["sku"] == "egress")
+    assert list(sent.values()) == pytest.approx([sent["apart"]] * 3, rel=1e-9)
     chat, _, search = apart["services"]
     assert chat["escalated"] == search["received"] > 50
     for plan in (sends, gets):

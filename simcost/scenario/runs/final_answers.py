@@ -1,13 +1,16 @@
-"""Final answers to the clients of services that send requests on: their service levels, and how many there were."""
+"""Final answers to the clients of services that send requests on: service levels, number and traffic."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import fsum
 
 from simcost.compare.results import Forwarded
 from simcost.ledger.answers import Answers
+from simcost.ledger.requests import LedgerUsage
 from simcost.scenario.runs.arrivals import Arrivals
+from simcost.scenario.runs.bills import PurchasedNodes
 from simcost.scenario.runs.contributions import ServedSide
 from simcost.scenario.runs.forwarding import ForwardedRequests, Ints, numbers_there
 from simcost.scenario.runs.resolve_services import ResolvedServices
@@ -34,6 +37,27 @@ def with_final_answers(
             joint = _FinalAnswers({name: runs[key] for name, key in keys.items()}, own, arrivals)
             found |= {key: joint.judged(services, name) for name, key in keys.items()}
     return found
+
+
+def sending_final_answers(nodes: Sequence[PurchasedNodes], sides: Sequence[ServedSide]) -> list[PurchasedNodes]:
+    """Nodes that services share, which send to clients what those services do; it stands with the first kind."""
+    gb_out = fsum(one.usage.gb_out for side in sides for one in side.bought)
+    return [
+        replace(one, usage=replace(one.usage, gb_out=0.0 if kind else gb_out)) for kind, one in enumerate(nodes)
+    ]
+
+
+def _sending(side: ServedSide, share: float) -> ServedSide:
+    """A service that sends this share of its answers to clients."""
+
+    def less(usage: LedgerUsage) -> LedgerUsage:
+        return replace(usage, gb_out=usage.gb_out * share)
+
+    def of(bought: Sequence[PurchasedNodes]) -> list[PurchasedNodes]:
+        return [replace(one, usage=less(one.usage)) for one in bought]
+
+    pools = tuple(replace(pool, usage=less(pool.usage), bought=tuple(of(pool.bought))) for pool in side.pools)
+    return replace(side, usage=less(side.usage), bought=of(side.bought), pools=pools)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +92,9 @@ class _FinalAnswers:
                 self._links[one.source].append(_Link(target, requests, there))
 
     def judged(self, services: ResolvedServices, name: str) -> ServedSide:
-        """A service with the service levels of the final answers to its clients."""
+        """A service with the service levels of the final answers to its clients. Answers that further ones replace are
+        not sent.
+        """
         side, links = self._sides[name], self._links[name]
         answered = [link.requests.numbers[link.requests.escalated] for link in links]
         received = sum(len(link.numbers) for each in self._links.values() for link in each if link.target == name)
@@ -90,7 +116,8 @@ class _FinalAnswers:
         final = self._of(name).outcomes(ledger.outcomes, ledger.horizon_s)
         report = assess(replace(ledger, outcomes=final), services.questions[name].loaded.scenario.slo)
         latency = None if side.latency is None else quantiles(final)
-        return replace(side, served=replace(served, slo=report), latency=latency)
+        judged = replace(side, served=replace(served, slo=report), latency=latency)
+        return _sending(judged, 1 - forwarded.replaced_output_tokens / (ledger.outcomes.generated_tokens or 1))
 
     def _of(self, name: str) -> Answers:
         if name not in self._found:

@@ -14,7 +14,7 @@ from simcost.scenario.runs.arrivals import Arrivals
 from simcost.scenario.runs.bills import PurchasedNodes
 from simcost.scenario.runs.contributions import ServedSide, served_side
 from simcost.scenario.runs.execution import RunOptions, watched
-from simcost.scenario.runs.final_answers import with_final_answers
+from simcost.scenario.runs.final_answers import sending_final_answers, with_final_answers
 from simcost.scenario.runs.job_runs import JobRun
 from simcost.scenario.runs.resolve_services import ResolvedServices
 from simcost.scenario.runs.results_folder import ComparedRuns, longest_s, results_by_plan
@@ -95,13 +95,15 @@ def service_rows(services: ResolvedServices, options: RunOptions) -> list[RunTab
             own = {name: sides.services[plan, name, replication] for name in services.questions}
             jobs = trained.get((plan, replication))
             own |= {} if jobs is None else {name: on_fleet_of_jobs(own[name], jobs) for name in beside}
+            sharing = [name for name in own if (plan, name) in services.loaded.sharing]
+            shared = sides.shared.get((plan, replication), [])
             row = of_services(
                 plan,
                 replication,
                 own,
                 services.catalog,
-                shared=sides.shared.get((plan, replication), []),
-                sharing=[name for name in own if (plan, name) in services.loaded.sharing],
+                shared=sending_final_answers(shared, [own[name] for name in sharing]),
+                sharing=sharing,
                 trained=jobs,
                 beside_jobs=beside,
             )
