@@ -147,7 +147,9 @@ def other_prices(run: Sequence[Row], billed: Sequence[Row]) -> Iterator[str]:
     if told:
         *first, last = (f"`{key}`" for key in dict.fromkeys(told.values()))
         keys = f"{', '.join(first)} and {last}" if first else last
-        yield f"The run paid other prices: {', '.join(told)}; to bill those, give them as {keys} of the purchasing plan."
+        yield (
+            f"The run paid other prices: {', '.join(told)}; to bill those, give them as {keys} of the purchasing plan."
+        )
 
 
 def _same_price(row: Row, other: Row) -> bool:

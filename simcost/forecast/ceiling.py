@@ -51,6 +51,6 @@ def of_ceiling(values: Floats, ceiling: float) -> Iterator[dict[str, str]]:
         yield {
             "kind": "ceiling",
             "message": f"{share:.0f} % of the history is at exactly {format_count(ceiling)} and none is above it: "
-            "taken as a ceiling, such as the size of a pool, and no future goes beyond it but by events that you state; "
-            "what was wanted beyond it was not recorded; if the ceiling will rise, state the growth",
+            "taken as a ceiling, such as the size of a pool, and no future goes beyond it but by events that you "
+            "state; what was wanted beyond it was not recorded; if the ceiling will rise, state the growth",
         }

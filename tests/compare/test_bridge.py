@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.vectors import document
 
-from simcost.compare.bridge import BillItem, BillSide, bill_bridge, ordered, product, shapley
+from simcost.compare.bridge import BillItem, BillSide, bill_bridge, factor_effects, ordered, product, shapley
 
 CASES = [case for case in document("decisions")["cases"] if case["kind"].startswith("bridge")]
 
@@ -87,3 +87,23 @@ def test_effects_of_factors_add_up_in_any_order(values: list[tuple[float, float]
     for effects in (ordered(names, usd), shapley(names, usd)):
         assert fsum(effects.values()) == pytest.approx(change, abs=1e-3)
     assert shapley(names[::-1], usd) == pytest.approx(shapley(names, usd), abs=1e-3)
+
+
+factors = st.tuples(st.floats(0, 1e4), st.floats(0, 1e4))
+
+
+@given(before=factors, after=factors)
+def test_no_effect_of_two_factors_is_larger_than_the_cost_that_it_is_of(
+    before: tuple[float, float], after: tuple[float, float]
+) -> None:
+    """Of opposite changes each was larger than both costs: a hundredth of the requests saved fifty times the bill."""
+    effects = factor_effects(before, after)
+    was, now = (first * second for first, second in (before, after))
+    near = 1e-9 * (was + now)
+    assert fsum(effects) == pytest.approx(now - was, abs=near)
+    assert -was - near <= min(effects)
+    assert max(effects) <= now + near
+    assert factor_effects(after, before) == pytest.approx([-usd for usd in effects], abs=near)
+    if (after[0] > before[0]) == (after[1] > before[1]):
+        usd = product(*(dict(zip("xy", pair, strict=True)) for pair in (before, after)))
+        assert list(shapley("xy", usd).values()) == pytest.approx(effects, abs=near)

@@ -106,8 +106,8 @@ def _refuse_unsold(plan: str, provider: str) -> None:
     }
     if provider in nodes:
         raise InputError(
-            f"{plan} has {nodes[provider]}: what they cost is in `simcost run`, by `buy` of the scenario; --run-plan NAME "
-            "bills a plan that rents its nodes"
+            f"{plan} has {nodes[provider]}: what they cost is in `simcost run`, by `buy` of the scenario; --run-plan "
+            "NAME bills a plan that rents its nodes"
         )
 
 

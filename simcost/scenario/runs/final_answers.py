@@ -42,9 +42,7 @@ def with_final_answers(
 def sending_final_answers(nodes: Sequence[PurchasedNodes], sides: Sequence[ServedSide]) -> list[PurchasedNodes]:
     """Nodes that services share, which send to clients what those services do; it stands with the first kind."""
     gb_out = fsum(one.usage.gb_out for side in sides for one in side.bought)
-    return [
-        replace(one, usage=replace(one.usage, gb_out=0.0 if kind else gb_out)) for kind, one in enumerate(nodes)
-    ]
+    return [replace(one, usage=replace(one.usage, gb_out=0.0 if kind else gb_out)) for kind, one in enumerate(nodes)]
 
 
 def _sending(side: ServedSide, share: float) -> ServedSide:

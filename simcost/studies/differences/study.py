@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import fsum, isclose
 from typing import Any
 
-from simcost.compare.bridge import BillSide, bill_bridge, product, shapley
+from simcost.compare.bridge import BillSide, bill_bridge, factor_effects
 from simcost.compare.confidence import apart, paired
 from simcost.compare.verdict import percent_change
 from simcost.errors import InputError
@@ -113,17 +113,16 @@ def _with_causes(
     effects: dict[str, dict[str, float]], bills: Sequence[BillSide], requests: Sequence[float | None]
 ) -> dict[str, dict[str, float]]:
     """The effect of other accelerator-hours split into that of the demand and that of the policy, where both costs
-    are runs that served requests: hours are requests x hours per request, by the mean of both orders.
+    are runs that served requests: hours are requests x hours per request.
     """
     both = [name for name in bills[0].items if name in bills[1].items and bills[0].items[name].unit == _HOURS]
     hours = [fsum(bill.items[name].quantity for name in both) for bill in bills]
     if _HOURS not in effects["quantity"] or None in requests or not hours[0]:
         return effects
-    factors = [{"demand": count, "policy": used / count} for count, used in zip(requests, hours, strict=True) if count]
+    first, second = ((count, used / count) for count, used in zip(requests, hours, strict=True) if count)
     usd_per_h = fsum(bills[0].items[name].usd for name in both) / hours[0]
-    split = {
-        name: {_HOURS: usd_per_h * change} for name, change in shapley(["demand", "policy"], product(*factors)).items()
-    }
+    changes = zip(("demand", "policy"), factor_effects(first, second), strict=True)
+    split = {name: {_HOURS: usd_per_h * change} for name, change in changes}
     rest = {unit: usd for unit, usd in effects["quantity"].items() if unit != _HOURS}
     return {**split, **effects, "quantity": rest}
 
