@@ -52,7 +52,7 @@ class UsedByRun:
     note: str
     """The plan whose usage it is, where the run has others."""
     prices: list[Document]
-    """What the plan paid for a unit in the run, as `price_list`."""
+    """Prices that the plan paid in the run, as `price_list`."""
 
 
 def usage_of_run(folder: Path, plan: str | None) -> UsedByRun:
