@@ -15,8 +15,6 @@ GIVEN, OWNED = "given", "owned"
 """Quality of a price of the user's own, and the provider of nodes of the user's own."""
 _THING = ("provider", "sku", "region", "unit", "as_of", "quality", "source", "pricing")
 """Columns that identify a priced item and the source of its price."""
-_PLACE = ("provider", "sku", "region", "unit", "pricing")
-"""Columns that identify a priced item alone."""
 
 
 def price_list(charges: Iterable[Charge]) -> list[Row]:
@@ -136,20 +134,31 @@ def other_prices(run: Sequence[Row], billed: Sequence[Row]) -> Iterator[str]:
         run: prices of the run, as `price_list`.
         billed: those of the bill.
     """
-    told: dict[str, str] = {}
+    here: dict[tuple[str, ...], list[Row]] = {}
+    for row in billed:
+        here.setdefault(_place(row), []).append(row)
+    paid: dict[tuple[str, ...], list[Row]] = {}
     for row in run:
-        here = [other for other in billed if all(other[name] == row[name] for name in _PLACE)]
-        if not here or any(other["quality"] == GIVEN or _same_price(row, other) for other in here):
-            continue
-        usd = _usd(row["unit"], [other["usd"] for other in here])
-        paid = f"{_what(row)} {_usd(row['unit'], [row['usd']])} per {_unit(row['unit'])} ({usd} here)"
-        told[paid] = "spot" if row["pricing"] == "spot" else row["sku"] if row["sku"] in VOLUMES else "prices"
+        others = here.get(_place(row), [])
+        if others and not any(other["quality"] == GIVEN or _same_price(row, other) for other in others):
+            paid.setdefault(_place(row), []).append(row)
+    told, keys = [], dict[str, None]()
+    for place, rows in paid.items():
+        row = rows[0]
+        usd, here_usd = (_usd(row["unit"], [one["usd"] for one in some]) for some in (rows, here[place]))
+        told.append(f"{_what(row)} {usd} per {_unit(row['unit'])} ({here_usd} here)")
+        keys["spot" if row["pricing"] == "spot" else row["sku"] if row["sku"] in VOLUMES else "prices"] = None
     if told:
-        *first, last = (f"`{key}`" for key in dict.fromkeys(told.values()))
-        keys = f"{', '.join(first)} and {last}" if first else last
+        *first, last = (f"`{key}`" for key in keys)
+        every = f"{', '.join(first)} and {last}" if first else last
         yield (
-            f"The run paid other prices: {', '.join(told)}; to bill those, give them as {keys} of the purchasing plan."
+            f"The run paid other prices: {', '.join(told)}; to bill those, give them as {every} of the purchasing plan."
         )
+
+
+def _place(row: Row) -> tuple[str, ...]:
+    """A priced item, whatever its price."""
+    return tuple(row[name] for name in ("provider", "sku", "region", "unit", "pricing"))
 
 
 def _same_price(row: Row, other: Row) -> bool:

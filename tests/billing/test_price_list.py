@@ -155,7 +155,9 @@ def test_prices_that_a_run_paid_and_its_bill_does_not_are_told() -> None:
     [said] = other_prices(run, listed)
     assert "aws/p5.4xlarge in us-east-1 $3 per hour ($6.88 here), aws/egress in us-east-1 $0.5 per GB ($0.088" in said
     assert said.endswith("give them as `prices` and `egress` of the purchasing plan.")
-    [spot] = other_prices([_row("p5.4xlarge", 2.0, pricing="spot")], [_row("p5.4xlarge", 1.5, pricing="spot")])
+    paid = [_row("p5.4xlarge", usd, "given", pricing="spot") for usd in (2.0, 2.2, 2.1)]
+    [spot] = other_prices(paid, [_row("p5.4xlarge", 1.5, pricing="spot")])
+    assert "aws/p5.4xlarge in us-east-1 on spot $2 to $2.2 per hour ($1.5 here);" in spot
     assert spot.endswith("give them as `spot` of the purchasing plan.")
 
 
