@@ -7,6 +7,7 @@ from typing import Annotated
 
 from simcost.catalog.aliases import ANY_REGION, matches, narrowness
 from simcost.catalog.cell_types import Day, Matching, Positive, ProviderName
+from simcost.catalog.dates import UNKNOWN, is_later
 from simcost.catalog.facts import Offer, Provenance
 from simcost.errors import CatalogError, did_you_mean
 from simcost.record import record
@@ -84,8 +85,8 @@ def not_over(contracts: Sequence[ContractPrice], day: str) -> Sequence[ContractP
 
 
 def beside_its_time(offer: Offer, contracts: Sequence[ContractPrice], newest: str) -> str:
-    """A sentence if use without a calendar pays a contract for the offer that is still to begin, or none because the
-    last one is over on the newest day of the catalog; else empty.
+    """A sentence if use without a calendar pays a contract for the offer that is still to begin or ends within a year of
+    the newest day of the catalog, or none because the last one is over on that day; else empty.
     """
     about = [contract for contract in contracts if contract.holds(offer, None)]
     paid = contract_of(offer, not_over(about, newest), None)
@@ -94,6 +95,11 @@ def beside_its_time(offer: Offer, contracts: Sequence[ContractPrice], newest: st
             f"{offer.name}: the contract ({paid.source}) begins on {paid.valid_from}, and is paid here already: a "
             f"scenario has no calendar."
         )
+    if paid is not None and _ends_within_a_year(paid.valid_to, newest):
+        return (
+            f"{offer.name}: the contract ({paid.source}) ends on {paid.valid_to}: a scenario has no calendar, and pays "
+            f"it to the end of the run."
+        )
     if paid is None and about:
         last = max(about, key=lambda contract: contract.valid_to)
         return (
@@ -101,6 +107,15 @@ def beside_its_time(offer: Offer, contracts: Sequence[ContractPrice], newest: st
             f"fact of the catalog: {newest})."
         )
     return ""
+
+
+def _ends_within_a_year(valid_to: str, newest: str) -> bool:
+    """True of a last day in the year after a date.
+
+    >>> [_ends_within_a_year(day, "2026-11-20") for day in ("2027-11-20", "2027-11-21", "")]
+    [True, False, False]
+    """
+    return valid_to != "" and newest != UNKNOWN and not is_later(valid_to, f"{int(newest[:4]) + 1}{newest[4:]}")
 
 
 def without_offer(contracts: Sequence[ContractPrice], offers: Sequence[Offer]) -> list[str]:

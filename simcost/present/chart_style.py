@@ -2,7 +2,10 @@
 
 import json
 from functools import cache
+from math import ceil
 from typing import Any
+
+from simcost.present.format import seconds
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999", "#F0E442")
 """Okabe and Ito (2008), colours that colour-blind readers tell apart; grey for black, which a dark page hides."""
@@ -100,20 +103,40 @@ def inline(rows: Rows) -> Any:
     return alt.InlineData(values=json.dumps(rows), format=alt.DataFormat(type="json"))
 
 
+_TICKS = (1, 2, 3, 5, 6, 10, 12, 24, 48, 168)
+TIME_UNITS = {"minutes": (60.0, _TICKS), "hours": (3600.0, _TICKS), "days": (86400.0, (1, 2, 7, 14, 30, 60, 90, 180, 365))}
+"""Seconds of the units of time axes, and the steps from tick to tick."""
+_MOST_HOURS = 14 * 24
+_COARSE_S = 600.0
+
+
 def time_unit(document: Document) -> tuple[str, float, float]:
-    """Name and seconds of the unit of time axes, and the horizon in it: hours, for short runs minutes."""
-    horizon_s = float(document["provenance"]["horizon_s"])
-    name, unit_s = ("hours", 3600.0) if horizon_s > 3 * 3600 else ("minutes", 60.0)
-    return name, unit_s, horizon_s / unit_s
+    """Name and seconds of the unit of time axes, and the horizon in it: hours, for short runs minutes, for long ones
+    days.
+    """
+    hours = float(document["provenance"]["horizon_s"]) / 3600
+    name = "minutes" if hours <= 3 else "hours" if hours <= _MOST_HOURS else "days"
+    unit_s, _ = TIME_UNITS[name]
+    return name, unit_s, hours * 3600 / unit_s
 
 
-def time_axis(span: float, **options: Any) -> Any:
+def time_axis(unit: str, span: float, **options: Any) -> Any:
     """A quiet axis over `span` whole units of time from 0, at most 13 ticks on round values."""
     import altair as alt
 
-    step = next((s for s in (1, 2, 3, 5, 6, 10, 12, 24, 48, 168) if span / s <= 12), 720)
+    _, steps = TIME_UNITS[unit]
+    step = next((s for s in steps if span // s <= 12), steps[-1] * ceil(span / steps[-1] / 12))
     ticks = [step * i for i in range(int(span / step + 1e-9) + 1)]
     return alt.Axis(grid=False, format="d", values=ticks, labelFlush=False, **options)
+
+
+def sampled(table: Any) -> str:
+    """A sentence on the samples that a chart over time draws, where they are so far apart that starts and bursts lie
+    between two of them; else empty.
+    """
+    times_s = sorted(set(table["t_s"].to_pylist()))
+    step_s = times_s[1] - times_s[0] if len(times_s) > 1 else 0.0
+    return f"Drawn as it is every {seconds(step_s)}; what lasts less may lie between." if step_s >= _COARSE_S else ""
 
 
 def finish(chart: Any, title: str, subtitle: str | list[str] = "") -> Any:

@@ -263,7 +263,7 @@ def time(unit: str, span: float, *, labels: bool) -> Any:
     return alt.X(
         "time:Q",
         title=f"{unit} from the start" if labels else None,
-        axis=time_axis(span, labels=labels, ticks=labels),
+        axis=time_axis(unit, span, labels=labels, ticks=labels),
         scale=alt.Scale(domain=[0, span], nice=False),
     )
 

@@ -158,6 +158,7 @@ def test_tokens_priced_by_the_thousand_are_told(tmp_path: Path, usd: str, told: 
     [
         (",2026-10-31", "", "ended on 2026-10-31: the list price is paid"),
         ("2027-03-01,", "", "begins on 2027-03-01, and is paid here already: a scenario has no calendar"),
+        (",2027-06-30", "", "ends on 2027-06-30: a scenario has no calendar, and pays it to the end of the run"),
         (",2027-12-31", "", ""),
         (",2026-10-31", "price: $38/h", ""),
         (",2026-10-31", "kind: spot, price: $12/h", ""),

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from simcost.present.chart_style import ROWS, Document, Rows, finish, first, inline, names, time_unit
+from simcost.present.chart_style import ROWS, Document, Rows, finish, first, inline, names, sampled, time_unit
 from simcost.present.charts import counts, heading, panel, panels_over_time, time
 
 SAMPLES = 240
@@ -15,7 +15,7 @@ TITLE = "Replicas (count) and requests in flight (count) over time"
 
 
 def fleet_timeline(document: Document, timeline: Any) -> Any:
-    """Replicas and requests over time, one row of panels per plan on one axis of hours (or minutes)."""
+    """Replicas and requests over time, one row of panels per plan on one axis of time."""
     found = {name: mine for name in names(document) if (mine := _of(timeline, name)).num_rows}
     limit = min(ROWS // (2 * max(len(found), 1)), SAMPLES)
     unit, unit_s, span = time_unit(document)
@@ -29,11 +29,11 @@ def fleet_timeline(document: Document, timeline: Any) -> Any:
         flying = _fullest(own, limit, unit_s)
         requests = panel(flying, [*REQUESTS], shades, x=x, y=counts("requests"), dashed={"waiting": (4, 2)})
         rows.append((replicas, requests))
-    return finish(panels_over_time(rows), TITLE, first(document))
+    return finish(panels_over_time(rows), TITLE, _told(document, timeline))
 
 
 def fleets_side_by_side(document: Document, timeline: Any) -> Any:
-    """Replicas over time, two plans in each row on one axis of hours (or minutes), each on a scale of its own."""
+    """Replicas over time, two plans in each row on one axis of time, each on a scale of its own."""
     found = {name: mine for name in names(document) if (mine := _of(timeline, name)).num_rows}
     limit = min(ROWS // max(len(found), 1), SAMPLES)
     unit, unit_s, span = time_unit(document)
@@ -44,7 +44,7 @@ def fleets_side_by_side(document: Document, timeline: Any) -> Any:
         x = time(unit, span, labels=i >= len(found) - 2)
         panels.append(_replicas(name, fleet, FLEET, x, most))
     rows = [panels[i : i + 2] for i in range(0, len(panels), 2)]
-    return finish(panels_over_time(rows), "Replicas (count) over time", first(document))
+    return finish(panels_over_time(rows), "Replicas (count) over time", _told(document, timeline))
 
 
 def _replicas(name: str, fleet: Rows, shades: Mapping[str, str], x: Any, most: float) -> Any:
@@ -55,6 +55,11 @@ def _replicas(name: str, fleet: Rows, shades: Mapping[str, str], x: Any, most: f
     wanted = alt.Chart(inline(fleet)).mark_line(interpolate="step-after", strokeDash=[5, 3], strokeWidth=1)
     line = wanted.encode(x=x, y=alt.Y("desired:Q"), color=alt.ColorDatum("desired", type="nominal"))
     return alt.layer(areas, line, title=heading(name))
+
+
+def _told(document: Document, timeline: Any) -> str:
+    """Replication and samples that are drawn."""
+    return " ".join(filter(None, (first(document), sampled(timeline))))
 
 
 def _of(table: Any, plan: str) -> Any:

@@ -1,5 +1,6 @@
 """Tracking of demand by fleets: a table, and the chart of demand, desired, ready and queue."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from simcost.present.chart_style import Document, Rows, finish, first, names, time_unit
@@ -55,19 +56,36 @@ def picture(document: Document, followed: Any) -> Any:
         lines = panel(own, [*LINES], shades, x=x, y=replicas, dashed={"desired": (5, 3)}, title=name)
         panels.append((lines, panel(own, ["waiting"], shades, x=x, y=counts("queue", longest), mark="area")))
     note = "Needed: replicas that carry the arrivals at 80 % of saturation, or less where the SLO asks for it."
-    note = " ".join(filter(None, (note, first(document))))
+    lines_below = [note, " ".join(filter(None, (first(document), _drawn(followed, shown))))]
     title = "Demand, desired and ready (count of replicas), and queue (count of requests)"
-    return finish(panels_over_time(panels), title, note)
+    return finish(panels_over_time(panels), title, [*filter(None, lines_below)])
+
+
+def _drawn(followed: Any, plans: Sequence[str]) -> str:
+    """A sentence on what is drawn of the minutes, where there are more than samples; else empty."""
+    import pyarrow.compute as pc
+
+    minutes = max((pc.sum(pc.equal(followed["plan"], plan)).as_py() or 0 for plan in plans), default=0)
+    if minutes <= SAMPLES:
+        return ""
+    stretch = seconds(60.0 * minutes / SAMPLES)
+    return f"Drawn of every {stretch}: the minute with the longest queue, of equal ones that which needs most."
 
 
 def _thinned(followed: Any, plan: str, unit_s: float) -> Rows:
-    """At most `SAMPLES` rows of a plan, each the one with the longest queue of its stretch."""
+    """At most `SAMPLES` rows of a plan: of each stretch the one with the longest queue, of equal ones the first of
+    those with the most replicas that are needed, desired and ready.
+    """
     import numpy as np
     import pyarrow.compute as pc
 
     mine = followed.filter(pc.equal(followed["plan"], plan))
-    waiting = mine["waiting"].to_numpy()
-    stretches = np.array_split(np.arange(len(waiting)), min(SAMPLES, max(len(waiting), 1)))
-    kept = mine.take(np.array([part[np.argmax(waiting[part])] for part in stretches if len(part)], np.int64))
-    columns = kept.select(["t_s", *LINES, "waiting"]).to_pylist()
-    return [{"time": round(row.pop("t_s") / unit_s, 4), **row} for row in columns]
+    count = len(mine)
+    columns = (mine[name].to_numpy() for name in ("ready", "desired", "needed", "waiting"))
+    order = np.lexsort((-np.arange(count), *columns))
+    rank = np.empty(count, np.int64)
+    rank[order] = np.arange(count)
+    stretches = np.array_split(np.arange(count), min(SAMPLES, max(count, 1)))
+    kept = mine.take(np.array([part[np.argmax(rank[part])] for part in stretches if len(part)], np.int64))
+    rows = kept.select(["t_s", *LINES, "waiting"]).to_pylist()
+    return [{"time": round(row.pop("t_s") / unit_s, 4), **row} for row in rows]

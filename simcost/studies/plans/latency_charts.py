@@ -32,7 +32,7 @@ def slo_heat(document: Document, hours: Any) -> Any:
     x = alt.X(
         "start:Q",
         title=f"{unit} from the start",
-        axis=time_axis(span),
+        axis=time_axis(unit, span),
         scale=alt.Scale(domain=[0, span], nice=False),
     )
     y = alt.Y("plan:N", title=None, sort=names(document), axis=alt.Axis(domain=False, ticks=False))

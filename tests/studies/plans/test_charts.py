@@ -324,6 +324,28 @@ def test_the_chart_of_demand_and_fleet_says_which_replication_it_shows(replicati
     assert ("Replication 1 of 3." in subtitle) == (replications == 3)
 
 
+def test_a_long_run_draws_its_starts_and_says_what_it_leaves_out() -> None:
+    """Of a year, an arbitrary minute of every 36 h was drawn: a fleet that started replicas 38 times seemed to stand."""
+    made = document(("one",), 24 * 365)
+    minutes = 60 * 24 * 365
+    ready = [2 if 1_000 <= minute % 10_000 < 1_030 else 1 for minute in range(minutes)]
+    columns: dict[str, Any] = {"plan": ["one"] * minutes, "t_s": [60.0 * minute for minute in range(minutes)]}
+    columns |= {"waiting": [0] * minutes, "needed": [1] * minutes, "desired": ready, "ready": ready}
+    chart = fleet_view.picture(made, pa.table(columns))
+    drawn = [row for rows in datasets(chart) for row in rows if "ready" in row]
+    assert sum(row["ready"] == 2 for row in drawn) == 53
+    assert "every 36.5 h" in str(chart.title.subtitle)
+    assert "days from the start" in json.dumps(chart.to_dict())
+
+
+@pytest.mark.parametrize(("hours", "told"), [(24, False), (24 * 92, True)])
+def test_samples_that_are_far_apart_are_told(hours: int, told: bool) -> None:
+    columns = {"plan": ["one"] * 480, "t_s": [3600.0 * hours / 480 * i for i in range(480)]}
+    fleet = dict.fromkeys(("desired", "ready", "starting", "draining", "running", "waiting"), [1] * 480)
+    chart = cost_charts.fleet_timeline(document(("one",), hours), pa.table(columns | fleet))
+    assert ("every 4.6 h" in str(chart.title.subtitle)) == told
+
+
 def test_a_run_without_requests_has_no_chart_of_their_service_level() -> None:
     """It was an empty frame over an axis from $0 to $1."""
     told = document(("one", "two"), 3)
