@@ -85,8 +85,8 @@ def not_over(contracts: Sequence[ContractPrice], day: str) -> Sequence[ContractP
 
 
 def beside_its_time(offer: Offer, contracts: Sequence[ContractPrice], newest: str) -> str:
-    """A sentence if use without a calendar pays a contract for the offer that is still to begin or ends within a year of
-    the newest day of the catalog, or none because the last one is over on that day; else empty.
+    """A sentence if use without a calendar pays a contract for the offer that is still to begin, or ends within a year
+    of the newest day of the catalog, or none because the last one is over on that day; else empty.
     """
     about = [contract for contract in contracts if contract.holds(offer, None)]
     paid = contract_of(offer, not_over(about, newest), None)

@@ -325,7 +325,7 @@ def test_the_chart_of_demand_and_fleet_says_which_replication_it_shows(replicati
 
 
 def test_a_long_run_draws_its_starts_and_says_what_it_leaves_out() -> None:
-    """Of a year, an arbitrary minute of every 36 h was drawn: a fleet that started replicas 38 times seemed to stand."""
+    """Of a year, an arbitrary minute of every 36 h was drawn: a fleet that started replicas often seemed to stand."""
     made = document(("one",), 24 * 365)
     minutes = 60 * 24 * 365
     ready = [2 if 1_000 <= minute % 10_000 < 1_030 else 1 for minute in range(minutes)]
