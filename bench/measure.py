@@ -33,22 +33,30 @@ plans:
 """Scenario of small runs, to which further plans may be added."""
 
 
+COUNTED = """\
+import json, resource, subprocess, sys, time
+start = time.monotonic()
+code = subprocess.run(sys.argv[1:]).returncode
+spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+cpu_s, wall_s = spent.ru_utime + spent.ru_stime, time.monotonic() - start
+print(json.dumps({"cpu_s": cpu_s, "wall_s": wall_s, "rss_bytes": spent.ru_maxrss * 1024}))
+sys.exit(code)
+"""
+"""A small process that runs a command and adds a line with its cost: Linux counts the memory of the process that
+starts another in the peak of the other.
+"""
+
+
 def in_process(script: str, *arguments: str) -> dict[str, Any]:
     """Run `python script --part ...` to its end; its last line of stdout is a JSON object, to which the CPU
     seconds (user + system), wall seconds and peak memory of the whole process are added.
     """
-    start = time.monotonic()
-    process = subprocess.Popen([sys.executable, script, *arguments], stdout=subprocess.PIPE, text=True)
-    output, _ = process.stdout.read() if process.stdout else "", None
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"{script} {' '.join(arguments)}: exit status {status}")
-    return {
-        **json.loads(output.splitlines()[-1]),
-        "cpu_s": usage.ru_utime + usage.ru_stime,
-        "wall_s": time.monotonic() - start,
-        "rss_bytes": usage.ru_maxrss * 1024,
-    }
+    words = [sys.executable, "-c", COUNTED, sys.executable, script, *arguments]
+    done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{script} {' '.join(arguments)}: exit status {done.returncode}")
+    *_, found, spent = done.stdout.splitlines()
+    return {**json.loads(found), **json.loads(spent)}
 
 
 def kept(file: Path | None) -> list[dict[str, Any]]:
