@@ -42,7 +42,7 @@ def simulate(options: argparse.Namespace) -> dict[str, Any]:
     from simcost.trace.requests.store import read_batches
 
     running = Metric(type="Pods", name="running", target_type="AverageValue", target=options.target)
-    scaling = Hpa(min=20, max=options.replicas, metrics=(running,), behavior=Behavior())
+    scaling = Hpa(min=min(20, options.replicas), max=options.replicas, metrics=(running,), behavior=Behavior())
     pool = Pool(
         name="week",
         step=week.step_time(),
