@@ -25,21 +25,21 @@ def main() -> None:
     found = measure.in_process(__file__, "--part", "study")
     document = {
         "name": "spot",
-        "work": f"{found.runs:,} runs of 48 h of work within 60 h, ticks of 10 min",
+        "work": f"{found['runs']:,} runs of 48 h of work within 60 h, ticks of 10 min",
         **{key: found[key] for key in ("cpu_s", "wall_s", "rss_bytes", "work_cpu_s")},
-        "per_cpu_s": found.runs / found["cpu_s"],
+        "per_cpu_s": found["runs"] / found["cpu_s"],
     }
     measure.show(document, options)
 
 
 def study() -> dict[str, Any]:
-    from simcost.plan.spot import Greedy, SpotOnly, TimeSliced, UniformProgress
+    from simcost.plan.spot import Greedy, SpotOnly, SpotPolicy, TimeSliced, UniformProgress
     from simcost.studies.spot.study import spot_study
     from simcost.trace.spot import read_availability
 
     traces = read_availability(measure.SHARED / "data" / "spot_availability_rle.csv.gz")
     zone = next(trace for trace in traces if trace.name == TRACE)
-    policies = [SpotOnly(), Greedy(), UniformProgress(), TimeSliced(slices=4)]
+    policies: list[SpotPolicy] = [SpotOnly(), Greedy(), UniformProgress(), TimeSliced(slices=4)]
     start = measure.cpu_s()
     document = spot_study(
         [zone],
