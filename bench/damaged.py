@@ -1,6 +1,6 @@
 """Damaged files of every kind that simcost reads: each must be refused in words, or read whole.
 
-    python bench/damaged.py [--count 20000] [--seed N] [--kind NAME] [--replay I]
+    python bench/damaged.py [--count 20000] [--seed N] [--kind NAME] [--replay I] [--json]
 
 Prints how many inputs were read, refused, ended in a traceback, lost rows in silence, or printed what is not JSON,
 with the first of each such case; exit code 1 if there was one. What is done to the files is in tests/support/damage.py.
@@ -8,7 +8,6 @@ With `--replay I`, input I of that seed (and --kind) alone; its file stays in th
 """
 
 import argparse
-import json
 import sys
 import time
 from collections import Counter
@@ -20,6 +19,7 @@ from tempfile import TemporaryDirectory, gettempdir
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+import measure
 from support import damage
 
 
@@ -30,6 +30,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=time.time_ns() % 2**32, help="default: another each time")
     parser.add_argument("--kind", help="only kinds whose name holds this")
     parser.add_argument("--replay", type=int, metavar="I", help="only input I of the seed and kinds; its file is kept")
+    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     print(f"seed {options.seed}", file=sys.stderr, flush=True)
     found: Counter[str] = Counter()
@@ -54,19 +55,8 @@ def main() -> int:
             if outcome.word not in ("read", "refused"):
                 cases.append(f"{i} {kind.name}: {outcome.word}: {outcome.detail[:300]}")
                 print(cases[-1], file=sys.stderr, flush=True)
-    print(
-        json.dumps(
-            {
-                "name": "damaged",
-                "seed": options.seed,
-                "inputs": found.total(),
-                "kinds": len(kinds),
-                **found,
-                "cases": cases[:20],
-            },
-            indent=2,
-        )
-    )
+    counts = {"inputs": found.total(), "kinds": len(kinds), **found}
+    measure.show({"name": "damaged", "seed": options.seed, **counts, "cases": cases[:20]}, options)
     return 1 if cases else 0
 
 
