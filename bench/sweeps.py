@@ -8,12 +8,14 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import measure
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simcost.scenario.checks.load import load
+from simcost.scenario.runs.serving_runs import simulated
 from simcost.scenario.sweeps import batches
 from simcost.scenario.sweeps.dataset import RUNS, read_dataset, with_heads
 from simcost.scenario.sweeps.space import sweep_space
@@ -47,22 +49,19 @@ def swept(folder: Path, plans: int, name: str) -> dict[str, Any]:
     file, out = folder / f"{name}.yaml", folder / name
     scenario = measure.SMALL_SCENARIO.format(horizon="5min", seeds=SEEDS, rate="1/s")
     file.write_text(scenario + SWEEP.format(samples=plans // 5), encoding="utf-8")
-    simulated_s, real = 0.0, batches.simulated
+    simulated_s = 0.0
 
     def timed(*given: Any, **named: Any) -> Any:
         nonlocal simulated_s
         begun_s = time.thread_time()
-        ledger = real(*given, **named)
+        ledger = simulated(*given, **named)
         simulated_s += time.thread_time() - begun_s
         return ledger
 
-    batches.simulated = timed
-    try:
+    with patch.object(batches, "simulated", timed):
         since = time.monotonic(), measure.cpu_s()
         runs = made(file, out)
         spent = measure.account(since, runs)
-    finally:
-        batches.simulated = real
     again = measure.cpu_s()
     made(file, out)
     again_s = measure.cpu_s() - again

@@ -12,7 +12,7 @@ reading it from Parquet, and loading (not compiling) the kernel, is.
 import argparse
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,8 @@ def step_time() -> Any:
 def synthesize(options: argparse.Namespace) -> dict[str, Any]:
     from simcost.trace.requests.readers import import_trace
     from simcost.trace.synthesis.stored_requests import synthesize as write
-    from simcost.trace.workload.spec import Lengths, Synthetic
+    from simcost.trace.workload.lengths import Lengths
+    from simcost.trace.workload.spec import Synthetic
 
     out = Path(options.trace)
     log = measure.SHARED / "data/traces/AzureLLMInferenceTrace_conv.csv"
@@ -148,12 +149,12 @@ def simpy_mm8(_: argparse.Namespace) -> dict[str, Any]:
     env, random_s = simpy.Environment(), random.Random(1)
     servers = simpy.Resource(env, 8)
 
-    def request() -> Iterator[Any]:
+    def request() -> Generator[Any, Any, None]:
         with servers.request() as turn:
             yield turn
             yield env.timeout(random_s.expovariate(1.0))
 
-    def source() -> Iterator[Any]:
+    def source() -> Generator[Any, Any, None]:
         for _ in range(SIMPY_REQUESTS):
             yield env.timeout(random_s.expovariate(6.4))
             env.process(request())
