@@ -167,7 +167,7 @@ def looked_at(browser: Any, address: str, server: int) -> dict[str, float]:
             begun_cpu_s, begun_s, before = cpu_s(server), time.monotonic(), browser.current_url
             changed = partial(other_address, browser, before)
             more = field(browser, "Replicas", "//button[last()]")
-            found[f"{name}_preview_s"] = timed(more.click, lambda seen=changed: is_preview(browser) or seen())
+            found[f"{name}_preview_s"] = timed(more.click, partial(preview_or_other, browser, before))
             timed(lambda: None, changed)
             found[f"{name}_s"] = time.monotonic() - begun_s
             time.sleep(1)
@@ -184,11 +184,8 @@ def looked_at(browser: Any, address: str, server: int) -> dict[str, float]:
     prices("price", "second_price")
     for name, tab, heading in (("tab", "Cost", "Unit costs"), ("tab_of_charts", "Fleet", "Paid and needed")):
         found_at = f"//*[@role='tabpanel']//*[contains(., '{heading}')]"
-        note(
-            name,
-            lambda tab=tab: browser.find_element("xpath", f"//*[@role='tab'][contains(., '{tab}')]").click(),
-            lambda found_at=found_at: browser.find_elements("xpath", found_at),
-        )
+        chosen = browser.find_element("xpath", f"//*[@role='tab'][contains(., '{tab}')]")
+        note(name, chosen.click, partial(browser.find_elements, "xpath", found_at))
     editor(browser, note)
     if TRACE.is_file():
         note("day", lambda: browser.get(f"{address}/?result=azure-day"), lambda: figures(browser))
@@ -226,6 +223,11 @@ def other_figures(browser: Any, before: list[str]) -> bool:
 def is_preview(browser: Any) -> bool:
     """True if the card is that of one replication."""
     return bool(browser.find_elements("xpath", "//*[@data-testid='stMain']//*[starts-with(text(), 'Preview')]"))
+
+
+def preview_or_other(browser: Any, before: str) -> bool:
+    """True once there is a preview or, where that was not seen, its result."""
+    return is_preview(browser) or other_address(browser, before)
 
 
 def cpu_s(server: int) -> float:

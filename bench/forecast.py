@@ -19,7 +19,7 @@ import measure
 import numpy as np
 
 from simcost.forecast import accuracy as metrics
-from simcost.forecast.cleaning import History
+from simcost.forecast.cleaning import History, Rule
 from simcost.forecast.forecast import Forecast, forecast
 from simcost.forecast.models.combination import Combination
 from simcost.forecast.models.selection import best_of_last_days, selection
@@ -30,7 +30,7 @@ from simcost.trace.series.series import Floats, Grid, Series
 
 DATA = measure.SHARED / "data"
 HOURLY = Season(24, 168)
-OUTAGE = ("outage",)
+OUTAGE: tuple[Rule, ...] = ("outage",)
 H = 48
 HELD_OUT = (48, 72, 96, 120, 168, 240)
 Windows = list[tuple[Floats, Floats]]
@@ -85,9 +85,9 @@ def accuracy(windows: Windows) -> dict[str, dict[str, float]]:
     for history, actual in windows:
         scale = metrics.scale(history, 24)
         for name, point in points(history).items():
-            found = metrics.smape(actual, point), metrics.mase(actual, point, scale)
-            if None not in found:
-                errors.setdefault(name, []).append(found)
+            smape, mase = metrics.smape(actual, point), metrics.mase(actual, point, scale)
+            if smape is not None and mase is not None:
+                errors.setdefault(name, []).append((smape, mase))
     means = {name: np.mean(error, axis=0) for name, error in errors.items()}
     base = tuple(means["naive2"])
     return {
@@ -118,7 +118,8 @@ def naive2(y: Floats, horizon: int, season: int = 24) -> Floats:
     phase = (np.arange(len(ratio)) + season // 2) % season
     index = np.bincount(phase, weights=ratio) / np.bincount(phase)
     index /= index.mean()
-    return y[-1] / index[(len(y) - 1) % season] * index[(len(y) + np.arange(horizon)) % season]
+    point: Floats = y[-1] / index[(len(y) - 1) % season] * index[(len(y) + np.arange(horizon)) % season]
+    return point
 
 
 def m4_paths(windows: Windows) -> tuple[dict[str, float], dict[str, float]]:
@@ -221,8 +222,8 @@ def peer(windows: Windows, name: str, model: Any) -> dict[str, float]:
     smape = [metrics.smape(a, f.mean) for a, f in zip(actuals, made, strict=True)]
     mase = [metrics.mase(a, f.mean, metrics.scale(f.series.values, 24)) for a, f in zip(actuals, made, strict=True)]
     return {
-        "smape": round(float(np.mean(smape)), 3),
-        "mase": round(float(np.mean(mase)), 3),
+        "smape": round(float(np.mean(np.array(smape, float))), 3),
+        "mase": round(float(np.mean(np.array(mase, float))), 3),
         "cpu_ms_per_series": round(used_s / len(windows) * 1e3, 1),
     }
 

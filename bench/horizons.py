@@ -81,15 +81,15 @@ def days() -> dict[str, Any]:
     if not (hourly.DATA / "m4_hourly_train.csv.gz").exists():
         return {"skipped": "no reference data"}
     train = [history for history, _ in hourly.m4_windows()]
-    windows = {
+    windows: dict[str, list[tuple[int | str, Floats, Floats]]] = {
         f"m4 n-{back}, {plural(ahead // DAY, 'day')}": [
             (number, y[:-back], y[-back:][:ahead]) for number, y in enumerate(train)
         ]
         for back, ahead in ((72, 2 * DAY), (120, 2 * DAY), (240, 2 * DAY), (216, WEEK))
     }
     for name, ahead in (("ai, 1 day", DAY), ("ai, 7 days", WEEK)):
-        windows[name] = ai_windows(ahead, lambda steps, ahead=ahead: max(WEEK, steps - ahead - 2 * WEEK), DAY)
-        windows[f"{name}, whole histories"] = ai_windows(ahead, lambda _: 2 * WEEK, 2 * DAY)
+        windows[name] = ai_windows(ahead, lambda steps, ahead: max(WEEK, steps - ahead - 2 * WEEK), DAY)
+        windows[f"{name}, whole histories"] = ai_windows(ahead, lambda _steps, _ahead: 2 * WEEK, 2 * DAY)
     found = {name: [day_coverage(*window) for _, *window in each] for name, each in windows.items()}
     return {
         "forecasts": sum(map(len, found.values())),
@@ -97,12 +97,14 @@ def days() -> dict[str, Any]:
     }
 
 
-def ai_windows(ahead: int, first: Callable[[int], int], every: int) -> list[tuple[str, Floats, Floats]]:
-    """Block, history and what came. Origins of a week and of related series (of one source) are one block."""
+def ai_windows(ahead: int, first: Callable[[int, int], int], every: int) -> list[tuple[int | str, Floats, Floats]]:
+    """Block, history and what came. Origins of a week and of related series (of one source) are one block. The first
+    origin follows from the hours that were recorded and those ahead.
+    """
     return [
         (f"{name.partition('_')[0]}, week {end // WEEK}", y[:end], y[end : end + ahead])
         for name, y in hourly.ai_series().items()
-        for end in range(first(len(y)), len(y) - ahead + 1, every)
+        for end in range(first(len(y), ahead), len(y) - ahead + 1, every)
     ]
 
 
@@ -229,7 +231,8 @@ def service(number: int, rate: float, walk: float, noise: float, lasting: float)
     for day in range(1, count):
         rest[day] = lasting * rest[day - 1] + steps[day]
     level = np.log1p(rate) / 30.44 * np.arange(count) + np.cumsum(rng.normal(0, walk / np.sqrt(7), count))
-    return 1e5 * np.exp(level + rest + WEEKDAYS[np.arange(count) % 7])
+    requests: Floats = 1e5 * np.exp(level + rest + WEEKDAYS[np.arange(count) % 7])
+    return requests
 
 
 def totals(days: Floats, step_s: int, width: int, horizon: int) -> tuple[float, float, bool]:
@@ -287,7 +290,7 @@ def month_row(history: Floats, actual: Floats) -> dict[str, float]:
     peer = (
         {}
         if find_spec("statsforecast") is None
-        else {"auto_ets": metrics.mase(actual, auto_ets(history, len(actual)), scale)}
+        else {"auto_ets": metrics.mase(actual, auto_ets(history, len(actual)), scale) or 0.0}
     )
     return {
         "mase": metrics.mase(actual, made.mean, scale) or 0.0,

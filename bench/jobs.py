@@ -40,6 +40,7 @@ from simcost.plan.scheduling import (
     PriorityPreemptive,
     Quota,
     Quotas,
+    Rigid,
     Scheduler,
     SjfSkip,
     SjfStrict,
@@ -56,7 +57,7 @@ from simcost.trace.jobs.reader import read_jobs
 LOG = measure.SHARED / "data/philly_2weeks_24134jobs.csv.gz"
 GPUS = (400, 500, 700)
 MILLION = 1_000_000
-POLICIES: tuple[Scheduler, ...] = (
+RIGID: tuple[Rigid, ...] = (
     FifoStrict(),
     FifoSkip(),
     SjfStrict(),
@@ -69,12 +70,12 @@ POLICIES: tuple[Scheduler, ...] = (
     Srtf(),
     Las(),
     PriorityPreemptive(),
-    Elastic(),
 )
+POLICIES: tuple[Scheduler, ...] = (*RIGID, Elastic())
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--part", choices=["compile"], help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -147,7 +148,7 @@ def in_virtual_clusters() -> dict[str, Any]:
     )
     quotas = Quotas(queues={name: Quota(nominal=gpus) for name, gpus in nodes.pool_gpus.items()})
     found = {}
-    for policy in (*POLICIES[:-1], quotas):
+    for policy in (*RIGID, quotas):
         if isinstance(policy, FairShare):
             continue  # the log has no users
         schedule_on_nodes(jobs[:10], nodes, policy, Consolidate())
@@ -179,7 +180,8 @@ def cold() -> dict[str, float]:
 
 
 def compiled() -> dict[str, float]:
-    few, spent = jobs_of([0], [1], [1]), {}
+    few = jobs_of([0], [1], [1])
+    spent: dict[str, float] = {}
     for policy in POLICIES:
         before = measure.cpu_s()
         schedule(few, 1, policy)

@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.util import spec_from_loader
 from pathlib import Path
 from types import CodeType, FrameType
@@ -83,7 +84,7 @@ def judged(group: str, options: argparse.Namespace, home: Path) -> dict[str, Any
     for mutant in sorted(chosen, key=lambda one: (one.file, one.line)):
         name = str(mutant.file.relative_to(ROOT))
         asked = askable(mutant, reached)
-        noticed = bool(asked) and in_child(lambda m=mutant, a=asked: tested(m, a)) != 0
+        noticed = bool(asked) and in_child(partial(tested, mutant, asked)) != 0
         modules[name].update(mutants=1, noticed=int(noticed))
         text = f"{name}:{mutant.line}: {mutant.was} -> {mutant.now}{'' if asked else ' (no test reaches it)'}"
         print(f"{'noticed' if noticed else 'SURVIVES'} {text}", file=sys.stderr, flush=True)

@@ -23,12 +23,12 @@ from typing import Any
 
 import measure
 import yaml
-from search_spaces import all_amounts, committed_services, large_space, offers, services_space, space
+from search_spaces import Offers, all_amounts, committed_services, large_space, offers, services_space, space
 
 from simcost.billing import OnDemand
 from simcost.billing.commitment.offered import Offered
 from simcost.catalog import Catalog
-from simcost.compare.scores import holds, hopeless
+from simcost.compare.scores import RunScore, holds, hopeless
 from simcost.compare.significance import negligible_usd
 from simcost.scenario.checks.load import load, load_with_services
 from simcost.scenario.inputs.variations import variations
@@ -36,6 +36,7 @@ from simcost.scenario.inputs.whole_variations import whole_variations
 from simcost.scenario.runs.bills import PurchasedNodes, costs_of
 from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.resolve import settle
+from simcost.scenario.runs.resolve_services import ResolvedServices
 from simcost.scenario.runs.service_runs import runs_of_services
 from simcost.scenario.runs.simulations import Simulations
 from simcost.scenario.runs.whole_plans import WholePlans
@@ -50,7 +51,7 @@ NOT_DONE = {"found": None, "within_gap": None, "feasible": None}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--spaces", type=int, default=20)
     parser.add_argument("--services", action="store_true", help="spaces of services that depend on each other")
@@ -114,13 +115,16 @@ def row(
     serves best is the answer, and names do not say what was bought.
     """
     best = document["best"]
-    some = best is not None and best_usd is not None
-    found = abs(best["cost_usd"]["per_month"] - best_usd) <= negligible_usd(best_usd) if some else best is best_usd
+    if best is not None and best_usd is not None:
+        found = abs(best["cost_usd"]["per_month"] - best_usd) <= negligible_usd(best_usd)
+        near = found or within_gap(document, best_usd)
+    else:
+        found = near = best is best_usd
     return {
         "space": seed,
         "plan": best["name"] if best else None,
         "found": found,
-        "within_gap": found or (some and within_gap(document, best_usd)),
+        "within_gap": near,
         "feasible": figures["optimum"] is not None,
         **figures,
         "simulated": document["simulated"],
@@ -135,19 +139,19 @@ def searched_services(folder: Path, seed: int, *, count: bool = False) -> dict[s
     file = folder / "space.yaml"
     file.write_text(yaml.safe_dump((committed_services if bought else services_space)(seed)), encoding="utf-8")
     loaded = load_with_services(file)
-    settings = SearchSettings(jobs=1, offers=offers(seed) if bought else ())
+    offered = offers(seed) if bought else ()
     since = time.monotonic(), measure.cpu_s()
-    document = optimize(loaded, runs, settings, lambda _share, _what: None)
+    document = optimize(loaded, runs, SearchSettings(jobs=1, offers=offered), lambda _share, _what: None)
     spent = measure.account(since, 1)
     began = measure.cpu_s()
     fresh = document["provenance"]["confirmation_seed"]
-    best, best_usd, plans, simulations = enumerated_services(loaded, runs, fresh, settings.offers, count=count)
+    best, best_usd, plans, simulations = enumerated_services(loaded, runs, fresh, offered, count=count)
     figures = {"optimum": best, "plans": plans, "enumerated": simulations} | (NOT_DONE if count else {})
     return row(seed, document, best_usd, figures | {"enumeration_cpu_s": measure.cpu_s() - began}, spent)
 
 
 def enumerated_services(
-    loaded: LoadedScenario | LoadedServices, runs: Path, fresh: int, offered: tuple[Offered, ...], *, count: bool
+    loaded: LoadedScenario | LoadedServices, runs: Path, fresh: int, offered: Offers | tuple[()], *, count: bool
 ) -> tuple[str | None, float | None, int, int]:
     """As `enumerated`, of whole plans under all amounts of the commitments; all are simulated on the seeds of the
     search.
@@ -161,7 +165,8 @@ def enumerated_services(
         for simulations, plan in product(made, plans):
             simulations.add(plan.name, plan.loaded)
         if count:
-            stages = [runs_of_services(made[0].question(plan.name), runs)[0] for plan in plans]
+            questions = [made[0].question(plan.name) for plan in plans]
+            stages = [runs_of_services(one, runs)[0] for one in questions if isinstance(one, ResolvedServices)]
             return None, None, len(plans), len({run.folder.name for one in stages for stage in one for run in stage})
         names = [one.name for one in plans if holds(made[0].all_of(one.name), made[0].level)]
         simulated, catalog = len(made[0].keys), loaded.first.catalog
@@ -174,7 +179,7 @@ def enumerated_services(
 
 
 def cheapest(
-    simulations: WholePlans, name: str, offered: tuple[Offered, ...], catalog: Catalog
+    simulations: WholePlans, name: str, offered: Offers | tuple[()], catalog: Catalog
 ) -> tuple[float, list[Offered]]:
     """Least mean cost of a plan under all counts of reservations, and amounts of a savings plan that some number of
     nodes of each kind draws; and the commitments.
@@ -245,7 +250,8 @@ def enumerated(
 
 def _holds(simulations: Simulations, name: str) -> bool:
     """True if a plan meets the SLO at its confidence bound."""
-    scores, seeds = [], simulations.question.seeds
+    scores: list[RunScore] = []
+    seeds = simulations.question.seeds
     for replication in range(seeds):
         scores += simulations([(name, replication)]).values()
         if hopeless(scores, seeds):

@@ -8,6 +8,7 @@ Measured for comparison, on one core: HeliosArtifact places 313 jobs per CPU sec
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import measure
@@ -64,7 +65,7 @@ def on_philly() -> dict[str, Any]:
         fewer = nodes.divided(by)
         jobs, _ = read_jobs(DATA / "philly_jobs.csv.gz", pools=nodes.pool_gpus, since="2017-10-01", window_s=window_s)
         found[f"philly, nodes / {by}"] = timed(
-            len(jobs), lambda j=jobs, n=fewer: schedule_on_nodes(j, n, FifoStrict(), Consolidate())
+            len(jobs), partial(schedule_on_nodes, jobs, fewer, FifoStrict(), Consolidate())
         )
     return found
 
@@ -75,9 +76,7 @@ def packing() -> dict[str, Any]:
         read_nodes(DATA / "openb_node_list_gpu_node.csv"),
     )
     count = pack(pods, nodes, Fgd())["pods"]
-    return {
-        f"openb, {placement.kind}": timed(count, lambda p=placement: pack(pods, nodes, p)) for placement in PLACEMENTS
-    }
+    return {f"openb, {placement.kind}": timed(count, partial(pack, pods, nodes, placement)) for placement in PLACEMENTS}
 
 
 def on_1500_nodes() -> dict[str, Any]:
@@ -85,7 +84,7 @@ def on_1500_nodes() -> dict[str, Any]:
     jobs, nodes = busy(), eights(1500)
     return {
         f"1,500 nodes, {placement.kind}": timed(
-            len(jobs), lambda p=placement: schedule_on_nodes(jobs, nodes, FifoSkip(), p)
+            len(jobs), partial(schedule_on_nodes, jobs, nodes, FifoSkip(), placement)
         )
         for placement in (*PLACEMENTS, Topology())
     }

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from simcost.billing.commitment import ReservedInstances, SavingsPlan
-from simcost.billing.commitment.offered import Offered, written
+from simcost.billing.commitment.offered import written
 
+Offers = tuple[ReservedInstances, SavingsPlan]
 HARDWARE = (
     {"replica": {"accelerator": "l40s", "precision": "fp8"}, "buy": {"offer": "aws/g6e.xlarge"}},
     {"replica": {"accelerator": "l40s", "precision": "bf16"}, "buy": {"offer": "aws/g6e.xlarge"}},
@@ -73,7 +74,7 @@ def large_space(seed: int) -> dict[str, Any]:
     return made
 
 
-def offers(seed: int) -> tuple[Offered, ...]:
+def offers(seed: int) -> Offers:
     """Reservations of one kind of node, up to two of them, and a savings plan for all up to two nodes."""
     rng = np.random.default_rng(20_000 + seed)
     kind = int(rng.choice([0, 2, 3]))
@@ -86,7 +87,7 @@ def offers(seed: int) -> tuple[Offered, ...]:
     return (reserved, plan)
 
 
-def all_amounts(made: dict[str, Any], offered: tuple[Offered, ...]) -> dict[str, Any]:
+def all_amounts(made: dict[str, Any], offered: Offers) -> dict[str, Any]:
     """The space with all amounts of the commitments that a fleet of its kind of nodes can use, in whole nodes."""
     [hardware, scaling] = made["vary"]
     reserved, plan = offered
@@ -149,7 +150,7 @@ def committed_services(seed: int) -> dict[str, Any]:
     """
     made, rng = services_space(4 * seed), np.random.default_rng(40_000 + seed)
     names = [service["name"] for service in made["services"]][:2]
-    kinds = [HARDWARE[i] for i in (0, 2, 3)[-int(rng.integers(2, 4)) :]]
+    kinds: list[dict[str, Any]] = [HARDWARE[i] for i in (0, 2, 3)[-int(rng.integers(2, 4)) :]]
     usd = dict(zip((one["buy"]["offer"] for one in HARDWARE), USD_PER_H, strict=True))
     on_spot = {**kinds[-1]["buy"], "kind": "spot", "price": f"${0.6 * usd[kinds[-1]['buy']['offer']]:.3f}/h"}
     spot = {**kinds[-1], "buy": on_spot, "interruptions": {"spot": {"kind": "hazard", "per_node_h": 0.05}}}

@@ -9,7 +9,7 @@ by Gauss-Newton steps with Huber weights.
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,7 +79,8 @@ class Group:
     def row_weights(self) -> Numbers:
         """Of the residuals."""
         certain = np.array([1.0 if row.certain else UNCERTAIN for row in self.rows])
-        return certain * np.sqrt(min(1.0, LEAF_ROWS / len(self.rows))) / ROW_SIGMA
+        weights: Numbers = certain * np.sqrt(min(1.0, LEAF_ROWS / len(self.rows))) / ROW_SIGMA
+        return weights
 
     def predicted(self, fit: HardwareFit) -> Numbers:
         """Logarithms of the seconds that a fit gives."""
@@ -87,7 +88,8 @@ class Group:
         base = roofline.base_s(fit, row.accelerator, row.model, row.spec, self.bins)
         per = roofline.slopes(fit, row.accelerator, row.model, row.spec)
         slopes = np.array([per.prompt_token_s, per.sequence_s, per.kv_token_s, per.pair_s])
-        return np.log(np.add.reduceat(self.weights * base, self.starts) + self.linear @ slopes)
+        logarithms: Numbers = np.log(np.add.reduceat(self.weights * base, self.starts) + self.linear @ slopes)
+        return logarithms
 
     def subset(self, kept: Iterable[int]) -> "Group":
         """The group with some of its rows."""
@@ -172,11 +174,11 @@ def _summed(row: Measurement) -> tuple[Numbers, Numbers, Numbers] | None:
     weight = {"tpot": run.tpot, "latency": np.ones_like(run.rows), "throughput": np.full_like(run.rows, 1 / outputs)}
     each = weight[row.metric]
     used = each > 0
-    rows, each, many = run.rows[used], each[used], (each * run.count)[used]
+    rows, each, many = run.rows[used], each[used], (each * run.repeats)[used]
     sequences, kv, pairs = run.sequences[used], run.kv_tokens[used], run.pairs[used]
     linear = np.array([many @ (rows - sequences), many @ sequences, many @ kv, each @ pairs])
     _, index = np.unique(np.floor(np.log(rows) * BINS_PER_E), return_inverse=True)
-    weights = np.bincount(index, many)
+    weights = np.bincount(index, many).astype(np.float64)
     return np.bincount(index, many * rows) / weights, weights, linear
 
 
@@ -216,7 +218,7 @@ class Estimate:
 
     def _fit(self, group: Group, changed: str = "", by: float = 0.0) -> HardwareFit:
         fixed = sum(self.log(name) for name in group.fixed)
-        values = dict.fromkeys(COEFFICIENTS, 1.0)
+        values: dict[str, Any] = dict.fromkeys(COEFFICIENTS, 1.0)
         for name, (mean, deviation) in group.names.items():
             value = self.log(mean) + self.log(deviation) + (fixed if name in FIXED else 0.0)
             values[name] = float(np.exp(value + (by if name == changed else 0.0)))
@@ -285,5 +287,5 @@ def _priors(group: Group) -> Iterable[tuple[Name, float, float]]:
         yield mean, float(np.log(start[str(mean[2])] if isinstance(start, dict) else start)), of_mean
         yield deviation, 0.0, of_accelerator
     for sigmas, names in ((FACTOR_SIGMAS, group.factors), (FIXED_SIGMAS, group.fixed)):
-        for sigma, name in zip([s for s in sigmas if s], names, strict=True):
-            yield name, 0.0, sigma
+        for sigma, factor in zip([s for s in sigmas if s], names, strict=True):
+            yield factor, 0.0, sigma

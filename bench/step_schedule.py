@@ -8,8 +8,9 @@ can be fitted without replaying anything.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from simcost.sim.compiled import entry
 
 Numbers = NDArray[np.float64]
 
@@ -18,7 +19,7 @@ class Steps(NamedTuple):
     """Runs of equal steps: rows, how many, sequences, mean KV tokens, attention pairs, weight in the mean TPOT."""
 
     rows: Numbers
-    count: Numbers
+    repeats: Numbers
     sequences: Numbers
     kv_tokens: Numbers
     pairs: Numbers
@@ -35,7 +36,7 @@ def steps(prompts: NDArray[np.int64], outputs: NDArray[np.int64], clients: int, 
     return Steps(*table.T)
 
 
-@njit(cache=True)
+@entry
 def _steps(  # noqa: C901 - one loop, compiled
     prompts: NDArray[np.int64], outputs: NDArray[np.int64], clients: int, budget: int, capacity: int
 ) -> NDArray[np.float64]:

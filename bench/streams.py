@@ -148,7 +148,7 @@ def requests(rng: np.random.Generator, rows: Any, count: int) -> pa.Table:
     """A stored trace, 1,000 requests a second."""
     from simcost.trace.requests.store import KEY, VERSION, trace_schema
 
-    said = {
+    said: dict[str, object] = {
         "version": VERSION,
         "rows": count,
         "span_ns": count * 1_000_000,

@@ -15,7 +15,7 @@ measured; reading it from Parquet is, and shown apart. Each part runs in a proce
 import argparse
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -87,7 +87,7 @@ def column(options: argparse.Namespace) -> dict[str, Any]:
     return {"requests": sum(map(len, costs)), "usd": float(sum(cost.sum() for cost in costs))}
 
 
-PARTS = {
+PARTS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "synthesize": week.synthesize,
     "read": read,
     "total": bill,

@@ -141,8 +141,8 @@ def residual(row: Measurement) -> tuple[float, float] | None:
     prompt_s = step.b_s_per_token * (run.rows - run.sequences) + step.q_s_per_pair * run.pairs
     decode_s = step.c_s_per_sequence * run.sequences + step.d_s_per_token * run.kv_tokens
     times = step.base_seconds(run.rows) + decode_s + prompt_s
-    weight = {"tpot": run.tpot, "latency": 1.0, "throughput": 1.0 / outputs}[row.metric]
-    return float(np.log((weight * run.count * times).sum() / row.measured_s)), step.sigma
+    weights: dict[str, Numbers | float] = {"tpot": run.tpot, "latency": 1.0, "throughput": 1.0 / outputs}
+    return float(np.log((weights[row.metric] * run.repeats * times).sum() / row.measured_s)), step.sigma
 
 
 @dataclass(frozen=True, slots=True)
