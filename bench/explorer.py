@@ -166,7 +166,7 @@ def looked_at(browser: Any, address: str, server: int) -> dict[str, float]:
         for name in names:
             begun_cpu_s, begun_s, before = cpu_s(server), time.monotonic(), browser.current_url
             changed = partial(other_address, browser, before)
-            more = field(browser, "Replicas", "//button[last()]")
+            more = field(browser, "Replicas", "//button[@aria-label='Increment']")
             found[f"{name}_preview_s"] = timed(more.click, partial(preview_or_other, browser, before))
             timed(lambda: None, changed)
             found[f"{name}_s"] = time.monotonic() - begun_s
