@@ -165,9 +165,9 @@ def looked_at(browser: Any, address: str, server: int) -> dict[str, float]:
     def levers(*names: str) -> None:
         for name in names:
             begun_cpu_s, begun_s, before = cpu_s(server), time.monotonic(), browser.current_url
-            changed = partial(other_address, browser, before)
+            changed = partial(other_result, browser, before)
             more = field(browser, "Replicas", "//button[@aria-label='Increment']")
-            found[f"{name}_preview_s"] = timed(more.click, partial(preview_or_other, browser, before))
+            found[f"{name}_preview_s"] = timed(more.click, partial(preview_or_result, browser, before))
             timed(lambda: None, changed)
             found[f"{name}_s"] = time.monotonic() - begun_s
             time.sleep(1)
@@ -204,9 +204,10 @@ def editor(browser: Any, note: Callable[..., None]) -> None:
     note("suggestions", partial(area.send_keys, "\ue007\ue013ma"), offered)
 
 
-def other_address(browser: Any, before: str) -> bool:
-    """True once the page names another result."""
-    return str(browser.current_url) != before
+def other_result(browser: Any, before: str) -> bool:
+    """True once the address names another result, and none that is on its way."""
+    address = str(browser.current_url)
+    return address != before and "run=" not in address
 
 
 def shown(browser: Any) -> list[str]:
@@ -225,9 +226,9 @@ def is_preview(browser: Any) -> bool:
     return bool(browser.find_elements("xpath", "//*[@data-testid='stMain']//*[starts-with(text(), 'Preview')]"))
 
 
-def preview_or_other(browser: Any, before: str) -> bool:
-    """True once there is a preview or, where that was not seen, its result."""
-    return is_preview(browser) or other_address(browser, before)
+def preview_or_result(browser: Any, before: str) -> bool:
+    """True once there is a preview or, where that was not seen, a result."""
+    return is_preview(browser) or other_result(browser, before)
 
 
 def cpu_s(server: int) -> float:
