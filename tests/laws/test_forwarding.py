@@ -143,6 +143,21 @@ def test_a_client_is_sent_one_answer(quarter: tuple[Path, Document]) -> None:
             assert replaced > 0
 
 
+def test_answers_of_an_api_that_are_replaced_take_nothing_from_the_traffic_of_the_nodes(tmp_path: Path) -> None:
+    """They were taken off as if the replicas had sent them: where an API answers most, no traffic was billed."""
+    api = "overflow: {api: deepinfra/meta-llama/Meta-Llama-3.1-8B-Instruct, ttft: 400ms, tpot: 15ms}"
+    busy = f"{ONE}, admission: {{max_ongoing: 1, max_queued: 0}}, {api}, cascade: {{to: search, escalate: 60%}}"
+    document = result(tmp_path, ("rate: 0.5/s", "rate: 4/s"), (ONE, busy))
+    chat = document["plans"][0]["services"][0]
+    assert chat["overflow"]["requests"] > 0.5 * chat["requests"]["completed"]
+    charges = pq.read_table(tmp_path / "out/tables/charges.parquet").to_pylist()
+    own = [load_ledger(runs(tmp_path, "one", replication)["chat"].folder) for replication in range(2)]
+    others = [load_ledger(runs(tmp_path, "one", replication)["search"].folder) for replication in range(2)]
+    out = sum(one["consumed_quantity"] for one in charges if (one["plan"], one["sku"]) == ("one", "egress"))
+    sent = out - sum(ledger.gb_out for ledger in others)
+    assert sent == pytest.approx(0.4 * sum(ledger.gb_out for ledger in own), rel=0.1)
+
+
 def settled(folder: Path) -> Any:
     loaded = load_with_services(folder / "small.yaml")
     assert isinstance(loaded, LoadedServices)

@@ -91,7 +91,7 @@ class _FinalAnswers:
 
     def judged(self, services: ResolvedServices, name: str) -> ServedSide:
         """A service with the service levels of the final answers to its clients. Answers that further ones replace are
-        not sent.
+        not sent; those of its replicas are as often replaced as those of an API that answers an overflow.
         """
         side, links = self._sides[name], self._links[name]
         answered = [link.requests.numbers[link.requests.escalated] for link in links]
@@ -115,7 +115,9 @@ class _FinalAnswers:
         report = assess(replace(ledger, outcomes=final), services.questions[name].loaded.scenario.slo)
         latency = None if side.latency is None else quantiles(final)
         judged = replace(side, served=replace(served, slo=report), latency=latency)
-        return _sending(judged, 1 - forwarded.replaced_output_tokens / (ledger.outcomes.generated_tokens or 1))
+        _, _, by_api = ledger.outcomes.overflowed or (0, 0, 0)
+        generated = ledger.outcomes.generated_tokens + by_api
+        return _sending(judged, 1 - forwarded.replaced_output_tokens / (generated or 1))
 
     def _of(self, name: str) -> Answers:
         if name not in self._found:
