@@ -177,6 +177,7 @@ def run_row(result: RunResult) -> Row:
         "met": result.met,
         "attainment": result.attainment,
         **(_served(result.served) if result.served else {}),
+        **_received(result),
         **(_trained(result.trained) if result.trained else {}),
         "horizon_s": result.bill.horizon_s,
         "node_h": result.node_hours,
@@ -199,6 +200,13 @@ def _served(served: Served) -> Row:
         **{f"{state}_replica_h": hours for state, hours in served.replica_hours.items()},
         **({"interruptions": served.following.interruptions} if served.following else {}),
     }
+
+
+def _received(result: RunResult) -> Row:
+    """Of the requests that arrive those that services get from one another; empty where they send none."""
+    sides = [one.served for one in (result, *result.services) if one.served is not None]
+    found = [side.forwarded.received for side in sides if side.forwarded is not None]
+    return {"received": sum(found)} if found else {}
 
 
 def _trained(trained: Trained) -> Row:

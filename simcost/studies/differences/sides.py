@@ -180,8 +180,13 @@ def _lacks(name: str, plan: Row) -> Iterator[Row]:
 
 
 def _requests_per_month(runs: Sequence[Row]) -> float | None:
-    """Mean over the replications; None without requests."""
-    rates = [run.get("arrived", 0) / run["horizon_s"] * SECONDS_PER_HOUR * HOURS_PER_MONTH for run in runs]
+    """Mean over the replications of those that clients send: a request that services send on counts once. None
+    without requests.
+    """
+    counts = [run.get("arrived", 0) - (run.get("received") or 0) for run in runs]
+    rates = [
+        count / run["horizon_s"] * SECONDS_PER_HOUR * HOURS_PER_MONTH for count, run in zip(counts, runs, strict=True)
+    ]
     return fsum(rates) / len(rates) or None
 
 
