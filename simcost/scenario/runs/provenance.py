@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from hashlib import sha256
 from importlib.metadata import version
@@ -27,7 +27,7 @@ from simcost.scenario.inputs.unmissable_targets import unmissable_targets
 from simcost.scenario.inputs.unusual_scores import unusual_scores
 from simcost.scenario.inputs.unusual_units import unusual_limits
 from simcost.scenario.runs.context_windows import beyond_context
-from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, engine_factors
+from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario
 from simcost.scenario.schema.jobs import OnShared
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import OF_A_POOL, Overflow, Plan
@@ -101,7 +101,7 @@ def assumptions(question: ResolvedScenario) -> list[str]:
         sentences.setdefault(f"Memory: {one.memory.provenance}.", []).append(name)
         if overhead:
             sentences.setdefault(overhead, []).append(name)
-        sentences.setdefault(_engine(one.sigma, question.seeds), []).append(name)
+        sentences.setdefault(_engine(one.sigma, one.factors), []).append(name)
         if one.plan.startup == Startup() and not isinstance(one.plan.scaling, Fixed):
             sentences.setdefault(_startup(), []).append(name)
         if one.plan.overflow is not None:
@@ -175,12 +175,11 @@ def _planners(prefill: Scaling, decode: Scaling) -> Iterator[str]:
         )
 
 
-def _engine(sigma: float, seeds: int) -> str:
+def _engine(sigma: float, factors: Sequence[float]) -> str:
     if sigma == 0:
         return "Engines take exactly the modelled step time."
-    if seeds == 1:
+    if len(factors) == 1:
         return f"Engines may differ from the modelled step time by a factor {exp(sigma):.2f} (sigma); not sampled."
-    factors = engine_factors(sigma, 0, seeds, "", "")
     return (
         f"Engines differ from the modelled step time by a factor {exp(sigma):.2f} (sigma); those of the runs take "
         f"{min(factors):.2f} to {max(factors):.2f} times it."

@@ -45,6 +45,9 @@ def test_the_winner_is_the_enumerated_one_at_those_steps(tmp_path: Path, factor:
     assert document["step_factor"] == factor
     assert f"even if each step takes {factor:g} times as long: $" in document["verdict"]
     assert document["assumptions"][-1].startswith(f"Each step takes {factor:g} times as long")
+    slowest = f"{max(document['best']['engine_factors']):.2f} times"
+    assert f"with steps up to {slowest} as long as modelled" in document["verdict"]
+    assert [text for text in document["assumptions"] if f" to {slowest} it." in text], "the factor is in both"
 
 
 def test_slower_steps_never_cost_less_and_python_says_the_same(tmp_path: Path) -> None:
