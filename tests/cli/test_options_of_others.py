@@ -31,6 +31,8 @@ def test_commit_without_paths_and_bill_of_a_file(tmp_path: Path) -> None:
     said = refused("commit", usage, "--options", plan, "--per-instance", "3")
     assert "--per-instance belongs to --paths" in said
     assert "--run-plan belongs to a results folder" in refused("bill", usage, "--plan", plan, "--run-plan", "x")
+    missing = refused("bill", tmp_path / "none", "--plan", plan, "--run-plan", "x")
+    assert "none: no such file" in missing, "the folder is not there"
 
 
 @pytest.mark.parametrize("option", [("--series", "a"), ("--path", "3")])

@@ -35,7 +35,7 @@ def _bill(arguments: Arguments) -> dict[str, Any]:
 
     if arguments.focus and len(arguments.plan) > 1:
         raise InputError("--focus writes one bill; give one --plan")
-    if not arguments.file.is_dir():
+    if arguments.file.exists() and not arguments.file.is_dir():
         check_belongs(arguments, ("run_plan",), "a results folder")
     priced = price_usage(arguments.file, arguments.plan, dict(arguments.map), arguments.run_plan)
     documents = [document for document, _ in priced]
