@@ -56,20 +56,23 @@ def picture(document: Document, followed: Any) -> Any:
         lines = panel(own, [*LINES], shades, x=x, y=replicas, dashed={"desired": (5, 3)}, title=name)
         panels.append((lines, panel(own, ["waiting"], shades, x=x, y=counts("queue", longest), mark="area")))
     note = "Needed: replicas that carry the arrivals at 80 % of saturation, or less where the SLO asks for it."
-    lines_below = [note, " ".join(filter(None, (first(document), _drawn(followed, shown))))]
+    lines_below = [note, " ".join(filter(None, (first(document), _drawn(followed, shown, unit_s * span))))]
     title = "Demand, desired and ready (count of replicas), and queue (count of requests)"
     return finish(panels_over_time(panels), title, [*filter(None, lines_below)])
 
 
-def _drawn(followed: Any, plans: Sequence[str]) -> str:
-    """A sentence on what is drawn of the minutes, where there are more than samples; else empty."""
+def _drawn(followed: Any, plans: Sequence[str], horizon_s: float) -> str:
+    """A sentence on what is drawn of the rows, where there are more than samples; else empty. Rows are a minute apart,
+    in runs of less than eight hours less.
+    """
     import pyarrow.compute as pc
 
-    minutes = max((pc.sum(pc.equal(followed["plan"], plan)).as_py() or 0 for plan in plans), default=0)
-    if minutes <= SAMPLES:
+    rows = max((pc.sum(pc.equal(followed["plan"], plan)).as_py() or 0 for plan in plans), default=0)
+    if rows <= SAMPLES:
         return ""
-    stretch = seconds(60.0 * minutes / SAMPLES)
-    return f"Drawn of every {stretch}: the minute with the longest queue, of equal ones that which needs most."
+    stretch_s = horizon_s / SAMPLES
+    row = f"the {'minute' if stretch_s >= 120 else 'moment'} with the longest queue"
+    return f"Drawn of every {seconds(stretch_s)}: {row}, of equal ones that which needs most."
 
 
 def _thinned(followed: Any, plan: str, unit_s: float) -> Rows:

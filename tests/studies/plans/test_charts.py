@@ -334,8 +334,16 @@ def test_a_long_run_draws_its_starts_and_says_what_it_leaves_out() -> None:
     chart = fleet_view.picture(made, pa.table(columns))
     drawn = [row for rows in datasets(chart) for row in rows if "ready" in row]
     assert sum(row["ready"] == 2 for row in drawn) == 53
-    assert "every 36.5 h" in str(chart.title.subtitle)
+    assert "Drawn of every 36.5 h: the minute" in str(chart.title.subtitle)
     assert "days from the start" in json.dumps(chart.to_dict())
+
+
+def test_a_short_run_says_of_which_stretches_it_draws_one_row() -> None:
+    """Runs of less than eight hours have a row more often than each minute: of an hour, every 15 s was called 2 min."""
+    columns: dict[str, Any] = {"plan": ["one"] * 480, "t_s": [7.5 * row for row in range(1, 481)]}
+    columns |= dict.fromkeys(("waiting", "needed", "desired", "ready"), [1] * 480)
+    chart = fleet_view.picture(document(("one",), 1), pa.table(columns))
+    assert "Drawn of every 15 s: the moment" in str(chart.title.subtitle)
 
 
 @pytest.mark.parametrize(("hours", "told"), [(24, False), (24 * 92, True)])
