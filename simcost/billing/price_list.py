@@ -126,33 +126,35 @@ def price_sentences(rows: Sequence[Mapping[str, Any]], newest: str) -> Iterator[
         )
 
 
-def other_prices(run: Sequence[Row], billed: Sequence[Row]) -> Iterator[str]:
+def other_prices(run: Sequence[Row], billed: Sequence[Row], plan: str) -> Iterator[str]:
     """A sentence on what a run paid another price for than its bill under a purchasing plan does, such as a price of
     its own. A price that the purchasing plan gives is meant to be another.
 
     Args:
         run: prices of the run, as `price_list`.
         billed: those of the bill.
+        plan: name of the purchasing plan.
     """
-    here: dict[tuple[str, ...], list[Row]] = {}
+    there: dict[tuple[str, ...], list[Row]] = {}
     for row in billed:
-        here.setdefault(_place(row), []).append(row)
+        there.setdefault(_place(row), []).append(row)
     paid: dict[tuple[str, ...], list[Row]] = {}
     for row in run:
-        others = here.get(_place(row), [])
+        others = there.get(_place(row), [])
         if others and not any(other["quality"] == GIVEN or _same_price(row, other) for other in others):
             paid.setdefault(_place(row), []).append(row)
     told, keys = [], dict[str, None]()
     for place, rows in paid.items():
         row = rows[0]
-        usd, here_usd = (_usd(row["unit"], [one["usd"] for one in some]) for some in (rows, here[place]))
-        told.append(f"{_what(row)} {usd} per {_unit(row['unit'])} ({here_usd} here)")
+        usd, there_usd = (_usd(row["unit"], [one["usd"] for one in some]) for some in (rows, there[place]))
+        told.append(f"{_what(row)} {usd} per {_unit(row['unit'])} ({there_usd} there)")
         keys["spot" if row["pricing"] == "spot" else row["sku"] if row["sku"] in VOLUMES else "prices"] = None
     if told:
         *first, last = (f"`{key}`" for key in keys)
         every = f"{', '.join(first)} and {last}" if first else last
         yield (
-            f"The run paid other prices: {', '.join(told)}; to bill those, give them as {every} of the purchasing plan."
+            f"The run paid other prices than under {plan!r}: {', '.join(told)}; to bill those, give them as {every} of "
+            "the purchasing plan."
         )
 
 

@@ -152,17 +152,18 @@ def test_prices_that_a_run_paid_and_its_bill_does_not_are_told() -> None:
     """A run at a price of its own was billed at that of the catalog, without a word."""
     run = [_row("p5.4xlarge", 3.0, "given"), _row("egress", 0.5, "given"), _row("storage", 0.08)]
     listed = [_row("p5.4xlarge", 6.88), _row("egress", 0.088), _row("storage", 0.08)]
-    [said] = other_prices(run, listed)
-    assert "aws/p5.4xlarge in us-east-1 $3 per hour ($6.88 here), aws/egress in us-east-1 $0.5 per GB ($0.088" in said
+    [said] = other_prices(run, listed, "on demand")
+    assert "aws/p5.4xlarge in us-east-1 $3 per hour ($6.88 there), aws/egress in us-east-1 $0.5 per GB ($0.088" in said
+    assert said.startswith("The run paid other prices than under 'on demand': ")
     assert said.endswith("give them as `prices` and `egress` of the purchasing plan.")
     paid = [_row("p5.4xlarge", usd, "given", pricing="spot") for usd in (2.0, 2.2, 2.1)]
-    [spot] = other_prices(paid, [_row("p5.4xlarge", 1.5, pricing="spot")])
-    assert "aws/p5.4xlarge in us-east-1 on spot $2 to $2.2 per hour ($1.5 here);" in spot
+    [spot] = other_prices(paid, [_row("p5.4xlarge", 1.5, pricing="spot")], "p")
+    assert "aws/p5.4xlarge in us-east-1 on spot $2 to $2.2 per hour ($1.5 there);" in spot
     assert spot.endswith("give them as `spot` of the purchasing plan.")
 
 
 def test_prices_that_a_purchasing_plan_states_and_means_over_tiers_are_not_told() -> None:
     run = [_row("p5.4xlarge", 3.0, "given"), _row("egress", 0.0883), _row("g6.xlarge", 0.8, "given")]
     billed = [_row("p5.4xlarge", 2.5, "given"), _row("egress", 0.0884)]
-    assert list(other_prices(run, billed)) == []
-    assert list(other_prices([], billed)) == []
+    assert list(other_prices(run, billed, "p")) == []
+    assert list(other_prices([], billed, "p")) == []

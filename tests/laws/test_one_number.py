@@ -146,9 +146,10 @@ def test_a_bill_at_the_prices_of_the_run_is_that_of_the_run(tmp_path: Path) -> N
     assert not [text for text in same["assumptions"] if "other prices" in text]
     [told] = [text for text in listed["assumptions"] if "other prices" in text]
     assert all(price in told for price in ("$0.5 per hour", "$0.3 per GB-month", "$0.7 per GB ", "`storage`"))
+    assert told.startswith("The run paid other prices than under 'none': "), "bills of other plans stand beside it"
     [(fixed, _)] = price_usage(tmp_path / "out", [tmp_path / "none.yaml"], {}, "fixed")
     [told] = [text for text in fixed["assumptions"] if "other prices" in text]
-    assert "$1.006 per hour ($0.8048 here)" in told
+    assert "$1.006 per hour ($0.8048 there)" in told
     assert "`prices` of the" in told
 
 

@@ -212,7 +212,7 @@ def price_usage(
         document |= {"catalog_date": catalog.as_of, "findings": list(usages[0].findings)}
         document["assumptions"] += [
             *([note] if note else []),
-            *other_prices(paid, document["prices"]),
+            *other_prices(paid, document["prices"], plan.purchasing),
             *price_sentences(document["prices"], catalog.as_of),
             *unusual_of_bill(document["prices"], catalog),
         ]
