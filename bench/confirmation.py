@@ -1,6 +1,6 @@
 """Coverage of a search's confirmation: winners of small random spaces, judged on replications that nothing else saw.
 
-python bench/confirmation.py [--json] [--cases 200] [--truth 40] [--kept rows.jsonl]
+python bench/confirmation.py [--json] [--cases 200] [--truth 60] [--kept rows.jsonl]
 
 With --kept, each case is added to the file as it is done, and a later call goes on after those of the file.
 """
@@ -31,7 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--cases", type=int, default=200)
-    parser.add_argument("--truth", type=int, default=40, help="replications that tell the true attainment")
+    parser.add_argument("--truth", type=int, default=60, help="replications that tell the true attainment")
     parser.add_argument("--kept", type=Path, help="file of finished cases, one JSON object a line")
     options = parser.parse_args()
     since = time.monotonic(), measure.cpu_s()

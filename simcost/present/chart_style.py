@@ -103,9 +103,10 @@ def inline(rows: Rows) -> Any:
     return alt.InlineData(values=json.dumps(rows), format=alt.DataFormat(type="json"))
 
 
+_SECONDS = (1, 2, 5, 10, 15, 30, 60)
 _TICKS = (1, 2, 3, 5, 6, 10, 12, 24, 48, 168)
 _DAYS = (1, 2, 7, 14, 30, 60, 90, 180, 365)
-TIME_UNITS = {"minutes": (60.0, _TICKS), "hours": (3600.0, _TICKS), "days": (86400.0, _DAYS)}
+TIME_UNITS = {"s": (1.0, _SECONDS), "minutes": (60.0, _TICKS), "hours": (3600.0, _TICKS), "days": (86400.0, _DAYS)}
 """Seconds of the units of time axes, and the steps from tick to tick."""
 _MOST_HOURS = 14 * 24
 _COARSE_S = 600.0

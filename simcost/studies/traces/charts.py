@@ -6,12 +6,12 @@ Pure functions from the document of `simcost trace describe` to Altair charts; n
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from simcost.present.chart_style import OKABE_ITO, WIDTH, finish, inline
+from simcost.present.chart_style import OKABE_ITO, TIME_UNITS, WIDTH, finish, inline
 from simcost.present.charts import decades, parts_colour, time
 from simcost.present.format import amount, count, seconds
 
-_UNITS = (("days", 86_400.0, 4 * 86_400.0), ("hours", 3600.0, 3 * 3600.0), ("minutes", 60.0, 180.0), ("s", 1.0, 0.0))
-"""Units of the axis of time, their seconds, and the span from which each is taken."""
+_FROM_S = (("days", 4 * 86_400.0), ("hours", 3 * 3600.0), ("minutes", 180.0), ("s", 0.0))
+"""Units of the axis of time, and the span from which each is taken."""
 _SHADES = {"prompt": OKABE_ITO[0], "output": OKABE_ITO[1]}
 _DASHES = {"prompt": (1, 0), "output": (7, 3)}
 
@@ -37,7 +37,8 @@ def _steps(step_s: int, values: Sequence[float], title: str) -> Any:
     import altair as alt
 
     span_s = step_s * len(values)
-    unit, unit_s = next((name, size) for name, size, least in _UNITS if span_s >= least)
+    unit = next(name for name, least_s in _FROM_S if span_s >= least_s)
+    unit_s, _ = TIME_UNITS[unit]
     rows = [{"time": step_s * i / unit_s, "value": value} for i, value in enumerate([*values, values[-1]])]
     area = alt.Chart(inline(rows), width=WIDTH, height=200).mark_area(
         interpolate="step-after", color=OKABE_ITO[0], fillOpacity=0.25, line={"strokeWidth": 1.5}
