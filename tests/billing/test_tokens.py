@@ -281,6 +281,8 @@ def test_charges_add_up_to_the_bill() -> None:
     place = Place(provider="acme", region="any", start_s=0.0, end_s=1800.0)
     charges = token_charges(bill, place)
     assert [charge.sku for charge in charges] == ["m input", "m output", "m provisioned"]
+    alone = token_charges(bill_tokens(rows, PerToken(api="acme/m"), PRICE, 1800.0), place)
+    assert [charge.sku for charge in alone] == ["m input", "m output"], "no units, no hours of them"
     assert sum(charge.effective_cost_usd for charge in charges) == pytest.approx(bill.total_usd, rel=1e-12)
     assert bill.total_usd == pytest.approx(1.0 + (100 * 3 + 7 * 15) / 1e6)
     assert charges[0].consumed_quantity == 100 / 1e6
