@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from math import comb, fsum
-from statistics import fmean
 
 Effects = dict[str, float]
 
@@ -120,18 +119,21 @@ def shapley(causes: Sequence[str], usd: Callable[[frozenset[str]], float]) -> Ef
     }
 
 
-def factor_effects(before: tuple[float, float], after: tuple[float, float]) -> tuple[float, float]:
-    """Effects of two factors, none below 0, on their product. Where both rise or both fall each change counts at the
-    mean of the other factor, as in `shapley`; where one falls as the other rises, at the least of it. So a factor that
-    falls saves at most the cost before, and one that rises adds at most the cost after; at the mean, a hundredth of the
-    requests at a hundred times the cost of each would save fifty times the whole cost.
+def factor_effects(before: Mapping[str, float], after: Mapping[str, float]) -> Effects:
+    """Effects of two factors, none below 0, on their product. Where both rise or both fall they are those of `shapley`;
+    where one falls as the other rises, each change counts at the least of the other. So a factor that falls saves at
+    most the cost before, and one that rises adds at most the cost after; by `shapley` a hundredth of the requests at a
+    hundred times the cost of each would save fifty times the whole cost.
 
-    >>> factor_effects((100, 10), (120, 11)), factor_effects((100, 10), (1, 1000))
-    ((210.0, 110.0), (-990, 990))
+    >>> factor_effects({"requests": 100, "hours": 10}, {"requests": 1, "hours": 1000})
+    {'requests': -990, 'hours': 990}
     """
-    first, second = (new - old for old, new in zip(before, after, strict=True))
-    between = fmean if (first > 0) == (second > 0) else min
-    return first * between((before[1], after[1])), second * between((before[0], after[0]))
+    one, other = before
+    changes = {name: after[name] - before[name] for name in before}
+    if (changes[one] > 0) == (changes[other] > 0):
+        return shapley([one, other], product(before, after))
+    least = {name: min(before[name], after[name]) for name in before}
+    return {one: changes[one] * least[other], other: changes[other] * least[one]}
 
 
 def product(before: Mapping[str, float], after: Mapping[str, float]) -> Callable[[frozenset[str]], float]:

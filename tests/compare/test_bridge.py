@@ -89,21 +89,22 @@ def test_effects_of_factors_add_up_in_any_order(values: list[tuple[float, float]
     assert shapley(names[::-1], usd) == pytest.approx(shapley(names, usd), abs=1e-3)
 
 
-factors = st.tuples(st.floats(0, 1e4), st.floats(0, 1e4))
+factors = st.fixed_dictionaries({"x": st.floats(0, 1e4), "y": st.floats(0, 1e4)})
 
 
 @given(before=factors, after=factors)
 def test_no_effect_of_two_factors_is_larger_than_the_cost_that_it_is_of(
-    before: tuple[float, float], after: tuple[float, float]
+    before: dict[str, float], after: dict[str, float]
 ) -> None:
     """Of opposite changes each was larger than both costs: a hundredth of the requests saved fifty times the bill."""
     effects = factor_effects(before, after)
-    was, now = (first * second for first, second in (before, after))
+    was, now = (both["x"] * both["y"] for both in (before, after))
     near = 1e-9 * (was + now)
-    assert fsum(effects) == pytest.approx(now - was, abs=near)
-    assert -was - near <= min(effects)
-    assert max(effects) <= now + near
-    assert factor_effects(after, before) == pytest.approx([-usd for usd in effects], abs=near)
-    if (after[0] > before[0]) == (after[1] > before[1]):
-        usd = product(*(dict(zip("xy", pair, strict=True)) for pair in (before, after)))
-        assert list(shapley("xy", usd).values()) == pytest.approx(effects, abs=near)
+    assert fsum(effects.values()) == pytest.approx(now - was, abs=near)
+    assert -was - near <= min(effects.values())
+    assert max(effects.values()) <= now + near
+    assert factor_effects(after, before) == pytest.approx({name: -usd for name, usd in effects.items()}, abs=near)
+    if (after["x"] > before["x"]) == (after["y"] > before["y"]):
+        means = {name: (before[name] + after[name]) / 2 for name in "xy"}
+        assert effects["x"] == pytest.approx((after["x"] - before["x"]) * means["y"], abs=near)
+        assert effects["y"] == pytest.approx((after["y"] - before["y"]) * means["x"], abs=near)

@@ -164,7 +164,7 @@ def check_sums(folder: Path, *, nothing_else: bool = False) -> None:
 
     Raises:
         OSError: a file cannot be read.
-        ValueError: there are no sums, or a file is missing, changed or not listed in them; the message names it.
+        ValueError: the checksums are missing, or a file is missing, changed or not listed; the message names it.
     """
     try:
         lines = (folder / SUMS).read_bytes().decode().split("\n")

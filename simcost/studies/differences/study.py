@@ -119,10 +119,9 @@ def _with_causes(
     hours = [fsum(bill.items[name].quantity for name in both) for bill in bills]
     if _HOURS not in effects["quantity"] or None in requests or not hours[0]:
         return effects
-    first, second = ((count, used / count) for count, used in zip(requests, hours, strict=True) if count)
+    factors = [{"demand": count, "policy": used / count} for count, used in zip(requests, hours, strict=True) if count]
     usd_per_h = fsum(bills[0].items[name].usd for name in both) / hours[0]
-    changes = zip(("demand", "policy"), factor_effects(first, second), strict=True)
-    split = {name: {_HOURS: usd_per_h * change} for name, change in changes}
+    split = {name: {_HOURS: usd_per_h * change} for name, change in factor_effects(*factors).items()}
     rest = {unit: usd for unit, usd in effects["quantity"].items() if unit != _HOURS}
     return {**split, **effects, "quantity": rest}
 
