@@ -128,7 +128,7 @@ def _table(path: Path, value: str) -> TypedTable:
         return read_typed(path, head, SPOT, _find(head.names, value, path))
     theirs = _find(column_names(path), value, path)
     with reading(path, "jsonl", SPOT.what):
-        return typed_of_chunks(path, SPOT, theirs, read_objects(path, lambda _: theirs, _records))
+        return typed_of_chunks(path, SPOT, theirs, partial(read_objects, path, lambda _: theirs, _records))
 
 
 def _traces(table: TypedTable) -> tuple[Ints, list[str]]:

@@ -23,6 +23,7 @@ from simcost.studies.actuals.result import ActualCosts, CommitmentCosts
 from simcost.studies.actuals.study import actual_costs
 from simcost.studies.actuals.view import parts
 from simcost.tables.cells import NO_VALUE
+from simcost.tables.dates import ISO
 from simcost.trace.focus.cells import numbers, times, words
 from simcost.trace.focus.columns import COLUMNS, NEEDED, SUBCATEGORIES
 from simcost.trace.focus.lines import Sums, instance_type, provider_of, unit_of
@@ -425,7 +426,7 @@ NAIVE = SECONDS.map(lambda second: datetime.fromtimestamp(second, UTC).replace(t
 @given(st.lists(NAIVE), st.sampled_from(["Z", "", "+02:00", "space"]))
 def test_times_cell_by_cell(moments: list[datetime], form: str) -> None:
     cells = [moment.isoformat(sep=" ") if form == "space" else moment.isoformat() + form for moment in moments]
-    seconds, known, mended = times(pa.array([*cells, "soon", ""], pa.string()))
+    seconds, known, mended = times(pa.array([*cells, "soon", ""], pa.string()), lambda _: ISO)
     assert known.tolist() == [True] * len(cells) + [False, False]
     shift = timedelta(hours=2) if form == "+02:00" else timedelta()
     assert seconds[: len(cells)].tolist() == [

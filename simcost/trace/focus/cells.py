@@ -1,14 +1,16 @@
 """Cells and rows of a cost file, cleaned: words, numbers and times as columns, each with its repairs."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from simcost.errors import TraceError
-from simcost.tables.cells import NO_VALUE, Flags, Floats, Ints, TimeRule, as_text, empty, instants, real_numbers
+from simcost.tables.cells import NO_VALUE, Flags, Floats, Ints, as_text, empty, real_numbers
+from simcost.tables.dates import ISO, TimeRule, TimeSource, instants, time_rule
 from simcost.trace.focus.columns import COLUMNS
 from simcost.units import NS_PER_S
 
@@ -120,17 +122,44 @@ def _accounting(column: pa.Array) -> Floats:
     return np.where(negative, -values, values)
 
 
-def times(column: pa.Array) -> tuple[Ints, Flags, Mended]:
+@dataclass(slots=True)
+class Times:
+    """Reads the columns of times of one file, each as its first rows are written.
+
+    Attributes:
+        theirs: ours -> the file's column.
+        again: all parts of a column of ours once more.
+        rules: how each column of the file is read.
+    """
+
+    theirs: Mapping[str, str]
+    again: Callable[[str], Iterable[pa.Array]]
+    rules: dict[str, TimeRule] = field(default_factory=dict)
+
+    def rule(self, ours: str, distinct: pa.Array) -> TimeRule:
+        """Rule for a column, by its first words. Raises TraceError for numbers that count from an unknown start."""
+        name = self.theirs.get(ours, ours)
+        if name not in self.rules:
+            if not len(distinct):
+                return ISO
+            rule = time_rule(distinct, name, None, TimeSource(rest=lambda: self.again(ours)))
+            if not rule.epoch:
+                raise TraceError(f"{name}: {distinct[0].as_py()!r} is not a date; write ISO time")
+            self.rules[name] = rule
+        return self.rules[name]
+
+
+def times(column: pa.Array, rule_of: Callable[[pa.Array], TimeRule]) -> tuple[Ints, Flags, Mended]:
     """Seconds since 1970 UTC, and which rows have a time; text without a zone is taken as UTC."""
     none = np.zeros(len(column), np.bool_)
     if pa.types.is_date(column.type):
         column = column.cast(pa.timestamp("s"))
     if pa.types.is_timestamp(column.type):
-        nanoseconds, ok = instants(column, TimeRule(None, epoch=True))
+        nanoseconds, ok = instants(column, ISO)
         missing = column.is_null().to_numpy(zero_copy_only=False)
         return nanoseconds // NS_PER_S, ok, Mended(none, ~ok & ~missing, none)
     said, mended = words(column)
-    nanoseconds, ok = instants(said.distinct, TimeRule(None, epoch=True))
+    nanoseconds, ok = instants(said.distinct, rule_of(said.distinct.drop_null()))
     plain = ~pc.match_substring_regex(said.distinct, _ISO_Z).to_numpy(zero_copy_only=False)
     seconds = np.append(nanoseconds, [0])[said.codes] // NS_PER_S
     known = _at(ok, said.codes)
@@ -202,11 +231,11 @@ class FocusRows:
         return self.is_("ChargeCategory", "Usage") & ~unused & ~self.is_("CapacityReservationStatus", "Unused")
 
 
-def clean(columns: Mapping[str, pa.Array]) -> FocusRows:
+def clean(columns: Mapping[str, pa.Array], read: Times) -> FocusRows:
     """The columns of a chunk, each by its kind; columns that are not of FOCUS are text.
 
     Raises:
-        TraceError: a column of a type that cannot be read.
+        TraceError: a column of a type that cannot be read, or of times that are no dates.
     """
     found: dict[str, Words] = {}
     floats: dict[str, Floats] = {}
@@ -219,7 +248,7 @@ def clean(columns: Mapping[str, pa.Array]) -> FocusRows:
             if kind == "decimal":
                 floats[name], mended[name] = numbers(column)
             elif kind == "time":
-                seconds[name], timed[name], mended[name] = times(column)
+                seconds[name], timed[name], mended[name] = times(column, partial(read.rule, name))
             else:
                 allowed = COLUMNS[name].allowed if name in COLUMNS else ()
                 found[name], mended[name] = words(column, allowed)
