@@ -128,7 +128,8 @@ def chunks(path: Path, header: Header, wanted: Sequence[str], quality: Quality) 
                 raise TraceError(f"{path}: {error}") from error
             yield rows, place
     for kind, _, message in time_findings(read.rules):
-        quality.columns(kind, "times that are not ISO", (), message)
+        names = (name for name, rule in read.rules.items() if rule.finding()[0] == kind)
+        quality.columns(kind, "not written as ISO times", names, message)
 
 
 def _charges(chunk: Chunk, quality: Quality) -> tuple[Mapping[str, pa.Array], Place]:
