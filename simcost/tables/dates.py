@@ -244,7 +244,7 @@ def time_findings(rules: Mapping[str, TimeRule]) -> list[tuple[str, int, str]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeSource:
-    """Where a column of times is from, to decide and to say how it is read.
+    """Origin of a column of times, to decide and to say how it is read.
 
     Attributes:
         place: the file, for messages.

@@ -123,7 +123,7 @@ def _accounting(column: pa.Array) -> Floats:
 
 
 @dataclass(slots=True)
-class Times:
+class FocusTimes:
     """Reads the columns of times of one file, each as its first rows are written.
 
     Attributes:
@@ -231,7 +231,7 @@ class FocusRows:
         return self.is_("ChargeCategory", "Usage") & ~unused & ~self.is_("CapacityReservationStatus", "Unused")
 
 
-def clean(columns: Mapping[str, pa.Array], read: Times) -> FocusRows:
+def clean(columns: Mapping[str, pa.Array], read: FocusTimes) -> FocusRows:
     """The columns of a chunk, each by its kind; columns that are not of FOCUS are text.
 
     Raises:

@@ -17,7 +17,7 @@ from simcost.tables.dates import time_findings
 from simcost.tables.header import peek
 from simcost.tables.sources import Chunk, open_chunks, row_of
 from simcost.trace.focus import export, lines
-from simcost.trace.focus.cells import FocusRows, Times, clean, flat_text
+from simcost.trace.focus.cells import FocusRows, FocusTimes, clean, flat_text
 from simcost.trace.focus.columns import COLUMNS, WHAT, Header, find_header
 from simcost.trace.focus.export import UsageSeries
 from simcost.trace.focus.findings import Place, Quality
@@ -116,7 +116,7 @@ def chunks(path: Path, header: Header, wanted: Sequence[str], quality: Quality) 
         found = open_chunks(path, container, lambda _: {ours: asked[ours]}, WHAT, nested=True, is_number=_is_decimal)
         return (flat_text(chunk.columns[ours]) for chunk in found if ours in chunk.columns)
 
-    read = Times(asked, again)
+    read = FocusTimes(asked, again)
     for chunk in open_chunks(path, container, lambda _: asked, WHAT, nested=True, is_number=_is_decimal):
         for at, reason in chunk.malformed[:1]:
             quality.count("malformed", f"cannot be read ({reason})", "left out", len(chunk.malformed), at)
