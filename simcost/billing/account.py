@@ -171,7 +171,11 @@ def _line(usage: UsageRows, i: int, purchase: Purchasing, catalog: "Catalog") ->
     try:
         offer = catalog.offer(name, None if region == "any" else region)
     except CatalogError as error:
-        if own is None and stated is None and not (pricing == "spot" and not np.isnan(usage.price_usd[usage.line == i]).any()):
+        if (
+            own is None
+            and stated is None
+            and not (pricing == "spot" and not np.isnan(usage.price_usd[usage.line == i]).any())
+        ):
             why = _unpriced(sku, provider, error, catalog)
             raise CatalogError(f"{name} in region {region}: {why}") from error
     contract = catalog.contracted(offer, last_day(usage, i)) if offer else None

@@ -58,7 +58,9 @@ _SCALE = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9}
 _ECHO = r"(^|-)(Reservation|DedicatedRes):"
 """Usage types of AWS for the used part of a reservation, whose hours and cost stand in the rows of the instances."""
 _TYPE_KEYS = ("InstanceType", "x_InstanceType", "instanceType", "ServiceType", "VMName")
-_USAGE_TYPE = re.compile(r"(?:BoxUsage|SpotUsage|DedicatedUsage|HostBoxUsage|UnusedBox|UnusedDed|Reservation|DedicatedRes):([\w.-]+)$")
+_USAGE_TYPE = re.compile(
+    r"(?:BoxUsage|SpotUsage|DedicatedUsage|HostBoxUsage|UnusedBox|UnusedDed|Reservation|DedicatedRes):([\w.-]+)$"
+)
 
 
 def provider_of(name: str) -> str:

@@ -74,9 +74,7 @@ USAGE = DeclaredTable(
         Column(name="pricing", aliases=("pricingcategory", "market")),
         Column(name="price", aliases=("unit_price",), kind="number", low=0),
         Column(name="list_price", aliases=("listunitprice", "list_unit_price"), kind="number", low=0),
-        Column(
-            name="contracted_price", aliases=("contractedunitprice", "contracted_unit_price"), kind="number", low=0
-        ),
+        Column(name="contracted_price", aliases=("contractedunitprice", "contracted_unit_price"), kind="number", low=0),
         Column(name="currency", aliases=("billingcurrency", "pricingcurrency")),
         Column(name="unit", aliases=("consumedunit",)),
         Column(name="interrupted", kind="choice", words=_YES, on_bad="empty"),
