@@ -144,7 +144,10 @@ def obligations(results: Sequence[RunResult]) -> list[Document]:
             known = largest.setdefault(i, one)
             if (one.upfront_usd, one.recurring_usd_per_h) > (known.upfront_usd, known.recurring_usd_per_h):
                 largest[i] = one
-    return [asdict(one) | {"total_usd": one.total_usd} for one in largest.values()]
+    return [
+        asdict(one) | {"per_month_usd": one.recurring_usd_per_h * HOURS_PER_MONTH, "total_usd": one.total_usd}
+        for one in largest.values()
+    ]
 
 
 def _services(plan: PlanSummary, asked: QualityTarget | None) -> Document:

@@ -13,7 +13,7 @@ from simcost.studies.review.condensed import condensed, limits_of_services, shor
 from simcost.studies.review.money_view import allocation, charges, commitments, unit_price
 from simcost.studies.review.result import Review, WrittenReview
 from simcost.studies.review.wording import NOT_SIMULATED, chosen_plan, measure, name_of, target
-from simcost.units import HOURS_PER_MONTH, HOURS_PER_YEAR, SECONDS_PER_HOUR, plural
+from simcost.units import HOURS_PER_YEAR, SECONDS_PER_HOUR
 
 _REASONS = 3
 """Drivers that the decision shows."""
@@ -164,7 +164,7 @@ def to_sign(review: Review) -> Part:
             "Plan": plan["name"],
             "Commitment": one["name"],
             "Due at the start": usd(one["upfront_usd"]),
-            "Due a month": usd(one["recurring_usd_per_h"] * HOURS_PER_MONTH),
+            "Due a month": usd(one["per_month_usd"]),
             "In all": usd(one["total_usd"]),
             "Term": _term(one["term_h"]),
         }
@@ -177,9 +177,11 @@ def to_sign(review: Review) -> Part:
 def _term(term_h: float | None) -> str:
     """Length of a term, in years where it is some."""
     if term_h is None:
-        return "until given back"
+        return "no end stated"
     years = round(term_h / HOURS_PER_YEAR, 2)
-    return plural(years, "year") if years >= 1 else seconds(term_h * SECONDS_PER_HOUR)
+    if years < 1:
+        return seconds(term_h * SECONDS_PER_HOUR)
+    return "1 year" if years == 1 else f"{exact(years)} years"
 
 
 def _figures(review: Review) -> Part:

@@ -9,7 +9,7 @@ from typing import Any
 
 from simcost.present.format import amount, attained, exact, seconds, share, share_change, usd
 from simcost.studies.review.result import Document
-from simcost.units import HOURS_PER_MONTH, Formatted, plural
+from simcost.units import Formatted, plural
 
 NOT_SIMULATED = "Not simulated"
 _SUBJECTS = {
@@ -157,16 +157,14 @@ def decision(document: Document) -> str:
 def _signed(plan: Mapping[str, Any]) -> str:
     """A sentence on what the plan needs signed; empty where it needs nothing."""
     owed = plan.get("obligations", ())
-    if not owed:
-        return ""
     upfront, total = (fsum(one[key] or 0.0 for one in owed) for key in ("upfront_usd", "total_usd"))
-    by_hour = fsum(one["recurring_usd_per_h"] for one in owed if one["total_usd"] is None)
+    monthly = fsum(one["per_month_usd"] for one in owed if one["total_usd"] is None)
     amounts = [
         *([f"{usd(upfront)} at the start"] if upfront else []),
         *([f"{usd(total)} in all over the terms"] if total > upfront else []),
-        *([f"{usd(by_hour * HOURS_PER_MONTH)} a month with no stated end"] if by_hour else []),
+        *([f"{usd(monthly)} a month with no stated end"] if monthly else []),
     ]
-    return f" To be signed for, used or not: {' and '.join(amounts)}."
+    return f" To be signed for, used or not: {' and '.join(amounts)}." if amounts else ""
 
 
 def rejected(document: Document) -> Iterator[str]:
