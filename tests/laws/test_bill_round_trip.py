@@ -1,4 +1,4 @@
-"""A bill, the usage file that is written of it, and the next steps: the same money in each, and idle capacity is lost."""
+"""A bill, the usage file that is written of it, and the next steps: the same money, and idle capacity is lost."""
 
 from datetime import UTC, datetime, timedelta
 from math import fsum
@@ -122,7 +122,9 @@ def test_the_columns_of_a_usage_file_are_written_or_no_bill_has_them() -> None:
 
 @settings(deadline=None, max_examples=40)
 @given(some_charges, st.booleans())
-def test_a_bill_and_the_usage_of_it_have_the_same_list_and_contracted_cost(charges: list, text: bool) -> None:
+def test_a_bill_and_the_usage_of_it_have_the_same_list_and_contracted_cost(
+    charges: list[dict[str, Any]], text: bool
+) -> None:
     table = focus_rows(charges)
     steady = [one for one in charges if one["use"] != "spot"]
     with TemporaryDirectory() as home:
@@ -147,7 +149,7 @@ def test_a_bill_and_the_usage_of_it_have_the_same_list_and_contracted_cost(charg
 
 @settings(deadline=None, max_examples=20)
 @given(some_charges, st.integers(1, 300))
-def test_csv_and_parquet_are_settled_alike(charges: list, usd_per_h: int) -> None:
+def test_csv_and_parquet_are_settled_alike(charges: list[dict[str, Any]], usd_per_h: int) -> None:
     """Commitments reach each line at the price of the bill: the order of the rates is that of its prices."""
     plan = SavingsPlan(name="sp", commitment=float(usd_per_h), discount=0.3)
     table = focus_rows(charges)
@@ -216,7 +218,7 @@ def test_the_used_part_of_a_reservation_counts_once(tmp_path: Path) -> None:
         "x_UsageType", pa.array(["BoxUsage:p5.48xlarge", "Reservation:p5.48xlarge"])
     )
     written(table, str(tmp_path), text=False)
-    usage = read_focus([tmp_path / "bill.parquet"], series=True).usage
+    usage: Any = read_focus([tmp_path / "bill.parquet"], series=True).usage
     assert pc.sum(usage["quantity"]).as_py() == 1.0
 
 
@@ -225,6 +227,6 @@ def test_corrections_are_taken_off_what_they_correct(tmp_path: Path) -> None:
     one = {"sku": "p5.48xlarge", "list": 55.0, "contracted": 1.0, "hours": 3.0, "hour": 0, "use": "on demand"}
     table = focus_rows([one, one | {"hours": -1.0, "list": 54.0}])
     written(table, str(tmp_path), text=False)
-    usage = read_focus([tmp_path / "bill.parquet"], series=True).usage
+    usage: Any = read_focus([tmp_path / "bill.parquet"], series=True).usage
     assert usage["quantity"].to_pylist() == [2.0]
     assert usage["list_price"].to_pylist() == [pytest.approx((3 * 55.0 - 54.0) / 2)]

@@ -116,8 +116,8 @@ def _idle(account: Metered) -> list[FindingDocument]:
         return []
     said = (
         f"{format_usd(usd)} was lost on reserved capacity that was idle "
-        f"({_names((line.provider, line.sku) for _, line in idle)}): no commitment here is sized on it, and it is in no "
-        "figure; give the reservation back, or use it"
+        f"({_names((line.provider, line.sku) for _, line in idle)}): no commitment here is sized on it, and it is in "
+        "no figure; give the reservation back, or use it"
     )
     return [{"kind": "idle_reservation", "count": len(idle), "message": said}]
 

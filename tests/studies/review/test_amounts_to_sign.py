@@ -1,5 +1,6 @@
 """Amounts that a plan needs signed: each is on the first page of its review, in every format."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -66,14 +67,10 @@ def test_hardware_and_the_power_rented_for_it_are_owed() -> None:
     own = Owned(capex=320_000.0, accelerators=1, life_years=4, power=0.5, pue=1.2, electricity=0.1)
     [capital] = owed(own)
     assert (capital.upfront_usd, capital.total_usd, capital.term_h) == (640_000.0, 640_000.0, 35_040.0)
-    [_, rent] = owed(Owned(**{**own_fields(own), "colocation": 200.0, "contracted": 1.0}))
+    [_, rent] = owed(replace(own, colocation=200.0, contracted=1.0))
     assert rent.recurring_usd_per_h * 8760 == pytest.approx(2 * 200.0 * 12)
     [always] = owed(Serverless(price=4.0, always_on_price=3.0, always_on=2))
     assert (always.recurring_usd_per_h, always.total_usd) == (6.0, None)
-
-
-def own_fields(own: Owned) -> dict[str, Any]:
-    return {name: getattr(own, name) for name in own.__slots__ if name != "kind"}
 
 
 def test_what_was_signed_before_or_is_on_demand_is_not_to_be_signed() -> None:
