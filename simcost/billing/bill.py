@@ -138,7 +138,7 @@ class Costs:
     notes: tuple[str, ...] = ()
     """Sources of commitment prices, and how usage was read."""
     obligations: tuple[Obligation, ...] = ()
-    """What has to be signed for: commitments, reservations, hardware."""
+    """Amounts to sign for: commitments, reservations, hardware."""
 
     @property
     def total_usd(self) -> float:

@@ -169,7 +169,7 @@ class Owned:
         return replace(costs, notes=(*costs.notes, *told), obligations=tuple(self.obligations(count)))
 
     def obligations(self, nodes: int) -> "Iterator[Obligation]":
-        """What has to be signed for so many nodes: their price, and the power that is rented for them."""
+        """Amounts to sign for so many nodes: their price, and the power that is rented for them."""
         from simcost.billing.bill import Obligation
 
         yield Obligation(

@@ -100,7 +100,7 @@ class Settlement:
 
     @property
     def obligations(self) -> tuple[Obligation, ...]:
-        """What has to be signed for; commitments that were bought before the account are signed already."""
+        """Amounts to sign for; commitments that were bought before the account are signed already."""
         return (
             *(
                 Obligation(

@@ -137,7 +137,7 @@ def plan_document(plan: PlanSummary) -> Document:
 
 
 def obligations(results: Sequence[RunResult]) -> list[Document]:
-    """What has to be signed for: the largest of each over the replications, as those with more nodes buy more."""
+    """Amounts to sign for: the largest of each over the replications, as those with more nodes buy more."""
     largest: dict[int, Obligation] = {}
     for run in results:
         for i, one in enumerate(run.bill.obligations):

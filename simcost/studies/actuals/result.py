@@ -41,7 +41,7 @@ class SkuCosts:
     sku: str
     unit: str
     pricing: str
-    """How it was bought; `reserved_idle` = capacity that was reserved, and that nothing used."""
+    """Purchase option; `reserved_idle` = capacity that was reserved, and that nothing used."""
     quantity: float
     billed_usd: float
     effective_usd: float

@@ -127,7 +127,7 @@ class WrittenReview:
     decision: str
     rejected: Sequence[str]
     obligations: Sequence[Mapping[str, Any]]
-    """What has to be signed for the chosen plan, as in the result."""
+    """Amounts to sign for the chosen plan, as in the result."""
     flips: Sequence[PriceFlip]
     risks: Sequence[str]
     files: Sequence[str]
