@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -19,10 +20,13 @@ from simcost.billing.document import bill_document
 from simcost.billing.focus import Stamp, focus_table
 from simcost.billing.purchasing import Purchasing
 from simcost.catalog import load_catalog
+from simcost.forecast.sample_paths import Paths
+from simcost.scenario.storage.sample_paths import write_paths
 from simcost.studies.actuals.study import actual_costs
 from simcost.studies.commitments.advise import advise
 from simcost.trace.focus.export import write_focus
 from simcost.trace.focus.reader import read_focus
+from simcost.trace.series.series import Grid
 from simcost.trace.usage.reader import USAGE, read_usage
 
 CATALOG = load_catalog()
@@ -230,3 +234,15 @@ def test_corrections_are_taken_off_what_they_correct(tmp_path: Path) -> None:
     usage: Any = read_focus([tmp_path / "bill.parquet"], series=True).usage
     assert usage["quantity"].to_pylist() == [2.0]
     assert usage["list_price"].to_pylist() == [pytest.approx((3 * 55.0 - 54.0) / 2)]
+
+
+def test_a_forecast_of_billed_usage_is_advised_at_the_prices_of_the_bill(tmp_path: Path) -> None:
+    options = tmp_path / "options.yaml"
+    options.write_text("commitments: [{kind: savings-plan, commitment: $500/h, discount: 20 %}]\n")
+    one = {"sku": "of-no-catalog", "list": 10.0, "contracted": 1.0, "hours": 2.0, "use": "on demand"}
+    file = written(focus_rows([{**one, "hour": hour} for hour in range(96)]), str(tmp_path), text=True)
+    grid = Grid(start_s=int(START.timestamp()) + 96 * 3600, step_s=3600)
+    future = Paths(series="aws/of-no-catalog", quantity="instances", grid=grid, values=np.full((4, 48), 3.0))
+    write_paths(tmp_path / "paths.parquet", [future], {"seed": 1})
+    found = advise(options, usage=file, paths=tmp_path / "paths.parquet", mapping={})
+    assert found.commitments[0]["commitment"] == pytest.approx(3 * 10.0 * 0.8)

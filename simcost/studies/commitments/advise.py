@@ -62,7 +62,7 @@ def advise(
     plan, catalog = load_purchasing(options)
     choices = offered(plan.commitments)
     history, findings = (None, ()) if usage is None else _history(usage, mapping, plan, catalog)
-    demand = history if paths is None else _forecast(paths, plan, catalog, per_instance)
+    demand = history if paths is None else _forecast(paths, plan, catalog, per_instance, history)
     if demand is None:
         raise InputError("no demand: give a file of usage, or --paths with the sample paths of a forecast")
     if history is not None and paths is not None:
@@ -162,21 +162,30 @@ def _without_rows(usage: UsageRows) -> list[FindingDocument]:
     return [{"kind": "without_rows", "count": int(length_h[long].sum()), "message": said}]
 
 
-def _forecast(paths: Path, plan: Purchasing, catalog: Catalog, per_instance: float) -> CommitmentDemand:
-    """Demand of the sample paths of a forecast."""
+def _forecast(
+    paths: Path, plan: Purchasing, catalog: Catalog, per_instance: float, history: CommitmentDemand | None
+) -> CommitmentDemand:
+    """Demand of the sample paths of a forecast, at the prices that the usage states, else those of the catalog."""
     from simcost.scenario.storage.sample_paths import read_paths
     from simcost.studies.commitments.demand import from_paths
 
     futures = read_paths(paths)
-    lines = {future.series: _line(future.series, plan, catalog) for future in futures}
+    lines = {future.series: _line(future.series, plan, catalog, history) for future in futures}
     return from_paths(futures, lines, per_instance, sustained=plan.sustained_use)
 
 
-def _line(series: str, plan: Purchasing, catalog: Catalog) -> Any:
-    """The instances that a series counts: it is named after its SKU."""
+def _line(series: str, plan: Purchasing, catalog: Catalog, history: CommitmentDemand | None) -> Any:
+    """The instances that a series counts: it is named after its SKU. Of several prices in the usage, that of the most
+    hours.
+    """
     from simcost.billing.metering import Line
 
     name = series if "/" in series or not plan.provider else f"{plan.provider}/{series}"
+    if history is not None:
+        hours = history.pooled.sum(axis=0)
+        stated = [i for i, line in enumerate(history.lines) if line.name == name and line.quality == "given"]
+        if stated:
+            return replace(history.lines[max(stated, key=lambda i: float(hours[i]))], zone="", account="", tags=())
     offer = catalog.offer(name, None if plan.region == "any" else plan.region)
     own = plan.own_price(offer.provider, offer.sku)
     known = catalog.contracted(offer)
