@@ -21,7 +21,7 @@ from simcost.billing.settlement import settle
 from simcost.billing.storage_transfer import counted_charges, of_base_tier, volume_charges_of
 from simcost.catalog.dates import is_stale
 from simcost.errors import CatalogError
-from simcost.trace.usage.usage import HOURLY, KEY, UsageRows
+from simcost.trace.usage.usage import HOURLY, KEY, RESERVED_IDLE, UsageRows
 from simcost.units import SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
@@ -167,17 +167,28 @@ def _line(usage: UsageRows, i: int, purchase: Purchasing, catalog: "Catalog") ->
     name = f"{provider}/{sku}" if provider else sku
     tags = tuple((tag, word) for tag, word in zip(usage.tags, usage.keys[i][KEY:], strict=True) if word)
     own = purchase.own_price(provider, sku)
-    offer = None
+    offer, stated = None, _stated_usd(usage, i)
     try:
         offer = catalog.offer(name, None if region == "any" else region)
     except CatalogError as error:
-        if own is None and not (pricing == "spot" and not np.isnan(usage.price_usd[usage.line == i]).any()):
+        if (
+            own is None
+            and stated is None
+            and not (pricing == "spot" and not np.isnan(usage.price_usd[usage.line == i]).any())
+        ):
             why = _unpriced(sku, provider, error, catalog)
             raise CatalogError(f"{name} in region {region}: {why}") from error
     contract = catalog.contracted(offer, last_day(usage, i)) if offer else None
     listed = contract.list_usd_per_h if contract else own
     paid = own if own is not None else contract.contracted_usd_per_h if contract else None
     basis = contract.basis if contract and own is None else None
+    if stated is not None:
+        listed, of_bill = stated
+        agreed = catalog.contract(offer, last_day(usage, i)) if offer else None
+        if own is None and agreed is None:
+            paid, basis = of_bill, None
+        elif own is None and agreed is not None and agreed.discount is not None:
+            paid = listed * (1 - agreed.discount)
     if pricing == "spot":
         paid = _spot_usd(usage, i, name, _stated_spot(usage, i, purchase, catalog))
         given = purchase.own_spot(provider, sku) is not None or not np.isnan(usage.price_usd[usage.line == i]).any()
@@ -189,6 +200,7 @@ def _line(usage: UsageRows, i: int, purchase: Purchasing, catalog: "Catalog") ->
         zone=zone,
         account=account,
         pricing="spot" if pricing == "spot" else "standard",
+        reserved_idle=pricing == RESERVED_IDLE,
         tags=tags,
         accelerator=offer.accelerator if offer and offer.accelerator else "",
         list_usd=listed if listed is not None else float(paid or 0.0),
@@ -197,6 +209,19 @@ def _line(usage: UsageRows, i: int, purchase: Purchasing, catalog: "Catalog") ->
         quality=basis.quality if basis else "given",
         source=basis.source if basis else "",
     )
+
+
+def _stated_usd(usage: UsageRows, i: int) -> tuple[float, float] | None:
+    """List and contracted price of an hour of a line, as its file states them: the means of its rows, so that the costs
+    are those of the file. None = it states no list price of each row.
+    """
+    rows = np.flatnonzero(usage.line == i)
+    weight = usage.quantity[rows] * (usage.end_s[rows] - usage.start_s[rows])
+    listed, paid = usage.list_usd[rows], usage.contracted_usd[rows]
+    if not weight.sum() > 0 or not (listed > 0).all():
+        return None
+    paid = np.where(paid > 0, paid, listed)
+    return float(np.average(listed, weights=weight)), float(np.average(paid, weights=weight))
 
 
 def _stated_spot(usage: UsageRows, i: int, purchase: Purchasing, catalog: "Catalog") -> float | None:

@@ -106,6 +106,8 @@ def _cut(usage: UsageRows, line: int, starts_s: Floats) -> UsageRows:
         end_s=np.where(cut, np.minimum(usage.end_s[row], edges[np.where(cut, number + 1, 1)]), usage.end_s[row]),
         quantity=usage.quantity[row],
         price_usd=usage.price_usd[row],
+        list_usd=usage.list_usd[row],
+        contracted_usd=usage.contracted_usd[row],
         interrupted=usage.interrupted[row] & (number == final[row]),
         line=np.where(cut & (later > 0), added + later, usage.line[row]),
         keys=(*usage.keys, *[usage.keys[line]] * (len(used) - 1)),

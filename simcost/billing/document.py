@@ -42,7 +42,7 @@ def bill_document(bill: Bill, name: str, rests_on: str = "") -> Document:
         "charges": [_charge(charge) for charge in bill.charges],
         "commitments": commitments,
         "coverage": _coverage(bill),
-        "unused_usd": fsum(commitment["unused_usd"] for commitment in commitments),
+        "unused_usd": fsum((*(commitment["unused_usd"] for commitment in commitments), _idle_usd(bill))),
         "idle_reservation_usd": _idle_usd(bill),
         "allocation": allocation(bill.charges),
         "prices": price_list(bill.charges),

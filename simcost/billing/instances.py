@@ -171,6 +171,7 @@ def instances_bill(
         compute_by_state_usd=by_state(kinds, nodes, settled),
         horizon_s=kinds[0].usage.horizon_s,
         notes=settled.notes,
+        obligations=settled.obligations,
         settlement=settled,
     )
 

@@ -96,7 +96,8 @@ class Serverless:
             f"serverless workers: no price of {free} is given, or one of 0, so that their cost is taken to be in that "
             "of the workers"
         )
-        return replace(costs, notes=(*costs.notes, told)) if free else costs
+        owed = tuple(replace(one, term_h=None) for one in costs.obligations)
+        return replace(costs, notes=(*costs.notes, told) if free else costs.notes, obligations=owed)
 
     def usd(self, runs_s: "Seconds", horizon_s: float) -> float:
         """Cost of workers, USD.

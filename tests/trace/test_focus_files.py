@@ -286,7 +286,8 @@ def test_usage_goes_on_to_the_bill(tmp_path: Path) -> None:
     pq.write_table(actuals.usage, tmp_path / "usage.parquet")
     usage = read_usage(tmp_path / "usage.parquet")
     hours = usage.quantity * (usage.end_s - usage.start_s) / 3600
-    named = {key[5]: float(hours[usage.line == i].sum()) for i, key in enumerate(usage.keys)}
+    pricing = np.array([key[5] for key in usage.keys])[usage.line]
+    named = {name: float(hours[pricing == name].sum()) for name in set(pricing.tolist())}
     assert named == pytest.approx({"standard": 5, "spot": 1}), "what commitments covered is usage as any other"
     assert {key[:3] for key in usage.keys} == {("aws", "p5.48xlarge", "us-east-1")}
     assert usage.tags == ("team",)

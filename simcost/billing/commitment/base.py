@@ -1,6 +1,6 @@
 """Common members of commitments of one form: term and price."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import field
 from fnmatch import fnmatchcase
 from math import inf
@@ -43,6 +43,10 @@ class Termed:
         """Length of its term."""
         raise NotImplementedError
 
+    def term_in(self, account: "Metered") -> float:
+        """Length of its term, by the calendar of an account."""
+        return self.term_h
+
     @property
     def start_h(self) -> float:
         """Start of its term, from the start of the usage."""
@@ -55,10 +59,11 @@ class Termed:
 
     def end_note(self, account: "Metered") -> tuple[str, ...]:
         """A note on a term that ends within the usage."""
-        if not 0 < self.end_h < account.span_h - 1e-9:
+        end_h = self.start_h + self.term_in(account)
+        if not 0 < end_h < account.span_h - 1e-9:
             return ()
         text = (
-            f"{self.name}: its term ends {self.end_h:,.6g} h after the start of the usage, which goes on to "
+            f"{self.name}: its term ends {end_h:,.6g} h after the start of the usage, which goes on to "
             f"{account.span_h:,.6g} h: what it covered is paid without it from then on; {self.follow_up}"
         )
         return (text,)
@@ -69,6 +74,8 @@ class Yearly(Termed):
     """Bought for years."""
 
     follow_up: ClassVar[str] = "say `renewed: true` where it is bought again"
+    year_of_365_days: ClassVar[bool] = False
+    """True of providers whose year is 365 days, leap years too."""
     years: Years = 1
     """Length of the term."""
     upfront: Upfront = "none"
@@ -78,23 +85,43 @@ class Yearly(Termed):
 
     @property
     def term_h(self) -> float:
-        """Length of its term: 8,760 hours a year."""
+        """Length of its term: 8,760 hours a year, without a calendar."""
         return years_h(self.years)
 
-    def payments(self, terms: Terms) -> "Payments":
-        """Times of its payments.
+    def term_in(self, account: "Metered") -> float:
+        """Length of its term by the calendar of an account, to the same day so many years later."""
+        return self._term_from(self.start_h, account)
+
+    def _term_from(self, start_h: float, account: "Metered") -> float:
+        if account.start_s is None or self.year_of_365_days:
+            return self.term_h
+        return years_h(self.years, account.start_s + start_h * SECONDS_PER_HOUR)
+
+    def payments(self, account: "Metered", terms_of: Callable[[float], Terms]) -> "Payments":
+        """Its payments, term by term.
+
+        Args:
+            account: the usage.
+            terms_of: the payments of a term of so many hours.
 
         Raises:
             InputError: its term is over before the usage starts.
         """
         from simcost.billing.commitment.bound import Payments
 
-        if not self.renewed and self.end_h <= 0:
+        each = [terms_of(self.term_in(account))]
+        at = self.start_h + each[0].term_h
+        if not self.renewed and at <= 0:
             raise InputError(
-                f"{self.name}: its term ends {abs(self.end_h):,.0f} h before the start of the usage; say "
+                f"{self.name}: its term ends {abs(at):,.0f} h before the start of the usage; say "
                 "`renewed: true`, or leave it out"
             )
-        return Payments(terms=terms, from_h=self.start_h, to_h=inf if self.renewed else self.end_h)
+        if not self.renewed:
+            return Payments(each=tuple(each), from_h=self.start_h, to_h=at)
+        while at < account.span_h:
+            each.append(terms_of(self._term_from(at, account)))
+            at += each[-1].term_h
+        return Payments(each=tuple(each), from_h=self.start_h, to_h=inf)
 
     def end_note(self, account: "Metered") -> tuple[str, ...]:
         """A note on a term that ends within the usage, and is not bought again."""
@@ -135,20 +162,21 @@ class HourlyPrice(Yearly):
         if sum(ways) > 1:
             raise ValueError("give one of `price`, `discount`, or `fee` with `hourly`")
 
-    def terms(self, account: "Metered", rates: "CommitmentRates", region: str) -> Terms:
-        """Price of `count` units.
+    def terms_of(self, account: "Metered", rates: "CommitmentRates", region: str) -> Callable[[float], Terms]:
+        """Payments for `count` units, by the hours of a term.
 
         Raises:
             CatalogError: no price is given and the catalog has none.
         """
-        term_h = self.term_h
         if self.fee is not None or self.hourly is not None:
-            return Terms(
-                upfront_usd=(self.fee or 0.0) * self.count,
-                recurring_usd_per_h=(self.hourly or 0.0) * self.count,
-                term_h=term_h,
-            )
-        return Terms.of(self._each(account, rates, region) * self.count, term_h, self.upfront)
+            fee, hourly = (self.fee or 0.0) * self.count, (self.hourly or 0.0) * self.count
+            return lambda term_h: Terms(upfront_usd=fee, recurring_usd_per_h=hourly, term_h=term_h)
+        usd_per_h = self._each(account, rates, region) * self.count
+        return lambda term_h: Terms.of(self.hourly_over(usd_per_h, term_h), term_h, self.upfront)
+
+    def hourly_over(self, usd_per_h: float, term_h: float) -> float:
+        """Cost of an hour of a term of so many hours, at a price an hour."""
+        return usd_per_h
 
     def _each(self, account: "Metered", rates: "CommitmentRates", region: str) -> float:
         if self.price is not None:
@@ -192,8 +220,8 @@ class HourlyPrice(Yearly):
         """The capacity with its payments."""
         from simcost.billing.commitment.bound import CommittedUnits
 
-        terms = self.terms(account, rates, region)
-        each = terms.effective_usd_per_h / self.count
+        payments = self.payments(account, self.terms_of(account, rates, region))
+        each = payments.terms.effective_usd_per_h / self.count
         return CommittedUnits(
             name=self.name,
             kind=getattr(self, "kind", ""),
@@ -201,7 +229,7 @@ class HourlyPrice(Yearly):
             order=order,
             account=self.account,
             shared=self.shared,
-            payments=self.payments(terms),
+            payments=payments,
             units=units,
             takes=takes,
             unit=unit,
@@ -299,7 +327,7 @@ class SpendPlan(Yearly):
             shared=self.shared,
             usd_per_h=self.hourly_usd,
             rates=np.array(found, np.float64),
-            payments=self.payments(Terms.of(self.hourly_usd, self.term_h, self.upfront)),
+            payments=self.payments(account, lambda term_h: Terms.of(self.hourly_usd, term_h, self.upfront)),
             provider=getattr(self, "provider", ""),
             notes=(*self._notes(account, rates), *self._beyond(not_below), *self.end_note(account)),
         )

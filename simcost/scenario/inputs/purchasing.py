@@ -135,11 +135,14 @@ def _usage(nodes: list[Document], volumes: list[Document], lines: list[Key], hor
     place = {key: i for i, key in enumerate(lines)}
     amounts = [_amount(row) for row in volumes]
     count = len(nodes) + len(volumes)
+    no_price = np.full(count, np.nan)
     return UsageRows(
         start_s=np.array([*(row["start_s"] for row in nodes), *(row["charge_period_start_s"] for row in volumes)]),
         end_s=np.array([*(row["end_s"] for row in nodes), *(row["charge_period_end_s"] for row in volumes)]),
         quantity=np.array([*(1.0 for _ in nodes), *amounts]),
-        price_usd=np.full(count, np.nan),
+        price_usd=no_price,
+        list_usd=no_price,
+        contracted_usd=no_price,
         interrupted=np.zeros(count, np.bool_),
         line=np.array(
             [*(place[_node_key(row)] for row in nodes), *(place[_volume_key(row)] for row in volumes)],

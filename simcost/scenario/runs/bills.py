@@ -372,6 +372,7 @@ def _joined(bills: Sequence[Costs], notes: Sequence[str] = ()) -> Costs:
         compute_by_state_usd=by_state,
         horizon_s=max(costs.horizon_s for costs in bills),
         notes=(*(note for costs in bills for note in costs.notes), *notes),
+        obligations=tuple(one for costs in bills for one in costs.obligations),
     )
 
 

@@ -19,6 +19,16 @@ LARGEST = 1e15
 _AMOUNT = r"\s*-?\s*(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?\s*"
 _MONEY = rf"^\s*-?(?:\([$€£¥]?{_AMOUNT}\)|[$€£¥]{_AMOUNT})$"
 """An amount with a currency sign or in parentheses."""
+IDLE_MARKS = {
+    "x_UsageType": r"Unused(Box|Ded):",
+    "ResourceId": r"(?i)/capacityreservationgroups/",
+    "x_SystemLabels": r"is_unused_reservation\W+(value\W+)?true",
+}
+"""Marks of idle reserved capacity in exports without CapacityReservationStatus. AWS has usage types of its own, Azure
+bills the unused part to the reservation, Google Cloud has a system label. Sources: AWS Data Exports guide, monitoring
+On-Demand Capacity Reservations; Azure, overview of on-demand capacity reservation; Google Cloud, system labels of the
+detailed billing export.
+"""
 _ISO_Z = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$"
 
 
@@ -39,6 +49,12 @@ class Words:
         """Rows that have one of the words."""
         hits = np.append(pc.is_in(self.distinct, pa.array(words)).to_numpy(zero_copy_only=False), [False])
         result: Flags = hits[self.codes]
+        return result
+
+    def matching(self, pattern: str) -> Flags:
+        """Rows whose word matches a regular expression."""
+        hits = pc.match_substring_regex(self.distinct, pattern).fill_null(fill_value=False)
+        result: Flags = np.append(hits.to_numpy(zero_copy_only=False), [False])[self.codes]
         return result
 
     def same(self, other: "Words") -> Flags:
@@ -225,10 +241,18 @@ class FocusRows:
         return self.word(column).given
 
     @property
+    def idle(self) -> Flags:
+        """Rows of reserved capacity that nothing used, by the FOCUS status or the provider's own mark."""
+        marked = self.is_("CapacityReservationStatus", "Unused")
+        for column, pattern in IDLE_MARKS.items():
+            marked |= self.word(column).matching(pattern)
+        return marked & self.is_("ChargeCategory", "Usage") & ~self.is_("CommitmentDiscountStatus", "Unused")
+
+    @property
     def used(self) -> Flags:
         """Rows of usage, without what stands for an unused commitment or reservation."""
         unused = self.is_("CommitmentDiscountStatus", "Unused")
-        return self.is_("ChargeCategory", "Usage") & ~unused & ~self.is_("CapacityReservationStatus", "Unused")
+        return self.is_("ChargeCategory", "Usage") & ~unused & ~self.idle
 
 
 def clean(columns: Mapping[str, pa.Array], read: FocusTimes) -> FocusRows:
