@@ -4,8 +4,12 @@ With integers, a run of decode steps in closed form equals the same steps one by
 it does not, and under state-dependent routing one last bit changes which request meets which.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import frexp
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +18,9 @@ from simcost.errors import InputError
 from simcost.perf import StepTime
 from simcost.plan import Batching
 from simcost.sim.serving.engine.layout import RATE_BITS
+
+if TYPE_CHECKING:
+    from simcost.sim.serving.pool import Pool
 
 _LARGEST = 2**62
 NOT_IN_A_RUN = 2**61
@@ -131,6 +138,25 @@ def clock_for(
     )
 
 
+def clocks_for(pools: Sequence[Pool], horizon_s: float) -> list[Clock]:
+    """Clocks of pools that meet the same requests, all with the same tick: the finest that each of them can have.
+
+    Raises:
+        InputError: as `clock_for`.
+    """
+
+    def clock(pool: Pool, **finest: int) -> Clock:
+        capacity = pool.kv_capacity_tokens
+        return clock_for(pool.step, horizon_s=horizon_s, capacity=capacity, batching=pool.batching, **finest)
+
+    clocks = [clock(pool) for pool in pools]
+    finest = min(one.ticks_per_ns for one in clocks)
+    return [
+        one if one.ticks_per_ns == finest else clock(pool, finest=finest)
+        for pool, one in zip(pools, clocks, strict=True)
+    ]
+
+
 def _clock(
     step: StepTime, base_s: npt.NDArray[np.float64], ticks_per_ns: int, sequences: int, step_shift: int = 0
 ) -> Clock:
@@ -152,10 +178,10 @@ def _clock(
 
 def _fits(clock: Clock, step: StepTime, capacity: int, sequences: int) -> bool:
     """True if the longest run of decode steps and the attention of the fullest step can be counted."""
-    decoding = int(clock.base[: sequences * step.rows + 1].max()) + clock.c * sequences
+    decoding = int(clock.base[: sequences * step.rows + 1].max()) + clock.c
     if clock.drafts is not None:
         decoding += int(clock.drafts.units.max())
-    # A run of k steps over n sequences has n*k <= capacity, hence k <= capacity.
+    # A run of k steps over n sequences has n*k <= capacity: k times the base, and c*n*k <= c*capacity.
     longest = (decoding + clock.d * (capacity + capacity // 2)) * capacity
     pairs = min(capacity, 2 * (len(clock.base) - 1)) * capacity  # of the chunks of a step, in prompts that fit
     return max(longest, clock.e * pairs, clock.b * len(clock.base)) < _LARGEST
@@ -206,21 +232,23 @@ def _drafts(step: StepTime, units_per_s: float, sequences: int) -> DraftTicks | 
 def _check_rounding(
     step: StepTime, base_s: npt.NDArray[np.float64], clock: Clock, capacity: int, sequences: int
 ) -> None:
-    """A coefficient may be rounded by `_ROUNDING` of itself, or of the shortest step where it is that small a part of
-    the longest.
+    """A coefficient may be rounded by `_ROUNDING` of itself, or of the shortest step that has it where it is that small
+    a part of the longest.
     """
     tokens, unit_s = np.arange(1, len(clock.base)), clock.tick_s / 2**clock.step_shift
-    least_s = float((base_s[1:] + tokens * min(step.b_s_per_token, step.c_s_per_sequence + step.d_s_per_token)).min())
-    if least_s <= 0:
+    prefill_s = float((base_s[1:] + tokens * step.b_s_per_token).min())
+    decode_s = float((base_s[1:] + tokens * (step.c_s_per_sequence + step.d_s_per_token)).min())
+    shortest_s = min(prefill_s, decode_s)
+    if shortest_s <= 0:
         raise InputError("a step must take time: a, b, c, d and base of the step time cannot all be 0")
     if (clock.base[1:] + tokens * min(clock.b, clock.c + clock.d)).min() < 1 << clock.step_shift:
         raise InputError(
-            f"a step of {least_s:.3g} s is shorter than a tick of {clock.tick_s:g} s; are its times in seconds?"
+            f"a step of {shortest_s:.3g} s is shorter than a tick of {clock.tick_s:g} s; are its times in seconds?"
         )
-    times = {"b": len(clock.base), "c": sequences, "d": capacity + capacity // 2}
+    most = {"b": (len(tokens), prefill_s), "c": (sequences, decode_s), "d": (capacity + capacity // 2, decode_s)}
     for value_s, name in _coefficients(step, base_s):
-        off_s = abs(round(value_s / unit_s) * unit_s - value_s)
-        if off_s > _ROUNDING * value_s and off_s * times.get(name, 1) > _ROUNDING * least_s:
+        off_s, (times, step_s) = abs(round(value_s / unit_s) * unit_s - value_s), most.get(name, (1, shortest_s))
+        if off_s > _ROUNDING * value_s and off_s * times > _ROUNDING * step_s:
             raise InputError(
                 f"step coefficient {name} = {value_s:g} s is too small to be counted beside {capacity:,} tokens of KV "
                 "cache; are the times of a step in seconds?"

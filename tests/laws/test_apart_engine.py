@@ -85,7 +85,16 @@ def pool_of(engine: plain.Engine, prefill: PrefillSide | None = None) -> Pool:
 
 def clock_of(engine: plain.Engine) -> Clock:
     base = np.array(engine.base, np.int64)
-    return Clock(ticks_per_ns=1, base=base, b=engine.b, c=engine.c, d=engine.d, e=engine.e, e_shift=engine.shift, step_shift=engine.step_shift)
+    return Clock(
+        ticks_per_ns=1,
+        base=base,
+        b=engine.b,
+        c=engine.c,
+        d=engine.d,
+        e=engine.e,
+        e_shift=engine.shift,
+        step_shift=engine.step_shift,
+    )
 
 
 def planes_of(

@@ -112,7 +112,16 @@ def played_compiled(case: Case, g: np.random.Generator) -> tuple[DataPlane, dict
     )
     step = settings.step
     base = np.array(step.base or [step.a] * (settings.max_num_batched_tokens + 1), np.int64)
-    clock = Clock(ticks_per_ns=1, base=base, b=step.b, c=step.c, d=step.d, e=step.q, e_shift=step.shift, step_shift=step.step_shift)
+    clock = Clock(
+        ticks_per_ns=1,
+        base=base,
+        b=step.b,
+        c=step.c,
+        d=step.d,
+        e=step.q,
+        e_shift=step.shift,
+        step_shift=step.step_shift,
+    )
     plane = DataPlane(
         pool,
         clock,
