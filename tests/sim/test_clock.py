@@ -12,7 +12,7 @@ from support.pools import step
 from simcost.errors import InputError
 from simcost.plan import Batching
 from simcost.sim.clock import NOT_IN_A_RUN, clock_for
-from simcost.tables.calendar import MEAN_MONTH_S
+from simcost.units import MEAN_MONTH_S
 
 
 def test_a_day_runs_on_picoseconds_and_a_year_on_coarser_ticks() -> None:
