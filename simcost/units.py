@@ -18,6 +18,8 @@ SECONDS_PER_HOUR = 3600.0
 SECONDS_PER_DAY = 86400.0
 HOURS_PER_YEAR = 8760.0
 HOURS_PER_MONTH = 730.0  # the month for display, as cloud price pages use it
+MEAN_MONTH_S = 730.5 * 3600
+"""A twelfth of 365.25 days: what a span of months counts as where no calendar is known."""
 NS_PER_S = 1_000_000_000
 GB = 1e9
 GIB = float(2**30)
@@ -33,6 +35,8 @@ _TIME = {
     "h": 3600.0,
     "d": 86400.0,
     "w": 604800.0,
+    "mo": MEAN_MONTH_S,
+    "y": 12 * MEAN_MONTH_S,
 }
 BYTE_SIZES = {
     "B": 1.0,
@@ -131,6 +135,7 @@ class ByKind:
 
 
 SECONDS = Unit("seconds", _TIME, "30s or 1.5h")
+LENGTH = Unit("seconds, or calendar months", _TIME, "28d or 3mo")
 FROM_START = TimeFromStart("seconds", _TIME, "30s or 1.5h")
 CLOCK = ClockTime("a time of day", _TIME, "08:30")
 BYTES = Unit("bytes", BYTE_SIZES, "80GiB")
@@ -154,6 +159,7 @@ PER_S = Unit("requests per second", {"/s": 1.0, "rps": 1.0, "/min": 1 / 60, "/h"
 
 Seconds = Annotated[float, SECONDS, Ge(0), Le(1e9)]  # 32 years
 PositiveSeconds = Annotated[float, SECONDS, Gt(0), Le(1e9)]
+Horizon = Annotated[float, LENGTH, Gt(0), Le(1e9)]
 TimeOfDay = Annotated[float, CLOCK, Ge(0), Lt(SECONDS_PER_DAY)]
 Bytes = Annotated[float, BYTES, Ge(0)]
 BytesPerS = Annotated[float, BYTES_PER_S, Gt(0)]

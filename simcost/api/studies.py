@@ -105,7 +105,7 @@ def forecast(
         document, projections = forecast_file(
             inputs.of(file, "file"),
             asked,
-            horizon_s=_ahead(horizon),
+            horizon_s=duration("horizon", horizon),
             reading=reading,
             events=None if events is None else inputs.path(events, "events"),
             out=None if out is None else output_path(out),
@@ -124,20 +124,6 @@ def _levels(levels: Sequence[int]) -> tuple[int, ...]:
     if not isinstance(found, list) or not all(isinstance(one, int) and 0 < one < 100 for one in found):
         raise InputError(f"levels: {levels!r} are not per cents from 1 to 99, as (80, 95)")
     return tuple(sorted(set(found)))
-
-
-def _ahead(horizon: str | float | None) -> float | None:
-    """The horizon in seconds, of months and years too. Raises InputError for what is none."""
-    from argparse import ArgumentTypeError
-
-    from simcost.studies.forecasting.command import horizon_s
-
-    if not isinstance(horizon, str):
-        return duration("horizon", horizon)
-    try:
-        return duration("horizon", horizon_s(horizon))
-    except ArgumentTypeError as error:
-        raise InputError(f"horizon: {error}") from None
 
 
 def bill(
