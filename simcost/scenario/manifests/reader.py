@@ -69,6 +69,12 @@ _INSTEAD = {
     "EC2NodeClass": "it says how nodes are made: give the NodePool that names it",
 }
 """Remedies for objects of which others make an autoscaler."""
+_AIBRIX = "autoscaling.aibrix.ai/"
+_INSTEAD_OF_AIBRIX = (
+    "of AIBrix is not read: of strategy HPA it makes an HPA, which kubectl get hpa -o yaml writes; of KPA or APA write "
+    "its target as scaling: {kind: hpa, min: 1, max: 8, metrics: [{type: Pods, name: kv_utilisation, "
+    "target_type: AverageValue, target: 0.5}]}"
+)
 _SCALERS = (
     "HorizontalPodAutoscaler",
     "ScaledObject",
@@ -211,6 +217,8 @@ def _outdated(kind: str, version: str) -> str:
     if kind == "HorizontalPodAutoscaler" and version in _OLD_HPA:
         return f"{version} {_OLD_HPA[version]}"
     same_group = version.partition("/")[0] == known[0].partition("/")[0]
+    if version.startswith(_AIBRIX):
+        return f"{kind} {_INSTEAD_OF_AIBRIX}"
     if not same_group and kind in ("Service", "Configuration", "Revision"):
         return ""
     near = did_you_mean(version, known) or f"; known is {' or '.join(known)}"
