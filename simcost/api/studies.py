@@ -174,6 +174,7 @@ def calibrate(
     max_num_seqs: int | None = None,
     max_num_batched_tokens: int | None = None,
     kv_tokens: int | None = None,
+    engines: int | None = None,
     concurrency: int | None = None,
     rate: float | None = None,
     span: str | float | None = None,
@@ -196,6 +197,7 @@ def calibrate(
         max_num_seqs: running sequences at most, where the observation does not state them.
         max_num_batched_tokens: token budget of a step, likewise.
         kv_tokens: KV capacity as the engine logs it, likewise.
+        engines: engines that served the log behind one queue, such as data-parallel ranks, likewise.
         concurrency: clients of a closed loop, or size of a batch, likewise.
         rate: requests per second, likewise.
         span: time that the counters of a scrape cover, `"10min"` or seconds, likewise.
@@ -215,7 +217,11 @@ def calibrate(
     from simcost.trace.observed.load import Load
 
     engine = whole_numbers(
-        tp=tp, max_num_seqs=max_num_seqs, max_num_batched_tokens=max_num_batched_tokens, kv_tokens=kv_tokens
+        tp=tp,
+        max_num_seqs=max_num_seqs,
+        max_num_batched_tokens=max_num_batched_tokens,
+        kv_tokens=kv_tokens,
+        engines=engines,
     )
     lengths = whole_numbers(concurrency=concurrency, prompt_tokens=input_len, output_tokens=output_len)
     load = Load(rate_per_s=number("rate", rate), span_s=duration("span", span), **lengths)
