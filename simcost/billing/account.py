@@ -12,7 +12,7 @@ from simcost.billing.api.prompts import uncached
 from simcost.billing.bill import Bill, Charge
 from simcost.billing.books import compute_charges
 from simcost.billing.commitment import CapacityReservation
-from simcost.billing.contract_periods import by_contract, last_day
+from simcost.billing.contract_periods import by_contract, last_day, negotiated
 from simcost.billing.machine_runs import JOIN_S, MachineRuns, check_interruptions, machine_runs
 from simcost.billing.metering import Floats, Ints, Line, Metered, UsageIntervals, billed_seconds, metered
 from simcost.billing.missing import MissingPrices
@@ -48,6 +48,7 @@ def bill_usage(usage: UsageRows, purchase: Purchasing, catalog: "Catalog") -> Bi
         *volume_charges_of(usage, purchase, catalog, missing),
         *counted_charges(usage, purchase, catalog, missing),
     )
+    others = tuple(negotiated(others, catalog, dated=usage.horizon_s is None))
     account = usage_account(usage, purchase, catalog, missing)
     settled = settle(
         account,
@@ -178,7 +179,13 @@ def _line(usage: UsageRows, i: int, purchase: Purchasing, catalog: "Catalog") ->
     listed = contract.list_usd_per_h if contract else own
     paid = own if own is not None else contract.contracted_usd_per_h if contract else None
     basis = contract.basis if contract and own is None else None
+    agreed = contract.contract if contract and own is None else ""
+    if own is not None and offer is None:  # the catalog does not list it: the price of the plan is its list price
+        held = catalog.contract_for(provider, sku, region, "compute", last_day(usage, i))
+        if held is not None and held.discount:
+            paid, agreed = own * (1 - held.discount), held.name
     if pricing == "spot":
+        agreed = ""
         paid = _spot_usd(usage, i, name, _stated_spot(usage, i, purchase, catalog))
         given = purchase.own_spot(provider, sku) is not None or not np.isnan(usage.price_usd[usage.line == i]).any()
         basis = None if offer is None or given else offer.spot_basis
@@ -193,6 +200,7 @@ def _line(usage: UsageRows, i: int, purchase: Purchasing, catalog: "Catalog") ->
         accelerator=offer.accelerator if offer and offer.accelerator else "",
         list_usd=listed if listed is not None else float(paid or 0.0),
         contracted_usd=float(paid or 0.0),
+        contract=agreed,
         as_of=basis.as_of if basis else "",
         quality=basis.quality if basis else "given",
         source=basis.source if basis else "",

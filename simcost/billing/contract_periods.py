@@ -4,17 +4,22 @@ currency.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from math import fsum
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from simcost.billing.bill import Charge
+from simcost.billing.books import by_contract as parts_by_contract
+from simcost.billing.commitment.bound import Agreed, paid_share
 from simcost.catalog.dates import first_day
 from simcost.errors import CatalogError
 from simcost.trace.usage.usage import HOURLY, KEY, Floats, Ints, UsageRows
+from simcost.units import SECONDS_PER_DAY
 
 if TYPE_CHECKING:
     from simcost.catalog import Catalog
@@ -59,15 +64,16 @@ def _changes(usage: UsageRows, line: int, catalog: Catalog) -> list[float]:
         return []
     try:
         offer = catalog.offer(f"{provider}/{sku}", None if region == "any" else region)
+        thing = (offer.provider, offer.sku, offer.region)
     except CatalogError:
-        return []  # its price is the plan's own, or missing
+        offer, thing = None, (provider, sku, region)  # its price is the plan's own, or missing
     first, last = _day(float(usage.start_s[of_line].min())), last_day(usage, line) or date.max
-    held = [contract for contract in catalog.facts.contracts if contract.holds(offer, None)]
+    held = [contract for contract in catalog.facts.contracts if contract.covers(*thing, "compute", None)]
     days = [first, *sorted(day for day in _first_days(held, catalog) if first < day <= last)]
     return [
         datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
         for earlier, day in pairwise(days)
-        if _terms(offer, day, catalog) != _terms(offer, earlier, catalog)
+        if _terms(thing, offer, day, catalog) != _terms(thing, offer, earlier, catalog)
     ]
 
 
@@ -79,12 +85,80 @@ def _first_days(contracts: Sequence[ContractPrice], catalog: Catalog) -> set[dat
     return begun | over | {first_day(rate.as_of) for rate in catalog.facts.currencies if rate.currency in currencies}
 
 
-def _terms(offer: Offer, day: date, catalog: Catalog) -> tuple[ContractPrice | None, float | None]:
-    """The contract that holds on a day, and its price in USD; None = its currency has no rate then."""
+def _terms(
+    thing: tuple[str, str, str], offer: Offer | None, day: date, catalog: Catalog
+) -> tuple[ContractPrice | None, float | None]:
+    """The contract that holds on a day, and its price in USD; None = its currency has no rate then, or no offer."""
+    contract = catalog.contract_for(*thing, "compute", day)
     try:
-        return catalog.contract(offer, day), catalog.contracted(offer, day).contracted_usd_per_h
+        return contract, catalog.contracted(offer, day).contracted_usd_per_h if offer else None
     except CatalogError:
-        return catalog.contract(offer, day), None
+        return contract, None
+
+
+def negotiated(charges: Iterable[Charge], catalog: Catalog, *, dated: bool) -> Iterator[Charge]:
+    """Charges for disks, transfer, tokens and other totals after the discounts of contracts, split by contract.
+
+    A total is spread evenly over the days of its charge. A price of the plan's own is paid as it is, unless the catalog
+    has none: then it is a list price.
+    """
+    for charge in charges:
+        agreed = () if _is_own(charge, catalog) else _agreed(charge, catalog, dated=dated)
+        if not agreed:
+            yield charge
+            continue
+        gross = replace(
+            charge,
+            contracted_cost_usd=charge.contracted_cost_usd * (left := paid_share(agreed)),
+            effective_cost_usd=charge.effective_cost_usd * left,
+            billed_cost_usd=charge.billed_cost_usd * left,
+        )
+        yield from parts_by_contract(gross, agreed)
+
+
+def sold_as(charge: Charge) -> str:
+    """Name under which contracts cover a charge: of tokens the model."""
+    return charge.sku.rpartition(" ")[0] or charge.sku if charge.service == "tokens" else charge.sku
+
+
+def _is_own(charge: Charge, catalog: Catalog) -> bool:
+    """True for a price of the plan's own in place of one of the catalog."""
+    if charge.price_quality != "given":
+        return False
+    try:
+        if charge.service == "tokens":
+            catalog.token_price(f"{charge.provider}/{sold_as(charge)}")
+        elif charge.service == "compute":
+            catalog.offers_named(f"{charge.provider}/{charge.sku}")
+        else:
+            catalog.tier_prices(charge.provider, charge.sku, charge.region)
+    except CatalogError:
+        return False
+    return True
+
+
+def _agreed(charge: Charge, catalog: Catalog, *, dated: bool) -> tuple[Agreed, ...]:
+    """Contracts over the time of a charge; none where no discount holds."""
+    thing = (charge.provider, sold_as(charge), charge.region, charge.service)
+    start, end = charge.charge_period_start_s, charge.charge_period_end_s
+    found: dict[tuple[str, float], float] = {}
+    for day, seconds in _days(start, end) if dated else [(None, 1.0)]:
+        held = catalog.contract_for(*thing, day)
+        key = (held.name, held.discount) if held is not None and held.discount else ("", 0.0)
+        found[key] = found.get(key, 0.0) + seconds
+    if set(found) == {("", 0.0)}:
+        return ()
+    total = fsum(found.values())
+    return tuple(Agreed(name, seconds / total, discount) for (name, discount), seconds in found.items())
+
+
+def _days(start_s: float, end_s: float) -> Iterator[tuple[date, float]]:
+    """Days of a period, each with its seconds in it; an instant is a second."""
+    end_s = max(end_s, start_s + 1.0)
+    while start_s < end_s:
+        until = min(end_s, (start_s // SECONDS_PER_DAY + 1) * SECONDS_PER_DAY)
+        yield _day(start_s), until - start_s
+        start_s = until
 
 
 def _cut(usage: UsageRows, line: int, starts_s: Floats) -> UsageRows:

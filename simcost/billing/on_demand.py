@@ -62,6 +62,7 @@ class OnDemand:
             accelerator=offer.accelerator or "",
             list_usd=known.list_usd_per_h,
             contracted_usd=known.contracted_usd_per_h if self.price is None else self.price,
+            contract="" if own else known.contract,
             as_of="" if own else known.basis.as_of,
             quality="given" if own else known.basis.quality,
             source="" if own else known.basis.source,
