@@ -12,7 +12,7 @@ from simcost.billing.api.prompts import uncached
 from simcost.billing.bill import Bill, Charge
 from simcost.billing.books import compute_charges
 from simcost.billing.commitment import CapacityReservation
-from simcost.billing.contract_periods import by_contract, last_day, negotiated
+from simcost.billing.contract_periods import by_contract, covered, last_day, negotiated
 from simcost.billing.machine_runs import JOIN_S, MachineRuns, check_interruptions, machine_runs
 from simcost.billing.metering import Floats, Ints, Line, Metered, UsageIntervals, billed_seconds, metered
 from simcost.billing.missing import MissingPrices
@@ -20,7 +20,7 @@ from simcost.billing.purchasing import Purchasing
 from simcost.billing.settlement import settle
 from simcost.billing.storage_transfer import counted_charges, of_base_tier, volume_charges_of
 from simcost.catalog.dates import is_stale
-from simcost.errors import CatalogError
+from simcost.errors import CatalogError, InputError
 from simcost.trace.usage.usage import HOURLY, KEY, UsageRows
 from simcost.units import SECONDS_PER_HOUR
 
@@ -42,6 +42,7 @@ def bill_usage(usage: UsageRows, purchase: Purchasing, catalog: "Catalog") -> Bi
         InputError: a commitment that ends before the usage, or fits nothing.
     """
     usage, prompts = uncached(usage)
+    catalog = discounted(catalog, purchase, usage)
     usage = by_contract(usage, catalog)
     missing = MissingPrices(usage)
     others = (
@@ -58,6 +59,7 @@ def bill_usage(usage: UsageRows, purchase: Purchasing, catalog: "Catalog") -> Bi
         own_usd=lambda sku: purchase.own_price("aws", sku),
     )
     charges = (*compute_charges(settled), *others)
+    contracts = covered(charges, usage, catalog, [one.bound for one in settled.bought])
     return Bill(
         charges=charges,
         compute_by_state_usd={},
@@ -67,11 +69,30 @@ def bill_usage(usage: UsageRows, purchase: Purchasing, catalog: "Catalog") -> Bi
             *of_base_tier(usage, purchase, catalog),
             *account.notes,
             *settled.notes,
+            *contracts,
             *_unused_prices(usage, purchase),
             *_later_prices(charges, usage),
         ),
         settlement=settled,
     )
+
+
+def discounted(catalog: "Catalog", purchase: Purchasing, usage: UsageRows) -> "Catalog":
+    """The catalog with the negotiated discount of a plan, as a contract on all that its provider sells.
+
+    Raises:
+        InputError: the usage is of several providers and the plan names none.
+    """
+    if purchase.discount is None:
+        return catalog
+    providers = sorted({key[0] for key in usage.keys} - {""})
+    if not purchase.provider and len(providers) != 1:
+        found = f"of {' and '.join(providers)}" if providers else "of no provider that it names"
+        raise InputError(
+            f"`discount` is of one provider and the usage is {found}: add `provider: NAME`, or write a line for each "
+            "provider in contracts.csv (columns: provider, sku, service, discount) of the folder that `catalog` names"
+        )
+    return catalog.with_discount(purchase.provider or providers[0], purchase.discount)
 
 
 def _unused_prices(usage: UsageRows, purchase: Purchasing) -> Iterator[str]:

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simcost.billing.bill import Charge
+from simcost.billing.bill import Charge, Service
 from simcost.billing.books import by_contract as parts_by_contract
-from simcost.billing.commitment.bound import Agreed, paid_share
+from simcost.billing.commitment.bound import Agreed, Bound, paid_share
+from simcost.catalog.contracts import not_over, service_of
 from simcost.catalog.dates import first_day
-from simcost.errors import CatalogError
-from simcost.trace.usage.usage import HOURLY, KEY, Floats, Ints, UsageRows
+from simcost.errors import CatalogError, Fault, FaultsError, did_you_mean
+from simcost.trace.usage.usage import HOURLY, KEY, TOKENS, VOLUMES, Floats, Ints, UsageRows
 from simcost.units import SECONDS_PER_DAY
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from simcost.catalog.contracts import ContractPrice
     from simcost.catalog.facts import Offer
 
+_SHOWN = 6
 _INSTANT_S = 1e-3
 """Usage that ends at midnight is of the day before."""
 
@@ -186,4 +188,57 @@ def _cut(usage: UsageRows, line: int, starts_s: Floats) -> UsageRows:
         resource=None if usage.resource is None else usage.resource[row],
         place=None if place is None else lambda i: place(int(row[i])),
         file_rows=None if usage.file_rows is None else usage.file_rows[row],
+    )
+
+
+def covered(bill: Sequence[Charge], usage: UsageRows, catalog: Catalog, committed: Iterable[Bound]) -> Iterator[str]:
+    """Notes on contracts that cover nothing of a bill although it has what they name.
+
+    Raises:
+        FaultsError: contracts in force that name nothing of the bill, each with the nearest names.
+    """
+    things = {(one.provider, sold_as(one), one.region, one.service) for one in bill if not one.commitment}
+    things |= {(key[0], key[1], key[2], _service_of(key)) for key in usage.keys}
+    bought = {(one.provider, one.region, one.agreed) for one in committed}
+    used = {charge.contract for charge in bill}
+    faults = []
+    for contract in _in_force(usage, catalog):
+        if contract.name in used:
+            continue
+        meant = [thing for thing in things if contract.covers(*thing, None)]
+        if meant:
+            yield (
+                f"contract {contract.name}: nothing is paid by it: narrower contracts, spot prices or prices of the "
+                f"plan's own hold for {', '.join(sorted(f'{provider}/{sku}' for provider, sku, *_ in meant))}"
+            )
+        elif not any(contract.covers(provider, "", region, "commitments", None) for provider, region, _ in bought):
+            faults.append(Fault(file="contracts.csv", path=contract.name, message=_nothing(contract, things)))
+    if faults:
+        raise FaultsError(faults)
+
+
+def _in_force(usage: UsageRows, catalog: Catalog) -> Sequence[ContractPrice]:
+    """Contracts of which a day lies in the usage; of simulated time those that are not over."""
+    if usage.horizon_s is not None:
+        return not_over(catalog.facts.contracts, catalog.as_of)
+    first = _day(float(usage.start_s.min())).isoformat()
+    last = _day(float(max(usage.end_s.max() - _INSTANT_S, usage.start_s.max()))).isoformat()
+    return [one for one in not_over(catalog.facts.contracts, first) if one.valid_from <= last]
+
+
+def _service_of(key: Sequence[str]) -> Service:
+    """Service of a line of usage."""
+    if key[1] in VOLUMES:
+        return service_of(key[1])
+    return "tokens" if key[KEY - 1] in TOKENS else "compute"
+
+
+def _nothing(contract: ContractPrice, things: Iterable[tuple[str, str, str, str]]) -> str:
+    """The message for a contract that names nothing of a bill."""
+    names = sorted({f"{provider}/{sku}" for provider, sku, *_ in things})
+    hint = did_you_mean(f"{contract.provider}/{contract.sku.rstrip('*')}", names, 0.5)
+    shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+    return (
+        f"matches nothing in this bill{hint or ';'} the bill has {shown}; correct provider, sku, service or region, or "
+        "end it by valid_to"
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from simcost.billing.commitment import Commitment
+from simcost.billing.commitment.terms import Discount
 from simcost.units import UsdPerGb, UsdPerGbMonth, UsdPerH
 
 
@@ -15,6 +16,8 @@ class Purchasing:
     """Its name, as bills and charts show it."""
     commitments: tuple[Commitment, ...] = ()
     """Commitments, bought in advance."""
+    discount: Discount | None = None
+    """Negotiated discount (EDP, private pricing) on all that the provider sells; by service, in `contracts.csv`."""
     prices: Mapping[str, UsdPerH] = field(default_factory=dict)
     """Your own on-demand price by SKU (`p5.48xlarge`, or `aws/p5.48xlarge`), an hour, or of whatever else its unit is;
     None = the catalog's."""

@@ -180,7 +180,7 @@ def about_nothing(
         elif same and contract.region not in (ANY_REGION, *same):
             more = f" and {len(same) - _SHOWN} more regions" if len(same) > _SHOWN else ""
             hint = f"; it is offered in {', '.join(same[:_SHOWN])}{more}{did_you_mean(contract.region, same)}"
-        said = f"contract for {contract.provider}/{contract.sku}{where}: the catalog has no such price, and nothing is paid"
+        said = f"contract for {contract.provider}/{contract.sku}{where}: no price of the catalog is meant by it, and nothing is paid"
         found.append((contract, f"{said} by it{hint}"))
     return found
 

@@ -57,6 +57,8 @@ def advise(
 
     plan, catalog = load_purchasing(options)
     choices = offered(plan.commitments)
+    if plan.discount is not None and plan.provider:
+        catalog = catalog.with_discount(plan.provider, plan.discount)
     history, findings = (None, ()) if usage is None else _history(usage, mapping, plan, catalog)
     demand = history if paths is None else _forecast(paths, plan, catalog, per_instance)
     if demand is None:
