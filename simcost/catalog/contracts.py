@@ -1,7 +1,7 @@
 """Negotiated terms: prices and discounts over the list, and the rates of other currencies."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Annotated, Literal
 
@@ -203,7 +203,11 @@ def contracted(
     if contract is None:
         return Contracted(listed, listed, offer)
     if contract.price_per_h is None:
-        return Contracted(listed, listed * (1.0 - (contract.discount or 0.0)), contract)
+        basis = contract
+        if contract.as_of == UNKNOWN:  # of the day of the list price that it is taken off
+            of_list = f"{offer.source}; {contract.source}"
+            basis = replace(contract, source=of_list, as_of=offer.as_of, quality=offer.quality)
+        return Contracted(listed, listed * (1.0 - (contract.discount or 0.0)), basis)
     day = at.isoformat() if at else "unknown"
     return Contracted(listed, contract.price_per_h * usd_per_unit(rates, contract.currency, day), contract)
 

@@ -68,9 +68,9 @@ def _contracts(found: Sequence[Mapping[str, Any]]) -> Table:
     return [
         {
             "contract": one["contract"],
-            "covers": _first(one["covers"]),
             "without it": usd(one["covered_usd"]),
             "saves": usd(one["saved_usd"]),
+            "covers": _first(one["covers"]),
         }
         for one in found
     ]
