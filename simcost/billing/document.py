@@ -32,6 +32,7 @@ def bill_document(bill: Bill, name: str, rests_on: str = "") -> Document:
     return {
         "plan": name,
         "verdict": _verdict(bill, commitments, name, rests_on),
+        "currency": "USD",
         "billed_usd": bill.billed_usd,
         "effective_usd": bill.total_usd,
         "list_usd": bill.list_usd,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from simcost.billing.commitment import Commitment
 from simcost.billing.commitment.terms import Discount
-from simcost.units import UsdPerGb, UsdPerGbMonth, UsdPerH
+from simcost.units import Currency, UsdPerGb, UsdPerGbMonth, UsdPerH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,8 @@ class Purchasing:
     inter_zone: UsdPerGb | None = None
     """Price of data between zones per GB and direction; a GB that crosses is paid on both sides. None = the
     catalog's."""
+    currency: Currency = "USD"
+    """Currency of all amounts: USD; prices in another one: `contracts.csv` with `currencies.csv`."""
     catalog: str | None = None
     """Folder with your own fact files, relative to this file."""
 

@@ -24,6 +24,7 @@ class CurrencyRate(Provenance):
 
     currency: CurrencyCode
     usd_per_unit: Positive
+    quality: Quality = "A"
 
     def __post_init__(self) -> None:
         if self.as_of == "unknown":

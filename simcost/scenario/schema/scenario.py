@@ -25,7 +25,7 @@ from simcost.scenario.schema.tenants import TenantTerms
 from simcost.slo import Slo
 from simcost.trace.workload.closed import ClosedWorkload
 from simcost.trace.workload.spec import RecordedWorkload, Synthetic, stream_tenants, tenants
-from simcost.units import ByKind, PositiveCount, PositiveSeconds, Share
+from simcost.units import ByKind, Currency, PositiveCount, PositiveSeconds, Share
 
 Workload = Annotated[RecordedWorkload | Synthetic | ClosedWorkload, ByKind()]
 
@@ -202,6 +202,9 @@ class Scenario:
     margin: Share | None = None
     """Share of a cost that makes no difference to you, as 1%: plans whose costs surely differ by less are equivalent.
     None = no plan is called equivalent to another, only not significantly different."""
+    currency: Currency = "USD"
+    """Currency of all amounts: USD. Prices in another one are converted at a dated rate: `contracts.csv` and
+    `currencies.csv` of your catalog folder."""
     catalog: str | None = None
     """Folder with your own fact files, relative to this file."""
     choices: OfferChoices | None = None
