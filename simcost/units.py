@@ -129,9 +129,9 @@ class OnlyUsd:
         if isinstance(value, str) and value.strip().upper() == "USD":
             return "USD"
         raise ValueError(
-            f"{value!r}: all amounts and results are in USD, and none is converted without a dated rate: write `currency: "
-            "USD`, prices in contracts.csv with their `currency`, and `currency,usd_per_unit,source,as_of` in "
-            "currencies.csv of the folder that `catalog` names"
+            f"{value!r}: all amounts and results are in USD, and none is converted without a dated rate: write "
+            "`currency: USD`, prices in contracts.csv with their `currency`, and `currency,usd_per_unit,source,as_of` "
+            "in currencies.csv of the folder that `catalog` names"
         )
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:

@@ -6,15 +6,15 @@ from datetime import date
 from typing import Annotated, Literal
 
 from simcost.catalog.aliases import ANY_REGION, matches, narrowness
-from simcost.catalog.cell_types import Day, Matching, Positive, ProviderName
+from simcost.catalog.cell_types import Date, Day, Matching, Positive, ProviderName
 from simcost.catalog.dates import UNKNOWN, is_later
-from simcost.catalog.facts import Date, Offer, Provenance, Quality, TierPrice, TokenPrice
+from simcost.catalog.facts import Offer, Provenance, Quality, TierPrice, TokenPrice
 from simcost.errors import CatalogError, did_you_mean
 from simcost.record import record
 
 _SHOWN = 5
 ContractService = Literal["compute", "storage", "transfer", "tokens", "commitments"]
-"""Services of a provider that a contract line may be narrowed to; `commitments` = fees of savings plans and the like."""
+"""Services of a provider that a contract line may be narrowed to; `commitments` = fees of savings plans and others."""
 CurrencyCode = Annotated[str, Matching(r"[A-Z]{3}", "EUR")]
 
 
@@ -181,8 +181,8 @@ def about_nothing(
         elif same and contract.region not in (ANY_REGION, *same):
             more = f" and {len(same) - _SHOWN} more regions" if len(same) > _SHOWN else ""
             hint = f"; it is offered in {', '.join(same[:_SHOWN])}{more}{did_you_mean(contract.region, same)}"
-        said = f"contract for {contract.provider}/{contract.sku}{where}: no price of the catalog is meant by it, and nothing is paid"
-        found.append((contract, f"{said} by it{hint}"))
+        said = f"contract for {contract.provider}/{contract.sku}{where}: no price of the catalog is meant by it"
+        found.append((contract, f"{said}, and nothing is paid by it{hint}"))
     return found
 
 

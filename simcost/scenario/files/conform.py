@@ -366,8 +366,8 @@ def _negotiated(key: str, path: tuple[str | int, ...], words: Sequence[str]) -> 
     if key not in _AGREED or "commitments" in path:
         return ""
     by_service = (
-        "discounts by service or instance type go into contracts.csv (columns: provider, sku, service, discount) of the "
-        "folder that `catalog` names"
+        "discounts by service or instance type go into contracts.csv (columns: provider, sku, service, discount) of "
+        "the folder that `catalog` names"
     )
     if "discount" in words:
         return f"; for a negotiated discount write `discount: 8%`; {by_service}"

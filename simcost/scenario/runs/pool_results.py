@@ -12,8 +12,8 @@ from simcost.billing import Buy, OnDemand, Spot
 from simcost.billing.api.pricing import TokenBill, token_charges
 from simcost.billing.api.tokens import ITEMS, NOTHING, TokenCount, rates
 from simcost.billing.bill import Charge, Place
-from simcost.billing.metering import usages_of
 from simcost.billing.contract_periods import negotiated
+from simcost.billing.metering import usages_of
 from simcost.catalog import Catalog
 from simcost.compare.results import PoolResult
 from simcost.ledger.requests import Ledger, LedgerUsage

@@ -9,7 +9,6 @@ from simcost.present.parts import Part, Table, notes
 from simcost.studies.bills.charts import spending
 from simcost.units import difference_usd
 
-
 _SHOWN = 4
 
 
