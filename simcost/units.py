@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from math import isfinite
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from annotated_types import Ge, Gt, Le, Lt
 
@@ -76,8 +76,9 @@ class Unit:
         match = _NUMBER.match(_THOUSANDS.sub(r"\1", text))
         if self.name.startswith("USD") and _OTHER_CURRENCY.search(text):
             raise ValueError(
-                f"{value!r} is not a quantity in USD, in which all amounts are: convert it, e.g. {self.example}; "
-                "quotes in other currencies are read by `simcost prices import --format own`"
+                f"{value!r} is not a quantity in USD, in which all amounts are: convert it, e.g. {self.example}; or "
+                "write it in contracts.csv with its `currency`, and the dated rate in currencies.csv of your catalog "
+                "folder; quotes in other currencies are read by `simcost prices import --format own`"
             )
         if match is None:
             raise ValueError(f"{value!r} is not a quantity; write a number of {self.name}, such as {self.example}")
@@ -124,6 +125,25 @@ class TimeFromStart(Unit):
 
 
 @dataclass(frozen=True, slots=True)
+class OnlyUsd:
+    """The currency of all amounts; others are refused, with the way to convert them at a dated rate."""
+
+    def parse(self, value: object) -> object:
+        """`USD`; another currency raises ValueError."""
+        if isinstance(value, str) and value.strip().upper() == "USD":
+            return "USD"
+        raise ValueError(
+            f"{value!r}: all amounts and results are in USD, and none is converted without a dated rate: write "
+            "`currency: USD`, prices in contracts.csv with their `currency`, and `currency,usd_per_unit,source,as_of` "
+            "in currencies.csv of the folder that `catalog` names"
+        )
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
+        function = {"type": "no-info", "function": self.parse}
+        return {"type": "function-before", "function": function, "schema": handler(source)}
+
+
+@dataclass(frozen=True, slots=True)
 class ByKind:
     """Marks a union of classes that `kind` tells apart, with or without None.
 
@@ -165,6 +185,7 @@ Bytes = Annotated[float, BYTES, Ge(0)]
 BytesPerS = Annotated[float, BYTES_PER_S, Gt(0)]
 Share = Annotated[float, SHARE, Ge(0), Le(1)]
 Usd = Annotated[float, USD, Ge(0)]
+Currency = Annotated[Literal["USD"], OnlyUsd()]
 UsdPerH = Annotated[float, USD_PER_H, Ge(0)]
 UsdPerGb = Annotated[float, USD_PER_GB, Ge(0)]
 UsdPerGbMonth = Annotated[float, USD_PER_GB_MONTH, Ge(0)]

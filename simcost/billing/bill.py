@@ -57,6 +57,10 @@ class Charge:
     zone: str = ""
     account: str = ""
     tags: tuple[tuple[str, str], ...] = ()
+    contract: str = ""
+    """Name of the contract whose price or discount is paid; empty = none."""
+    discount_usd: float = 0.0
+    """Amount that it takes off the effective cost."""
     commitment: str = ""
     """Name of the commitment that covers, is unused, or is bought."""
     commitment_status: Literal["", "Used", "Unused"] = ""

@@ -59,7 +59,7 @@ _TABLES = {
     "offers": _table(Offer, "provider", "sku", "region"),
     "billing_rules": _table(BillingRule, "provider"),
     "commitment_rates": _table(CommitmentRate, "provider", "instrument", "sku", "region", "term_years", "upfront"),
-    "contracts": _table(ContractPrice, "provider", "sku", "region", "valid_from"),
+    "contracts": _table(ContractPrice, "provider", "sku", "service", "region", "valid_from"),
     "currencies": _table(CurrencyRate, "currency", "as_of"),
     "tier_prices": _Table(TierPrice, ("provider", "item", "region", "from_gb"), ("provider", "item")),
     "token_prices": _table(TokenPrice, "provider", "model"),

@@ -46,6 +46,7 @@ def document(
     prices = price_list(charge for plan in comparison.plans for charge in _charges(plan.results))
     return {
         "scenario": comparison.scenario,
+        "currency": "USD",
         "model": comparison.model,
         "quality": None if comparison.quality is None else asdict(comparison.quality),
         "verdict": verdict(comparison),

@@ -51,6 +51,7 @@ class ReservedInstances(HourlyPrice):
 
     kind: Literal["reserved-instances"] = "reserved-instances"
     focus_type: ClassVar[str] = "Reserved Instance"
+    discounted: ClassVar[bool] = True
     instrument: ClassVar[Instrument] = "reserved-instance"
     year_of_365_days: ClassVar[bool] = True
     zone: str | None = None
@@ -96,6 +97,7 @@ class SavingsPlan(SpendPlan):
     kind: Literal["savings-plan"] = "savings-plan"
     focus_type: ClassVar[str] = "Savings Plan"
     year_of_365_days: ClassVar[bool] = True
+    discounted: ClassVar[bool] = True
     provider: ClassVar[str] = "aws"
     covers: Literal["compute", "instance", "sagemaker"] = "compute"
     """compute: any EC2 usage. instance: one family in one region; applied before compute. sagemaker: `ml.*`."""

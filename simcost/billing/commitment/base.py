@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import field
 from fnmatch import fnmatchcase
-from math import inf
+from math import fsum, inf
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Gt, MinLen
@@ -15,7 +15,7 @@ from simcost.record import record
 from simcost.units import FROM_START, SECONDS_PER_HOUR, PositiveCount, Usd, UsdPerH, format_usd
 
 if TYPE_CHECKING:
-    from simcost.billing.commitment.bound import CommitmentRates, CommittedUnits, Floats, Payments, Spend
+    from simcost.billing.commitment.bound import Agreed, CommitmentRates, CommittedUnits, Floats, Payments, Spend
     from simcost.billing.metering import Line, Metered
 
 Offset = Annotated[float, FROM_START]
@@ -27,6 +27,8 @@ class Termed:
 
     focus_type: ClassVar[str]
     """Its CommitmentDiscountType in FOCUS."""
+    discounted: ClassVar[bool] = False
+    """True if a discount on all that the provider sells is taken off its payments too, after its own rates."""
     follow_up: ClassVar[str] = "add the one that follows it, if there is one"
     """Remedy where its term ends within the usage."""
     name: str = ""
@@ -56,6 +58,28 @@ class Termed:
     def end_h(self) -> float:
         """End of its term, or of the first, from the start of the usage."""
         return self.start_h + self.term_h
+
+    def agreed(
+        self, account: "Metered", rates: "CommitmentRates", provider: str, region: str = ""
+    ) -> "tuple[Agreed, ...]":
+        """Negotiated discounts on its payments, by their share of its time within the account."""
+        from simcost.billing.commitment.bound import Agreed
+
+        first, last = max(0.0, self.start_h), max(0.0, min(account.span_h, self.end_h))
+        if getattr(self, "renewed", False):
+            last = account.span_h
+        found: dict[tuple[str, float], float] = {}
+        for day, hours in account.days_h(first, last):
+            held = rates.contract_for(provider, "", region, "commitments", day)
+            if held is None or not held.discount or not (self.discounted or held.service):
+                key = ("", 0.0)
+            else:
+                key = (held.name, held.discount)
+            found[key] = found.get(key, 0.0) + hours
+        total = fsum(found.values())
+        if not total or set(found) == {("", 0.0)}:
+            return ()
+        return tuple(Agreed(name, hours / total, discount) for (name, discount), hours in found.items())
 
     def end_note(self, account: "Metered") -> tuple[str, ...]:
         """A note on a term that ends within the usage."""
@@ -218,9 +242,11 @@ class HourlyPrice(Yearly):
         unit: str = "h",
     ) -> "CommittedUnits":
         """The capacity with its payments."""
-        from simcost.billing.commitment.bound import CommittedUnits
+        from simcost.billing.commitment.bound import CommittedUnits, paid_share
 
-        payments = self.payments(account, self.terms_of(account, rates, region))
+        agreed = self.agreed(account, rates, self.provider, region)
+        left, terms_of = paid_share(agreed), self.terms_of(account, rates, region)
+        payments = self.payments(account, lambda term_h: terms_of(term_h).times(left))
         each = payments.terms.effective_usd_per_h / self.count
         return CommittedUnits(
             name=self.name,
@@ -237,6 +263,7 @@ class HourlyPrice(Yearly):
             region=region,
             sku=self.sku,
             notes=(self._basis(rates, region), *self._above(account, region, each), *self.end_note(account)),
+            agreed=agreed,
         )
 
     def _above(self, account: "Metered", region: str, usd_per_h: float) -> Iterator[str]:
@@ -299,8 +326,10 @@ class SpendPlan(Yearly):
         """
         import numpy as np
 
-        from simcost.billing.commitment.bound import Spend
+        from simcost.billing.commitment.bound import Spend, paid_share
 
+        agreed = self.agreed(account, rates, getattr(self, "provider", ""))
+        left = paid_share(agreed)
         found = [0.0] * len(account.lines)
         missing: dict[str, CatalogError] = {}
         not_below: dict[str, None] = {}
@@ -311,6 +340,7 @@ class SpendPlan(Yearly):
                 except CatalogError as error:
                     missing.setdefault(f"{line.name} in {line.region}", error)
                     continue
+                quoted *= left
                 found[i] = quoted if quoted < line.contracted_usd else self.cheaper_on_demand(line)
                 if quoted and not found[i]:
                     not_below[f"{line.name} in {line.region}"] = None
@@ -325,11 +355,12 @@ class SpendPlan(Yearly):
             order=self.order,
             account=self.account,
             shared=self.shared,
-            usd_per_h=self.hourly_usd,
+            usd_per_h=left * self.hourly_usd,
             rates=np.array(found, np.float64),
-            payments=self.payments(account, lambda term_h: Terms.of(self.hourly_usd, term_h, self.upfront)),
+            payments=self.payments(account, lambda term_h: Terms.of(left * self.hourly_usd, term_h, self.upfront)),
             provider=getattr(self, "provider", ""),
             notes=(*self._notes(account, rates), *self._beyond(not_below), *self.end_note(account)),
+            agreed=agreed,
         )
 
     def _beyond(self, not_below: Iterable[str]) -> Iterator[str]:

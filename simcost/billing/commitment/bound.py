@@ -5,10 +5,11 @@ takes units for each hour it runs. **Spend** is so much money an hour at discoun
 each hour. Units not taken in their clock-hour are lost.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain, repeat
+from math import fsum
 from typing import Protocol
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy.typing as npt
 
 from simcost.billing.commitment.terms import Terms
 from simcost.billing.metering import Line, Metered
-from simcost.catalog.contracts import Contracted
+from simcost.catalog.contracts import Contracted, ContractPrice, ContractService
 from simcost.catalog.facts import CommitmentRate, Instrument, Offer, Upfront
 from simcost.errors import InputError
 
@@ -34,6 +35,12 @@ class CommitmentRates(Protocol):
         """The list price of an offer, and what is paid for it on a day."""
         ...
 
+    def contract_for(
+        self, provider: str, sku: str, region: str, service: ContractService, at: date | None = None
+    ) -> ContractPrice | None:
+        """The contract that holds for anything that a provider sells, on a day."""
+        ...
+
     def commitment_rate(
         self,
         provider: str,
@@ -45,6 +52,22 @@ class CommitmentRates(Protocol):
     ) -> CommitmentRate:
         """Rate of committing to a SKU."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """A negotiated discount on a part of something."""
+
+    contract: str
+    """Name of the contract; empty = none holds."""
+    part: float
+    """Share of the time for which it holds."""
+    discount: float
+
+
+def paid_share(agreed: Sequence[Agreed]) -> float:
+    """Share of the price that is left by negotiated discounts; 1 without any."""
+    return fsum(one.part * (1 - one.discount) for one in agreed) if agreed else 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -135,6 +158,8 @@ class CommittedUnits:
     sku: str = ""
     notes: tuple[str, ...] = ()
     """Basis of its price."""
+    agreed: tuple[Agreed, ...] = ()
+    """Negotiated discounts, which its payments are after."""
 
     @property
     def usd_per_unit_h(self) -> float:
@@ -161,6 +186,8 @@ class Spend:
     region: str = ""
     notes: tuple[str, ...] = ()
     """Basis of its rates."""
+    agreed: tuple[Agreed, ...] = ()
+    """Negotiated discounts, which its payments and its rates are after."""
 
 
 Bound = CommittedUnits | Spend

@@ -41,6 +41,14 @@ class Terms:
             term_h=term_h,
         )
 
+    def times(self, share: float) -> "Terms":
+        """The same at a share of all payments."""
+        return Terms(
+            upfront_usd=share * self.upfront_usd,
+            recurring_usd_per_h=share * self.recurring_usd_per_h,
+            term_h=self.term_h,
+        )
+
     @property
     def effective_usd_per_h(self) -> float:
         """Amortised cost of an hour."""

@@ -74,8 +74,10 @@ def _months(loaded: LoadedScenario) -> list[str]:
     ):
         return []
     return [
-        f"horizon: {node.value} is {scenario.horizon / SECONDS_PER_DAY:g} d, in months of "
-        f"{MEAN_MONTH_S / SECONDS_PER_DAY:g} d; with `starts` it is one of the calendar."
+        (
+            f"horizon: {node.value} is {scenario.horizon / SECONDS_PER_DAY:g} d, in months of "
+            f"{MEAN_MONTH_S / SECONDS_PER_DAY:g} d; with `starts` it is one of the calendar."
+        )
     ]
 
 

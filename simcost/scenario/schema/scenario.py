@@ -28,7 +28,7 @@ from simcost.slo import Slo
 from simcost.tables.calendar import months_after
 from simcost.trace.workload.closed import ClosedWorkload
 from simcost.trace.workload.spec import RecordedWorkload, Synthetic, stream_tenants, tenants
-from simcost.units import MEAN_MONTH_S, ByKind, Horizon, PositiveCount, PositiveSeconds, Share
+from simcost.units import MEAN_MONTH_S, ByKind, Currency, Horizon, PositiveCount, PositiveSeconds, Share
 
 Workload = Annotated[RecordedWorkload | Synthetic | ClosedWorkload, ByKind()]
 
@@ -206,6 +206,9 @@ class Scenario:
     margin: Share | None = None
     """Share of a cost that makes no difference to you, as 1%: plans whose costs surely differ by less are equivalent.
     None = no plan is called equivalent to another, only not significantly different."""
+    currency: Currency = "USD"
+    """Currency of all amounts: USD. Prices in another one are converted at a dated rate: `contracts.csv` and
+    `currencies.csv` of your catalog folder."""
     catalog: str | None = None
     """Folder with your own fact files, relative to this file."""
     choices: OfferChoices | None = None

@@ -41,7 +41,7 @@ def priced(asked: ApiOption, catalog: Catalog, cache: PromptCache, said: str) ->
         CatalogError: no price of it.
     """
     purchase = replace(asked.purchase, cache=cache)
-    price = catalog.token_price(purchase.api)
+    price = catalog.token_price_as_paid(purchase.api)
     return Api(
         name=asked.name,
         purchase=purchase,
@@ -79,7 +79,7 @@ def _with_its_cache(asked: ApiOption, loaded: LoadedScenario, source: Source) ->
     if recorded and len(recorded) == len(loaded.scenario.workload):
         paths = [inside(loaded.folder, one.path) for one in recorded]
         return _with_shares(asked, loaded.catalog, paths, source.horizon_s)
-    price = loaded.catalog.token_price(asked.purchase.api)
+    price = loaded.catalog.token_price_as_paid(asked.purchase.api)
 
     def requests() -> Iterator[Shared]:
         return shared_in_stream(source.batches(0), keep_s)
@@ -165,7 +165,7 @@ def _with_and_without(
     asked: ApiOption, catalog: Catalog, traces: Sequence[Path], horizon_s: float
 ) -> tuple[TokenBill, TokenBill]:
     """Bills of traces with the cache and without it."""
-    price = catalog.token_price(asked.purchase.api)
+    price = catalog.token_price_as_paid(asked.purchase.api)
 
     def requests() -> Iterator[Shared]:
         return chain.from_iterable(shared_in_trace(path, asked.purchase.cache.keep_s) for path in traces)
@@ -180,7 +180,7 @@ def _with_and_without(
 def _as_stated(asked: ApiOption, catalog: Catalog) -> Api:
     cache = asked.purchase.cache
     text = stated(cache)
-    write_usd = catalog.token_price(asked.purchase.api).cache_write_usd_per_m
+    write_usd = catalog.token_price_as_paid(asked.purchase.api).cache_write_usd_per_m
     if isinstance(cache, HitShare) and cache.hit and not cache.written and write_usd:
         text += f", and nothing written to it, for which it takes ${write_usd:g} per 1M tokens (`written=`)"
     return priced(asked, catalog, cache, text)

@@ -61,6 +61,11 @@ def advise(
 
     plan, catalog = load_purchasing(options)
     choices = offered(plan.commitments)
+    if plan.discount is not None:
+        providers = {plan.provider} if plan.provider else {getattr(one, "provider", "") for one in plan.commitments}
+        if len(providers) != 1:
+            raise InputError(f"{options}: `discount` is of one provider: add `provider: NAME`")
+        catalog = catalog.with_discount(providers.pop(), plan.discount)
     history, findings = (None, ()) if usage is None else _history(usage, mapping, plan, catalog)
     demand = history if paths is None else _forecast(paths, plan, catalog, per_instance, history)
     if demand is None:
