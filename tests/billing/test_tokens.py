@@ -104,7 +104,7 @@ def test_token_requests_of_the_vectors(shared: Path) -> None:
         usd = request_usd(
             np.array([asked["input_tokens"]]),
             np.array([asked["output_tokens"]]),
-            rates(price, batch=True),
+            rates(price, service="batch"),
             read=np.array([asked["cache_read_tokens"]]),
             written=np.array([asked["cache_write_tokens"]]),
         )
@@ -133,7 +133,7 @@ def test_tiered_requests_of_the_vectors(shared: Path) -> None:
 @given(rows=requests, batch=st.booleans())
 def test_columns_equal_one_request_at_a_time(price: TokenPrice, rows: list[Request], batch: bool) -> None:
     size, read, written, output = columns(rows)
-    paid = rates(price, batch=batch)
+    paid = rates(price, service="batch" if batch else "standard")
     naive = one_by_one(price, rows, batch)
     assert request_usd(size, output, paid, read=read, written=written).tolist() == pytest.approx(naive, rel=1e-12)
     count = count_tokens(size, output, paid, read=read, written=written)
@@ -166,7 +166,7 @@ def test_a_longer_prompt_never_costs_less(sizes: list[int], output: int) -> None
 
 def test_what_has_no_price_is_named() -> None:
     with pytest.raises(CatalogError, match=r"no batch price of acme/m"):
-        rates(replace(PRICE, batch_multiplier=None), batch=True)
+        rates(replace(PRICE, batch_multiplier=None), service="batch")
     with pytest.raises(CatalogError, match=r"keeping prompts for 3600 s with acme/m, only up to 5 min"):
         rates(replace(PRICE, cache_write_1h_usd_per_m=None), keep_s=3600)
     assert rates(PRICE, keep_s=3600).usd_per_m[0, 2] == 6
@@ -175,7 +175,7 @@ def test_what_has_no_price_is_named() -> None:
 
 def test_a_batch_may_know_no_cache_discount() -> None:
     price = replace(PLAIN, batch_caches=False)
-    assert rates(price, batch=True).usd_per_m.tolist() == [[1.5, 1.5, 1.875, 7.5]]
+    assert rates(price, service="batch").usd_per_m.tolist() == [[1.5, 1.5, 1.875, 7.5]]
     assert rates(price).usd_per_m.tolist() == [[3, 0.3, 3.75, 15]]
 
 
