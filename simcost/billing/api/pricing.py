@@ -14,7 +14,7 @@ from simcost.billing.api.tokens import (
     Column,
     NoCache,
     PromptCache,
-    Service,
+    ServiceTier,
     TokenCount,
     TokenRates,
     count_tokens,
@@ -138,7 +138,7 @@ class PerToken:
     """`provider/model` of the catalog's token prices."""
     cache: PromptCache = field(default_factory=NoCache)
     """Model of the provider's prompt cache."""
-    service: Service = "standard"
+    service: ServiceTier = "standard"
     """Service tier of the requests, which has its own price."""
     region: str = "any"
     """Where the provider answers; some take more in some regions."""

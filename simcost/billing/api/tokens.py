@@ -10,7 +10,7 @@ missing is the input price; any other missing price is an error. Nothing is roun
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -27,8 +27,9 @@ ITEMS: tuple[Item, ...] = ("input", "cache read", "cache write", "output")
 """Items of requests, counted separately; `input` without the cached tokens."""
 ITEM_OF: dict[str, Item] = dict(zip(TOKENS, (*ITEMS, "cache write", "audio input", "audio output"), strict=True))
 """The item of each unit of tokens in usage."""
-Service = Literal["standard", "batch", "flex", "priority"]
+ServiceTier = Literal["standard", "batch", "flex", "priority"]
 """How fast a provider answers: batches within a day, flex when it has time, priority first."""
+SERVICE_TIERS: tuple[ServiceTier, ...] = get_args(ServiceTier)
 SHORT_KEEP_S = 300.0
 """Time for which the cheaper of two kinds of cache write is kept."""
 
@@ -37,7 +38,7 @@ def token_price(
     price: TokenPrice,
     item: Item,
     *,
-    service: Service = "standard",
+    service: ServiceTier = "standard",
     long: bool = False,
     keep_s: float = SHORT_KEEP_S,
     region: str = "any",
@@ -70,7 +71,7 @@ def _missing(price: TokenPrice, what: str, column: str) -> CatalogError:
     )
 
 
-def _audio(price: TokenPrice, item: Item, service: Service) -> float:
+def _audio(price: TokenPrice, item: Item, service: ServiceTier) -> float:
     column = f"{item.replace(' ', '_')}_usd_per_m"
     usd = getattr(price, column)
     if usd is None or service != "standard":
@@ -78,7 +79,7 @@ def _audio(price: TokenPrice, item: Item, service: Service) -> float:
     return float(usd)
 
 
-def _in_service(price: TokenPrice, item: Item, service: Service, keep_s: float) -> float:
+def _in_service(price: TokenPrice, item: Item, service: ServiceTier, keep_s: float) -> float:
     """Price of a short prompt's tokens."""
     fresh = price.input_usd_per_m
     read = price.cache_read_usd_per_m
@@ -105,7 +106,7 @@ def _in_service(price: TokenPrice, item: Item, service: Service, keep_s: float) 
     raise _missing(price, f"{service} cache read", f"{service}_cache_read_usd_per_m")
 
 
-def _service_prices(price: TokenPrice, service: Service) -> tuple[float, float]:
+def _service_prices(price: TokenPrice, service: ServiceTier) -> tuple[float, float]:
     """Input and output price of a service. Raises CatalogError."""
     if service == "batch" and price.batch_multiplier is not None:
         return price.input_usd_per_m * price.batch_multiplier, price.output_usd_per_m * price.batch_multiplier
@@ -115,7 +116,7 @@ def _service_prices(price: TokenPrice, service: Service) -> tuple[float, float]:
     return float(entry), float(output)
 
 
-def _tier_factor(price: TokenPrice, item: Item, service: Service) -> float:
+def _tier_factor(price: TokenPrice, item: Item, service: ServiceTier) -> float:
     """Price of the size tier, relative to the base price. Raises CatalogError."""
     if service in price.short_only.split():
         raise CatalogError(
@@ -161,7 +162,7 @@ class TokenRates:
 
 
 def rates(
-    price: TokenPrice, *, service: Service = "standard", keep_s: float = SHORT_KEEP_S, region: str = "any"
+    price: TokenPrice, *, service: ServiceTier = "standard", keep_s: float = SHORT_KEEP_S, region: str = "any"
 ) -> TokenRates:
     """All prices of requests; arguments as `token_price`.
 
