@@ -188,7 +188,9 @@ def _batch(table: TypedTable, before: int, unnamed: _Unnamed) -> UsageBatch:
     return UsageBatch(
         start_s=start_s[row],
         end_s=end_s[row],
-        quantity=np.nan_to_num(np.concatenate([table.numbers[ours] for ours in counted])) if counted else _at_a_time(table),
+        quantity=np.nan_to_num(np.concatenate([table.numbers[ours] for ours in counted]))
+        if counted
+        else _at_a_time(table),
         price_usd=table.numbers["price"][row] if "price" in table else None,
         interrupted=table.numbers["interrupted"][row] == 1 if "interrupted" in table else None,
         keys=keys,
