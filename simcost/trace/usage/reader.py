@@ -98,6 +98,8 @@ _TAGS = ("workload", "model", "tenant", "team", "project")
 _MODELS = ("model", "model_version")
 """Columns that name what tokens are of, where none is called as a SKU is."""
 _KEY = ("provider", "sku", "region", "zone", "account", "pricing", "unit")
+_ANYWHERE = ("global", "not_available")
+"""Regions of tokens that name none."""
 _PRICING = tuple(column.name for column in token_columns.PRICING)
 _SLACK_S = 1e-6
 
@@ -311,6 +313,8 @@ def _lines(texts: dict[str, pa.Array], unnamed: _Unnamed) -> tuple[tuple[tuple[s
     of_tokens = token_columns.pricing_of_tokens(*(texts.pop(name) for name in _PRICING))
     tokens = pc.is_in(texts["unit"], pa.array((*TOKENS, PROMPT)))
     texts["pricing"] = pc.if_else(tokens, of_tokens, texts["pricing"])
+    nowhere = pc.and_(tokens, pc.is_in(pc.utf8_lower(texts["region"]), pa.array(_ANYWHERE)))
+    texts["region"] = pc.if_else(nowhere, unnamed.region, texts["region"])
     rows = list(zip(*(column.to_pylist() for column in texts.values()), strict=True))
     keys = tuple(sorted(set(rows)))
     number = {key: i for i, key in enumerate(keys)}
