@@ -21,9 +21,9 @@ def optional_key() -> Any:
 def to_document(result: object) -> dict[str, Any]:
     """Return the JSON object of a result.
 
-    A verdict that rests on old prices says so (`simcost.catalog.dates.old_prices`); the result itself does not change
-    with the day. Keys are the names of the fields, in their order. None is null, but a field of `optional_key()` is left out while it
-    is None. Tuples and arrays become lists, NumPy scalars Python numbers. A mapping keeps its keys.
+    Keys are the names of the fields, in their order. None is null, but a field of `optional_key()` is left out while it
+    is None. Tuples and arrays become lists, NumPy scalars Python numbers. A mapping keeps its keys. A verdict that
+    rests on old prices says so (`simcost.catalog.dates.old_prices`); the result itself does not change with the day.
 
     Raises:
         ValueError: a number that is not finite; with its path.
@@ -46,7 +46,8 @@ def to_document(result: object) -> dict[str, Any]:
 
 def _prices_of(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The prices on which a verdict rests: `prices` of the document, its provenance or its plans."""
-    parts = [document, document.get("provenance") or {}, *(document.get("plans") or ())]
+    named = [document.get(name) for name in ("provenance", "best", "runner_up")]
+    parts = [document, *named, *(document.get("plans") or ())]
     found = [part.get("prices") for part in parts if isinstance(part, Mapping)]
     rows = [row for prices in found if isinstance(prices, list) for row in prices if isinstance(row, Mapping)]
     return [row for row in rows if "as_of" in row and "sku" in row]

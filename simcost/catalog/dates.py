@@ -11,6 +11,8 @@ UNKNOWN = "unknown"
 STALE_YEARS = 1
 OLD_DAYS = 90
 """Age from which a verdict about money names a price."""
+_SMALL = ("storage", "egress", "inter-zone")
+"""Prices that are named behind those of machines and models."""
 
 
 def is_date(text: str) -> bool:
@@ -80,13 +82,15 @@ def old_prices(prices: Iterable[Mapping[str, Any]], day: str | None = None) -> s
     'Old price: aws/p5.48xlarge of 2026-07-20 (140 days).'
     """
     day = day or today()
-    ages = {f"{one['provider']}/{one['sku']} of {one['as_of']}": one["as_of"] for one in prices if one["as_of"]}
-    known = {name: age_days(as_of, day) for name, as_of in ages.items()}
-    old = sorted((-inf if age is None else -age, name) for name, age in known.items() if age is None or age > OLD_DAYS)
+    ages = {
+        (f"{one['provider']}/{one['sku']}", one["as_of"]): age_days(one["as_of"], day) for one in prices if one["as_of"]
+    }
+    old = [key for key, age in ages.items() if age is None or age > OLD_DAYS]
     if not old:
         return ""
-    age, name = old[0]
-    length = "" if age == -inf else f" ({-age:.0f} days)"
+    first = min(old, key=lambda key: (key[0].rpartition("/")[2] in _SMALL, -(ages[key] or inf)))
+    name, age = f"{first[0]} of {first[1]}", ages[first]
+    length = "" if age is None else f" ({age} days)"
     more = f" and {len(old) - 1} more" if len(old) > 1 else ""
     return f"Old price{'s' if more else ''}: {name}{length}{more}."
 

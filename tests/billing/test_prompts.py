@@ -155,7 +155,7 @@ def test_a_price_that_is_missing_is_named_with_its_row(tmp_path: Path, tier: str
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_rows_of_nothing_change_no_total(tmp_path: Path, tiers: list[str], blank: bool) -> None:
     """Also of models, caches and services that have no price."""
-    head = f"model,start,prompt_tokens,cached_tokens,cache_write_1h_tokens,output_tokens,service_tier\n"
+    head = "model,start,prompt_tokens,cached_tokens,cache_write_1h_tokens,output_tokens,service_tier\n"
     row = f"{OPENAI},{DAY},2746,2208,,197,\n"
     none = ",,," if blank else "0,0,0,0"
     nothing = [f"{model},{DAY},{none},{tier}\n" for tier in tiers for model in (OPENAI, ANTHROPIC, "openai/no-such")]

@@ -56,7 +56,8 @@ def add(verbs: Any) -> None:
         action="append",
         required=True,
         metavar="NAME[,KEY=VALUE...]",
-        help="provider/model; hit=40%% or ttl=1h of its cache, batch, flex or priority, region=us, ttft=0.8s and tpot=20ms (its p95, if you know "
+        help="provider/model; hit=40%% or ttl=1h of its cache, batch, flex or priority, "
+        "region=us, ttft=0.8s and tpot=20ms (its p95, if you know "
         "them), units=3,unit_price=$1/h,unit_tokens=2500 per minute; all words are in the guide self-host; repeatable",
     )
     api.add_argument("--plan", action="append", default=[], metavar="NAME", help="only this plan; repeatable")
