@@ -184,9 +184,10 @@ def _value(key: str, text: str) -> float:
 
 def _built(name: str, given: dict[str, Any]) -> "ApiOption":
     from simcost.billing.api.pricing import PerToken
+    from simcost.billing.api.tokens import SERVICE_TIERS
     from simcost.studies.breakeven.prices import ApiOption
 
-    services = [key for key in _SERVICES if key in given]
+    services = [tier for tier in SERVICE_TIERS if tier in given]
     if len(services) > 1:
         raise ValueError(f"{' and '.join(services)} exclude each other; give one of them")
     purchase = PerToken(
