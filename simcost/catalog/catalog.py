@@ -37,6 +37,7 @@ from simcost.catalog.facts import (
     StepFactor,
     TierPrice,
     TokenPrice,
+    TokenRule,
     TrainingMfu,
     TrainingSequence,
     Upfront,
@@ -62,6 +63,7 @@ class Facts:
     currencies: tuple[CurrencyRate, ...] = ()
     tier_prices: tuple[TierPrice, ...] = ()
     token_prices: Sequence[TokenPrice] = ()
+    token_rules: tuple[TokenRule, ...] = ()
     quality: tuple[BenchmarkScore, ...] = ()
     acceptance: tuple[DraftAcceptance, ...] = ()
     step_factors: tuple[StepFactor, ...] = ()
@@ -311,9 +313,15 @@ class Catalog:
         return tuple(sorted(tiers, key=lambda tier: tier.from_gb))
 
     def token_price(self, name: str) -> TokenPrice:
-        """The prices of the API `provider/model`; case does not matter. Raises CatalogError."""
+        """The prices of the API `provider/model`, completed by the rules of its provider; case does not matter.
+
+        Raises:
+            CatalogError: it is not in the catalog.
+        """
         for price in self.facts.token_prices:
             if price.name.lower() == name.lower():
+                for rule in self.facts.token_rules:
+                    price = rule.completed(price)  # noqa: PLW2901
                 return price
         known = [price.name for price in self.facts.token_prices]
         raise _miss("token price of", "token-prices", name, known)

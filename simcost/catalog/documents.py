@@ -21,6 +21,7 @@ KINDS = {
     "currencies": "currencies",
     "tier-prices": "tier_prices",
     "token-prices": "token_prices",
+    "token-rules": "token_rules",
     "benchmark-scores": "quality",
     "acceptance": "acceptance",
     "training-mfu": "training_mfu",

@@ -26,6 +26,7 @@ from simcost.catalog.facts import (
     StepFactor,
     TierPrice,
     TokenPrice,
+    TokenRule,
     TrainingMfu,
     TrainingSequence,
 )
@@ -63,6 +64,7 @@ _TABLES = {
     "currencies": _table(CurrencyRate, "currency", "as_of"),
     "tier_prices": _Table(TierPrice, ("provider", "item", "region", "from_gb"), ("provider", "item")),
     "token_prices": _table(TokenPrice, "provider", "model"),
+    "token_rules": _table(TokenRule, "provider", "models"),
     "quality": _table(BenchmarkScore, "model", "metric", "precision", "kv_precision", "pruning"),
     "acceptance": _table(DraftAcceptance, "drafter", "model", "task", "drafts"),
     "step_factors": _table(StepFactor, "model_class", "engine", "accelerator", "precision", "model", "tp", "pp", "dp"),

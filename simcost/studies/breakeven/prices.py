@@ -8,8 +8,9 @@ from itertools import chain
 from pathlib import Path
 
 from simcost.billing.api.pricing import PerToken, TokenBill, bill_tokens
-from simcost.billing.api.tokens import HitShare, NoCache, PrefixReuse, PromptCache
+from simcost.billing.api.tokens import HitShare, NoCache, PrefixReuse, PromptCache, rates
 from simcost.catalog import Catalog
+from simcost.catalog.facts import TokenPrice
 from simcost.scenario.runs.resolve import Source
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.studies.breakeven.stated_levels import stated_misses
@@ -48,10 +49,16 @@ def priced(asked: ApiOption, catalog: Catalog, cache: PromptCache, said: str) ->
         price=price,
         ended=price.deprecation_date if price.deprecation_date <= catalog.as_of else "",
         cache=said,
-        hits_at_input_price=price.cache_read_usd_per_m is None or (purchase.batch and not price.batch_caches),
+        hits_at_input_price=_at_input_price(price, purchase),
         ttft_p95_s=asked.ttft_p95_s,
         tpot_p95_s=asked.tpot_p95_s,
     )
+
+
+def _at_input_price(price: TokenPrice, purchase: PerToken) -> bool:
+    """True if cached tokens cost as much as others."""
+    fresh, read = rates(price, service=purchase.service).usd_per_m[0, :2]
+    return bool(fresh == read)
 
 
 def in_scenario(asked: ApiOption, loaded: LoadedScenario, source: Source) -> Api:
@@ -66,7 +73,7 @@ def in_scenario(asked: ApiOption, loaded: LoadedScenario, source: Source) -> Api
         loaded.scenario.slo,
         ttft_p95_s=asked.ttft_p95_s,
         tpot_p95_s=asked.tpot_p95_s,
-        batch=asked.purchase.batch,
+        batch=asked.purchase.service == "batch",
     )
     return replace(_with_its_cache(asked, loaded, source), slo_misses=misses)
 

@@ -19,7 +19,7 @@ from simcost.tables.typed_batches import TypedBatches
 from simcost.trace.usage import purchase_options, time_units, token_columns, volume_units
 from simcost.trace.usage.findings import UsageFindings
 from simcost.trace.usage.sums import PRICES, Columns, UsageBatch, UsageSums
-from simcost.trace.usage.usage import HOURLY, KEY, VOLUMES, Floats, Ints, UsageRows, price_groups
+from simcost.trace.usage.usage import HOURLY, KEY, PROMPT, TOKENS, VOLUMES, Floats, Ints, UsageRows, price_groups
 from simcost.units import NS_PER_S, SECONDS_PER_HOUR
 
 _TAG = "tag:"
@@ -68,7 +68,7 @@ USAGE = DeclaredTable(
             remedy="write 0 where nothing ran",
         ),
         Column(name="provider", aliases=("providername", "cloud")),
-        Column(name="region", aliases=("regionid",)),
+        Column(name="region", aliases=("regionid", "inference_geo")),
         Column(name="zone", aliases=("availabilityzone", "availability_zone")),
         Column(name="account", aliases=("subaccountid", "account_id")),
         Column(name="pricing", aliases=("pricingcategory", "market")),
@@ -92,8 +92,8 @@ USAGE = DeclaredTable(
         ),
         Column(name="resource", aliases=("resourceid", "instance_id", "node")),
         Column(name=_TAG),
-        Column(name=token_columns.COLUMN, kind="number", low=0, filled=True, remedy="write 0 where nothing ran"),
-        *token_columns.PRICED_OTHERWISE,
+        Column(name=token_columns.COLUMN, kind="number", low=0),
+        *token_columns.PRICING,
     ),
 )
 _TAGS = ("workload", "model", "tenant", "team", "project")
@@ -102,6 +102,9 @@ _MODELS = ("model", "model_version")
 _PRICE_COLUMNS = ("price", "list_price", "contracted_price")
 """Of `PRICES`."""
 _KEY = ("provider", "sku", "region", "zone", "account", "pricing", "unit")
+_ANYWHERE = ("global", "not_available")
+"""Regions of tokens that name none."""
+_PRICING = tuple(column.name for column in token_columns.PRICING)
 _SLACK_S = 1e-6
 
 
@@ -201,7 +204,9 @@ def _batch(table: TypedTable, before: int, unnamed: _Unnamed) -> UsageBatch:
     return UsageBatch(
         start_s=start_s[row],
         end_s=end_s[row],
-        quantity=np.concatenate([table.numbers[ours] for ours in counted]) if counted else _at_a_time(table),
+        quantity=np.nan_to_num(np.concatenate([table.numbers[ours] for ours in counted]))
+        if counted
+        else _at_a_time(table),
         prices_usd={
             name: table.numbers[column][row]
             for name, column in zip(PRICES, _PRICE_COLUMNS, strict=True)
@@ -231,8 +236,8 @@ def _columns(names: list[str], mapping: Mapping[str, str], path: Path) -> dict[s
         if "sku" not in result and (models := [name for name in _MODELS if name in lower]):
             result["sku"] = lower[models[0]]
         result |= tokens
-    else:
-        for column in token_columns.PRICED_OTHERWISE:
+    elif "unit" not in result:
+        for column in token_columns.PRICING:
             result.pop(column.name, None)
     USAGE.refuse([*faults, *USAGE.lacking(result)], names, path)
     return result
@@ -299,7 +304,7 @@ def _texts(table: TypedTable, counted: Sequence[str], row: Ints) -> tuple[dict[s
 
     Columns of tokens stand below each other.
     """
-    names = (*_KEY, *(ours for ours in table.theirs if ours.startswith(_TAG)))
+    names = (*_KEY, *_PRICING, *(ours for ours in table.theirs if ours.startswith(_TAG)))
     words = {name: table.texts(name) for name in names}
     codes = {name: table.codes[name][row] for name in names if name in table.codes}
     if counted:
@@ -326,6 +331,11 @@ def _lines(texts: dict[str, pa.Array], unnamed: _Unnamed) -> tuple[tuple[tuple[s
     texts["region"] = _otherwise(texts["region"], unnamed.region)
     texts["pricing"] = purchase_options.purchase_option(texts["pricing"])
     texts["unit"] = token_columns.token_units(_units(texts), texts["provider"])
+    of_tokens = token_columns.pricing_of_tokens(*(texts.pop(name) for name in _PRICING))
+    tokens = pc.is_in(texts["unit"], pa.array((*TOKENS, PROMPT)))
+    texts["pricing"] = pc.if_else(tokens, of_tokens, texts["pricing"])
+    nowhere = pc.and_(tokens, pc.is_in(pc.utf8_lower(texts["region"]), pa.array(_ANYWHERE)))
+    texts["region"] = pc.if_else(nowhere, unnamed.region, texts["region"])
     rows = list(zip(*(column.to_pylist() for column in texts.values()), strict=True))
     keys = tuple(sorted(set(rows)))
     number = {key: i for i, key in enumerate(keys)}

@@ -13,11 +13,14 @@ Ints = npt.NDArray[np.int64]
 
 VOLUMES = ("storage", "egress", "inter-zone")
 """SKUs that are counted in GB."""
-TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "cache_write_1h_tokens")
-"""Units of SKUs that are models behind APIs. Input is what was neither read from a cache nor written to one; the last
-was written to be kept for an hour, which costs more than for minutes.
+LONG_WRITE = "cache_write_1h_tokens"
+TOKENS = (
+    *("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", LONG_WRITE),
+    *("input_audio_tokens", "output_audio_tokens"),
+)
+"""Units of SKUs that are models behind APIs. Input is what was neither read from a cache nor written to one; what
+`LONG_WRITE` counts was written to be kept for an hour, which costs more than for minutes.
 """
-LONG_WRITE = TOKENS[-1]
 PROMPT = "prompt_tokens"
 """Unit of whole prompts: tokens read from a cache or written to one are among them."""
 RESERVED_IDLE = "reserved_idle"
