@@ -30,7 +30,7 @@ from simcost.scenario.manifests.manifest import Manifest
 
 _NONE: Mapping[str, Source] = {}
 _TEMPLATE = re.compile(r"\{\{-?\s*[.$\w(/\"].*?\}\}")
-_HELM = re.compile(r"\.(Values|Release|Chart|Files|Capabilities|Template)\b|\b(include|template|tpl)\s+\"")
+_HELM = re.compile(r"\.(Values|Release|Chart|Files|Capabilities|Template)\b|\b(include|template|tpl)\s+\\?\"")
 """Names in a template that only Helm has."""
 _OLD_HPA = {
     "autoscaling/v1": "holds the CPU target alone; kubectl get hpa.v2.autoscaling NAME -o yaml writes it as v2",
@@ -65,16 +65,14 @@ _INSTEAD = {
     "write scaling: {kind: fixed, replicas: ...}",
     "StatefulSet": "it does not describe scaling: give its autoscaler, by kubectl get hpa,scaledobject -o yaml",
     "LeaderWorkerSet": "it does not describe scaling: give its autoscaler, by kubectl get hpa,scaledobject -o yaml",
+    "PodAutoscaler": "AIBrix makes an HPA of its strategy HPA: give that, by kubectl get hpa -o yaml; for KPA or APA "
+    "write its target as scaling: {kind: hpa, min: 1, max: 8, metrics: [{type: Pods, name: kv_utilisation, "
+    "target_type: AverageValue, target: 0.5}]}",
     "RayCluster": "it scales nodes, not replicas: give the Serve config, or the RayService",
     "EC2NodeClass": "it says how nodes are made: give the NodePool that names it",
 }
 """Remedies for objects of which others make an autoscaler."""
 _AIBRIX = "autoscaling.aibrix.ai/"
-_INSTEAD_OF_AIBRIX = (
-    "of AIBrix is not read: of strategy HPA it makes an HPA, which kubectl get hpa -o yaml writes; of KPA or APA write "
-    "its target as scaling: {kind: hpa, min: 1, max: 8, metrics: [{type: Pods, name: kv_utilisation, "
-    "target_type: AverageValue, target: 0.5}]}"
-)
 _SCALERS = (
     "HorizontalPodAutoscaler",
     "ScaledObject",
@@ -217,9 +215,7 @@ def _outdated(kind: str, version: str) -> str:
     if kind == "HorizontalPodAutoscaler" and version in _OLD_HPA:
         return f"{version} {_OLD_HPA[version]}"
     same_group = version.partition("/")[0] == known[0].partition("/")[0]
-    if version.startswith(_AIBRIX):
-        return f"{kind} {_INSTEAD_OF_AIBRIX}"
-    if not same_group and kind in ("Service", "Configuration", "Revision"):
+    if version.startswith(_AIBRIX) or (not same_group and kind in ("Service", "Configuration", "Revision")):
         return ""
     near = did_you_mean(version, known) or f"; known is {' or '.join(known)}"
     return f"{version!r} of a {kind} is not known here{near}"

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.errors import TraceError
-from simcost.trace.observed.observation import Configuration, Finding, Floats, Ints, ObservedPoint, ObservedRun, finding
+from simcost.trace.observed.observation import Finding, Floats, Ints, ObservedPoint, ObservedRun, finding
 from simcost.trace.requests.tally import FASTEST_S, FEWEST_TOKENS, SLOWEST_S
 from simcost.units import how_many, plural
 
