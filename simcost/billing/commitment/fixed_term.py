@@ -89,7 +89,7 @@ class TakeOrPay(Termed):
             order=10,
             account=self.account,
             shared=self.shared,
-            payments=Payments(terms=terms, from_h=self.start_h, to_h=self.end_h),
+            payments=Payments(each=(terms,), from_h=self.start_h, to_h=self.end_h),
             units=float(self.count),
             takes=takes_of(account, lambda ln: 1.0 if (ln.provider, ln.sku, ln.region) == wanted else None),
             by_second=True,
