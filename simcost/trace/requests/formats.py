@@ -24,7 +24,7 @@ from simcost.trace.requests.failures import (
 )
 from simcost.trace.requests.langfuse import invocation_row, observation_row, run_row
 from simcost.trace.requests.otel import span_rows
-from simcost.trace.requests.span_tree import TreeColumns
+from simcost.trace.requests.store import MAX_TOKENS
 
 FormatName = Literal[
     "azure-llm",
@@ -63,8 +63,6 @@ OURS = (
 NEEDED = OURS[:3]
 PLUS = "+"
 """Before the numbers of columns that are added to a count, in the keys of a chunk."""
-MAX_TOKENS = 10_000_000
-"""Largest token count believed; no context window is longer (2026)."""
 LATENCIES = {"ttft_s": ("ttft_ms", "first_token_at"), "e2e_s": ("e2e_ms", "end_at")}
 """Latencies in seconds: what they are called in milliseconds, and the time at which they end."""
 STATUS = "status"
@@ -86,8 +84,6 @@ class LogFormat:
     """Requests of one JSON object."""
     known_by: tuple[str, ...] = ()
     """Columns that no other log has: one that has all of these is read in this format."""
-    tree: TreeColumns | None = None
-    """Columns of the tree in which LLM calls hold each other."""
     rules: tuple[FailureRule, ...] = ()
     """Rows that are left out by a column."""
     thousands: str | None = None
@@ -98,11 +94,6 @@ class LogFormat:
     """Dates without a zone are UTC, as the software that writes them has it."""
 
 
-_ANY_TREE = TreeColumns(
-    id=("id", "run_id", "span_id", "spanId"),
-    parent=("parent_run_id", "parent_span_id", "parentSpanId", "parentObservationId", "parent_observation_id"),
-    trace=("trace_id", "traceId"),
-)
 FORMATS: Mapping[str, LogFormat] = {
     "azure-llm": LogFormat(
         utc=True,
@@ -136,15 +127,14 @@ FORMATS: Mapping[str, LogFormat] = {
             "prefix_hashes": ["hash_ids"],
         },
     ),
-    "csv": LogFormat(container="csv", rules=GENERIC_RULES, tree=_ANY_TREE),
-    "jsonl": LogFormat(container="jsonl", rules=GENERIC_RULES, tree=_ANY_TREE),
-    "parquet": LogFormat(container="parquet", rules=GENERIC_RULES, tree=_ANY_TREE),
+    "csv": LogFormat(container="csv", rules=GENERIC_RULES),
+    "jsonl": LogFormat(container="jsonl", rules=GENERIC_RULES),
+    "parquet": LogFormat(container="parquet", rules=GENERIC_RULES),
     "otel": LogFormat(
         utc=True,
         container="jsonl",
         rows=span_rows,
         rules=SPAN_RULES,
-        tree=TreeColumns(id=("spanId", "span_id"), parent=("parentSpanId",), trace=("traceId", "trace_id")),
         columns={
             "arrival": ["startTimeUnixNano", "start_time", "startTime"],
             "session": ["gen_ai.conversation.id"],
@@ -173,9 +163,6 @@ FORMATS: Mapping[str, LogFormat] = {
         container=None,
         rows=observation_row,
         rules=LANGFUSE_RULES,
-        tree=TreeColumns(
-            id=("id",), parent=("parentObservationId", "parent_observation_id"), trace=("traceId", "trace_id")
-        ),
         thousands=",",
         month_first=True,
         columns={
@@ -198,7 +185,6 @@ FORMATS: Mapping[str, LogFormat] = {
         rows=run_row,
         rules=LANGSMITH_RULES,
         known_by=("run_type", "start_time"),
-        tree=TreeColumns(id=("id",), parent=("parent_run_id",), path=("dotted_order",)),
         columns={
             "arrival": ["start_time"],
             "prompt_tokens": ["prompt_tokens"],
@@ -374,7 +360,7 @@ def _added(wanted: dict[str, str], present: Sequence[str]) -> tuple[dict[str, li
 
 def stated_lengths(mapping: Mapping[str, str], present: Sequence[str]) -> dict[str, int]:
     """Tokens of every prompt or output that the mapping states as a number, as `prompt_tokens=900`."""
-    stated = {ours: mapping[ours] for ours in NEEDED[1:] if mapping.get(ours, "") not in present}
+    stated = {ours: text for ours, text in mapping.items() if ours in NEEDED[1:] and text not in present}
     return {ours: int(text) for ours, text in stated.items() if text.isdecimal() and 0 < int(text) <= MAX_TOKENS}
 
 

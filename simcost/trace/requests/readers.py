@@ -24,10 +24,12 @@ from simcost.trace.requests.formats import (
     find_columns,
     find_format,
     find_rules,
+    stated_lengths,
 )
 from simcost.trace.requests.importing import Intake, OnError
 from simcost.trace.requests.log_files import local, open_log, shown_name
 from simcost.trace.requests.number_marks import NumberMarks
+from simcost.trace.requests.span_tree import SpanTree, tree_columns
 from simcost.trace.requests.store import OPTIONAL, TraceInfo, open_trace
 from simcost.trace.requests.tally import finding
 from simcost.trace.requests.unread_columns import unread_columns
@@ -143,6 +145,8 @@ class _Log:
     """Metadata where it is a stored trace itself, whose date and blocks are kept."""
     intake: Intake = field(init=False)
     selects_model: bool = False
+    has_tree: bool = False
+    """Its rows hold each other, as spans do."""
     unread: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -187,7 +191,9 @@ class _Log:
         conditions = self.intake.selection.columns(theirs, present, place=str(self.path))
         self.selects_model = theirs.get("model", "") in conditions.values()
         rules = {key: rule.column for key, rule in self.intake.rules.items() if rule.column in present}
-        used = theirs | conditions | rules
+        self.intake.lengths = stated_lengths(self.request.mapping, present)
+        self.has_tree = bool(tree := tree_columns(present))
+        used = theirs | conditions | rules | tree
         self.unread = unread_columns(self.request.form, self.request.mapping, set(used.values()), present)
         return used
 
@@ -223,9 +229,13 @@ def _write(
     logs: Sequence[_Log], optional: list[str], writer: TraceWriter, progress: Callable[[int], None] | None
 ) -> None:
     """Write the rows of all files; raise TraceError if there are none, or their times count from different zeros."""
-    before, first = 0, None
+    before, first, tree = 0, None, SpanTree()
     for log in logs:
-        log.intake.optional = optional
+        log.intake.optional, log.intake.tree = optional, tree
+        for chunk in log.chunks() if log.has_tree else ():
+            log.intake.note_tree(chunk)
+    tree.close()
+    for log in logs:
         for chunk in log.chunks():
             table = log.intake.table(chunk)
             if log.intake.arrivals.decided:

@@ -21,26 +21,39 @@ _ID_LETTERS = 36
 """Length of a UUID, which ends each part of a path."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TreeColumns:
-    """Names of the columns that say where a row stands in its tree; the first name that is there is taken."""
+_IDS = (
+    ("spanId", "parentSpanId"),
+    ("span_id", "parent_span_id"),
+    ("context.span_id", "parent_id"),
+    ("run_id", "parent_run_id"),
+    ("id", "parent_run_id"),
+    ("id", "parentObservationId"),
+    ("id", "parent_observation_id"),
+    ("id", "dotted_order"),
+)
+"""Columns of the ids of a row and of the row above it, by tool: the first pair that is there is taken."""
+_TRACES = ("traceId", "trace_id", "context.trace_id")
+_PATH = "dotted_order"
+"""Ids of all rows above, each after a time: `20260302T090000000000ZUUID.20260302T090001000000ZUUID`."""
 
-    id: tuple[str, ...]
-    parent: tuple[str, ...]
-    trace: tuple[str, ...] = ()
-    """Within which the ids are unique; () = they are unique everywhere."""
-    path: tuple[str, ...] = ()
-    """Ids of all rows above, each after a time: `20260302T090000000000ZUUID.20260302T090001000000ZUUID`."""
 
-    def find(self, present: Sequence[str]) -> dict[str, str]:
-        """Keys of a chunk -> the log's columns; {} if the log has no ids of parents."""
-        found = {
-            _BEFORE + part: name
-            for part in ("id", "parent", "trace", "path")
-            if (name := next((name for name in getattr(self, part) if name in present), None))
-        }
-        rows = f"{_BEFORE}id" in found and (f"{_BEFORE}parent" in found or f"{_BEFORE}path" in found)
-        return found if rows else {}
+def tree_columns(present: Sequence[str]) -> dict[str, str]:
+    """Keys of a chunk -> the columns that say where a row stands in its tree; {} if the log has none.
+
+    Ids of OpenTelemetry and Langfuse are unique within a trace. Those of LangSmith are unique everywhere.
+    """
+    pair = next((pair for pair in _IDS if {*pair} <= {*present}), None)
+    if pair is None:
+        return {}
+    found = {"id": pair[0]}
+    if pair[1] != _PATH:
+        found["parent"] = pair[1]
+    if _PATH in present:
+        found["path"] = _PATH
+    trace = next((name for name in _TRACES if name in present), None)
+    if trace is not None and pair[1] not in ("parent_run_id", _PATH):
+        found["trace"] = trace
+    return {_BEFORE + part: name for part, name in found.items()}
 
 
 @dataclass(slots=True)

@@ -21,6 +21,8 @@ from simcost.units import NS_PER_S
 VERSION = 1
 KEY = b"simcost.trace"
 """The metadata key; its value is a JSON object."""
+MAX_TOKENS = 10_000_000
+"""Largest token count believed; no context window is longer (2026)."""
 UNITS = {"arrival_ns": "ns", "prompt_tokens": "tokens", "output_tokens": "tokens"}
 
 _LABEL = pa.dictionary(pa.int32(), pa.string())
