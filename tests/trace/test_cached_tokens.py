@@ -139,13 +139,16 @@ def test_columns_that_may_count_them_are_told(tmp_path: Path, name: str) -> None
 
 def test_tokens_that_anthropic_counts_beside_the_prompt_are_told(tmp_path: Path) -> None:
     (tmp_path / "log").write_text(
-        "arrival,input_tokens,output_tokens,cache_read_input_tokens,usage.cache_creation_input_tokens\n0,10,5,900,90\n"
+        "arrival,in_tokens,output_tokens,cache_read_input_tokens,usage.cache_creation_input_tokens\n0,10,5,900,90\n"
     )
-    mapping = {"prompt_tokens": "input_tokens"}
+    mapping = {"prompt_tokens": "in_tokens"}
     document = import_trace(tmp_path / "log", "csv", tmp_path / "a.parquet", mapping=mapping)
     (said,) = (one["message"] for one in document["findings"] if "Anthropic" in one["message"])
     assert said.startswith("cache_read_input_tokens and usage.cache_creation_input_tokens: ")
-    assert "its prompts lack them" in said
+    assert "prompt_tokens=COLUMN+cache_read_input_tokens+usage.cache_creation_input_tokens" in said
+    summed = mapping["prompt_tokens"] + "+cache_read_input_tokens+usage.cache_creation_input_tokens"
+    import_trace(tmp_path / "log", "csv", tmp_path / "a.parquet", mapping={"prompt_tokens": summed})
+    assert pq.read_table(tmp_path / "a.parquet")["prompt_tokens"].to_pylist() == [1000]
 
 
 def test_an_api_bills_what_the_log_counts(tmp_path: Path) -> None:

@@ -353,7 +353,7 @@ def find_columns(form: LogFormat, mapping: Mapping[str, str], present: Sequence[
 
 def _added(wanted: dict[str, str], present: Sequence[str]) -> tuple[dict[str, list[str]], dict[str, str]]:
     """Columns that are added to a count, `a+b+c` of the mapping, and the columns wanted without them."""
-    sums = {ours: wanted[ours].split("+") for ours in NEEDED[1:] if wanted.get(ours, "") not in present}
+    sums = {ours: text.split("+") for ours, text in wanted.items() if ours in NEEDED[1:] and text not in present}
     sums = {ours: names for ours, names in sums.items() if len(names) > 1 and set(names) <= set(present)}
     return {ours: names[1:] for ours, names in sums.items()}, wanted | {ours: n[0] for ours, n in sums.items()}
 
@@ -461,7 +461,8 @@ def _missing(ours: str, theirs: str | None, present: Sequence[str]) -> str:
     elif likely is None:
         free = [name for name in present if not any(alike(other, [name]) for other in NEEDED if other != ours)]
         free = free if ours == "arrival" else [name for name in free if not counts_other_units(name)]
-        hint = did_you_mean(theirs or ours, free) or f"; pass --map {ours}=COLUMN"
+        stated = "" if ours == "arrival" else f", or state it for all requests, e.g. --map {ours}=200"
+        hint = did_you_mean(theirs or ours, free) or f"; pass --map {ours}=COLUMN{stated}"
     else:
         hint = (
             f"; did you mean --map {ours}={likely}?"
