@@ -378,7 +378,8 @@ def _arrivals_only(absent: Sequence[str], present: Sequence[str]) -> str:
     if "arrival" in absent:
         likely = _likely("arrival", present) or "COLUMN"
         arrival = f"arrival={likely if ' ' not in likely else quote(likely)},"
-    others = [name for name in present if counts_other_units(name) or plain_name(name).endswith("length")][:3]
+    sizes = ("bytes", "chars", "characters", "length")
+    others = [name for name in present if counts_other_units(name) and plain_name(name).endswith(sizes)][:3]
     units = f" ({' and '.join(others)} {'are' if len(others) > 1 else 'is'} in other units)" if others else ""
     return (
         f"no column counts tokens{units}, so prompt_tokens and output_tokens are missing"

@@ -18,6 +18,7 @@ from simcost.trace.requests.arrival_times import ArrivalReader
 from simcost.trace.requests.describe import describe_trace
 from simcost.trace.requests.formats import (
     LATENCIES,
+    NEEDED,
     FormatName,
     LogFormat,
     OtherFormatError,
@@ -148,6 +149,8 @@ class _Log:
     has_tree: bool = False
     """Its rows hold each other, as spans do."""
     unread: list[str] = field(default_factory=list)
+    sums: list[str] = field(default_factory=list)
+    """Messages about counts that are sums of columns."""
 
     def __post_init__(self) -> None:
         request = self.request
@@ -193,6 +196,7 @@ class _Log:
         rules = {key: rule.column for key, rule in self.intake.rules.items() if rule.column in present}
         self.intake.lengths = stated_lengths(self.request.mapping, present)
         self.has_tree = bool(tree := tree_columns(present))
+        self.sums = _sums_said(theirs)
         used = theirs | conditions | rules | tree
         self.unread = unread_columns(self.request.form, self.request.mapping, set(used.values()), present)
         return used
@@ -303,7 +307,8 @@ def _findings(logs: Sequence[_Log], writer: TraceWriter, models: Mapping[str, in
     result = []
     for log in logs:
         unread = [{"kind": "unread_column", "count": 1, "message": message} for message in log.unread]
-        own = [*log.intake.tally.findings(), *log.intake.arrivals.findings(), *unread]
+        sums = [{"kind": "token_sum", "count": 1, "message": message} for message in log.sums]
+        own = [*log.intake.tally.findings(), *log.intake.arrivals.findings(), *sums, *unread]
         if len(logs) > 1:
             own = [each | {"file": log.name, "message": f"{log.name}: {each['message']}"} for each in own]
         result += own
@@ -312,6 +317,16 @@ def _findings(logs: Sequence[_Log], writer: TraceWriter, models: Mapping[str, in
     if len(models) > 1 and not logs[0].selects_model:
         result.append(_several_models(models))
     return result
+
+
+def _sums_said(theirs: Mapping[str, str]) -> list[str]:
+    """Messages about counts that are sums of columns, as providers count them or the user asks."""
+    sums = {ours: [name for key, name in theirs.items() if key.partition(" ")[0] == ours] for ours in NEEDED[1:]}
+    return [
+        f"{ours} is {' + '.join(names)}; for {names[0]} alone write that in a column of another name"
+        for ours, names in sums.items()
+        if len(names) > 1
+    ]
 
 
 def _several_models(models: Mapping[str, int]) -> dict[str, Any]:
