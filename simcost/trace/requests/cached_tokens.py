@@ -36,9 +36,13 @@ counts, of which the first that is there is taken. All in small letters without 
 """
 _WITHIN: Mapping[str, tuple[str, ...]] = {
     "inputtokens": ("inputtokensdetailscachedtokens", "inputcachedtokens"),
-    "prompttokens": ("prompttokensdetailscachedtokens", "prompttokendetailscachedtokens", "prompttokendetailscacheread"),
+    "prompttokens": (
+        "prompttokensdetailscachedtokens",
+        "prompttokendetailscachedtokens",
+        "prompttokendetailscacheread",
+    ),
     "prompttokencount": ("cachedcontenttokencount",),
-    "tokensprompt": ("nativetokenscached",),
+    "tokensprompt": ("tokenscached",),
 }
 """By the end of the name of a prompt, counts beside it that are a part of it and were read from a cache."""
 _OF_SPENDS = (

@@ -14,7 +14,18 @@ _WORDS: Mapping[str, tuple[set[str], ...]] = {
     "arrival": _TIME,
     "prompt_tokens": ({"prompt", "input", "in", "context", "request", "req", "prefill"}, _COUNT),
     "output_tokens": (
-        {"output", "out", "completion", "candidates", "generated", "generation", "response", "resp", "answer", "decode"},
+        {
+            "output",
+            "out",
+            "completion",
+            "candidates",
+            "generated",
+            "generation",
+            "response",
+            "resp",
+            "answer",
+            "decode",
+        },
         _COUNT,
     ),
 }

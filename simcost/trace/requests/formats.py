@@ -250,6 +250,7 @@ ALSO_CALLED: Mapping[str, tuple[str, ...]] = {
         "prompt_length",
         "num_prompt_tokens",
         "num_prefill_tokens",
+        "native_tokens_prompt",
     ),
     "output_tokens": (
         "generatedtokens",
@@ -260,6 +261,7 @@ ALSO_CALLED: Mapping[str, tuple[str, ...]] = {
         "generated_tokens",
         "output_len",
         "num_decode_tokens",
+        "native_tokens_completion",
     ),
 }
 """Names of the needed columns that are in use elsewhere, in lower case."""
@@ -343,8 +345,9 @@ def find_columns(form: LogFormat, mapping: Mapping[str, str], present: Sequence[
         message = f"{place}: {'; '.join(faults)}; {columns_said(present)}"
         raise TraceError(message) if other is None else OtherFormatError(message, other)
     for ours in NEEDED[1:]:
-        if ours in used and not added.get(ours) and "+" not in mapping.get(ours, ""):
-            added[ours], cached = counted_apart(used[ours], present)
+        if ours in used:
+            apart, cached = counted_apart(used[ours], present)
+            added.setdefault(ours, apart)
             if cached is not None and "cached_tokens" not in used:
                 used["cached_tokens"] = cached
     parts = {f"{ours} {PLUS}{i}": name for ours, names in added.items() for i, name in enumerate(names)}

@@ -323,7 +323,7 @@ def _sums_said(theirs: Mapping[str, str]) -> list[str]:
     """Messages about counts that are sums of columns, as providers count them or the user asks."""
     sums = {ours: [name for key, name in theirs.items() if key.partition(" ")[0] == ours] for ours in NEEDED[1:]}
     return [
-        f"{ours} is {' + '.join(names)}; for {names[0]} alone write that in a column of another name"
+        f"{ours} is {' + '.join(names)}; if {names[0]} already holds the others, rename it"
         for ours, names in sums.items()
         if len(names) > 1
     ]
