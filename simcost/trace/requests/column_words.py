@@ -105,6 +105,11 @@ def counts_other_units(name: str) -> bool:
     return not _COUNT & last and any(re.fullmatch(_ITEMS, word) for word in last) and not _TOKENS & words
 
 
+def says_tokens(name: str) -> bool:
+    """True if a name says tokens, and not only a length."""
+    return bool(_TOKENS & _words(name)) or name.lower().endswith("tokens")
+
+
 def sum_of_tokens(names: Sequence[str]) -> str | None:
     """The first name of a column that counts the tokens of prompt and output together."""
     of_one = _WORDS["prompt_tokens"][0] | _WORDS["output_tokens"][0]
@@ -126,7 +131,7 @@ def alike(ours: str, names: Sequence[str]) -> str | None:
     fits = [name for name in names if len(name) <= _LONGEST and not other & _words(name)]
     if ours != "arrival":  # names that say tokens go before those that only say a length
         fits = [name for name in fits if not counts_other_units(name)]
-        fits.sort(key=lambda name: not _TOKENS & _words(name))
+        fits.sort(key=lambda name: not says_tokens(name))
     last = {name: _words(_last_part(name)) for name in fits}
     told = {name for name in fits if any(_has_each(of, last[name]) for of in _WORDS) or "total" in last[name]}
     ends = (name for name in fits if _has_each(ours, last[name]))

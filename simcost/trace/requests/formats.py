@@ -11,7 +11,7 @@ from simcost.tables.columns import other_unit
 from simcost.tables.dates import TimeUnit
 from simcost.tables.json_objects import Rows, one_row
 from simcost.trace.requests.cached_tokens import counted_apart, spend_row
-from simcost.trace.requests.column_words import alike, counts_other_units, plain_name, sum_of_tokens
+from simcost.trace.requests.column_words import alike, counts_other_units, plain_name, says_tokens, sum_of_tokens
 from simcost.trace.requests.failures import (
     BEDROCK_RULES,
     GENERIC_RULES,
@@ -372,14 +372,14 @@ def _no_lengths(absent: Sequence[str], mapping: Mapping[str, str], present: Sequ
     sides = NEEDED[1:]
     if not {*sides} <= {*absent} or {*sides} & {*mapping} or sum_of_tokens(present) is not None:
         return False
-    return not any(_likely(ours, present) for ours in sides)
+    return not any(likely_column(ours, present) for ours in sides)
 
 
 def _arrivals_only(absent: Sequence[str], present: Sequence[str]) -> str:
     """Message about a log without any count of tokens: all that is missing, and how to state lengths."""
     arrival = ""
     if "arrival" in absent:
-        likely = _likely("arrival", present) or "COLUMN"
+        likely = likely_column("arrival", present) or "COLUMN"
         arrival = f"arrival={likely if ' ' not in likely else quote(likely)},"
     sizes = ("bytes", "chars", "characters", "length")
     others = [name for name in present if counts_other_units(name) and plain_name(name).endswith(sizes)][:3]
@@ -451,15 +451,19 @@ def other_format(form: LogFormat, present: Sequence[str]) -> FormatName | None:
     return "otel" if spans else None
 
 
-def _likely(ours: str, present: Sequence[str]) -> str | None:
+def likely_column(ours: str, present: Sequence[str]) -> str | None:
     """The column that is probably ours, by names in use elsewhere or by the words of its name."""
-    lower = {name.lower(): name for name in present}
-    return next((lower[name] for name in ALSO_CALLED[ours] if name in lower), alike(ours, present))
+    lower = {name.lower(): name for name in reversed(present)}
+    called = next((lower[name] for name in ALSO_CALLED[ours] if name in lower), None)
+    found = alike(ours, present)
+    if called is None or (found is not None and says_tokens(found) and not says_tokens(called)):
+        return found
+    return called
 
 
 def _missing(ours: str, theirs: str | None, present: Sequence[str]) -> str:
     """Message about a needed column that is not there."""
-    likely = _likely(ours, present)
+    likely = likely_column(ours, present)
     if likely is None and ours != "arrival" and (both := sum_of_tokens(present)) is not None:
         hint = f"; {both!r} counts prompt and output together: write their difference as a column, --map {ours}=COLUMN"
     elif likely is None:
