@@ -59,7 +59,17 @@ def test_columns_of_a_format_go_first() -> None:
 SIDES = ["prompt", "input", "request", "context", "output", "completion", "response", "generated"]
 UNITS = [
     *["bytes", "byte_length", "kb", "chars", "characters", "char_len", "words", "messages", "ms", "seconds", "time"],
-    *["latency", "duration", "cost", "price", "usd", "tokens_per_second", "token_rate", "token_cost", "tokens_cost_usd"],
+    *[
+        "latency",
+        "duration",
+        "cost",
+        "price",
+        "usd",
+        "tokens_per_second",
+        "token_rate",
+        "token_cost",
+        "tokens_cost_usd",
+    ],
     *["time_per_token", "max_tokens", "token_limit", "cached_tokens", "reasoning_tokens", "audio_tokens", "id", "hash"],
 ]
 """Ends of names of columns that do not count the tokens of a prompt or an output."""
@@ -100,7 +110,8 @@ def test_tokens_go_before_lengths_of_no_unit(length: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "present", [["time", "elb_status_code", "received_bytes"], ["when"], ["ts", "properties.requestLength"], ["arrival"]]
+    "present",
+    [["time", "elb_status_code", "received_bytes"], ["when"], ["ts", "properties.requestLength"], ["arrival"]],
 )
 def test_a_log_of_arrivals_only_is_told_once_and_read_with_stated_lengths(present: list[str], tmp_path: Path) -> None:
     """Each step of the message led to the next one."""
