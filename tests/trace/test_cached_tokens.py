@@ -161,6 +161,7 @@ def test_an_api_bills_what_the_log_counts(tmp_path: Path) -> None:
     assert describe_trace(trace)["cached_tokens"] == {"known": 2, "share": (3072 + 2048) / 8000}
     (api,) = price_trace(trace, [asked("openai/gpt-5-mini")], load_catalog()).apis
     price = load_catalog().token_price("openai/gpt-5-mini")
+    assert price.cache_read_usd_per_m is not None
     by_hand = (12_000 - 5120) * price.input_usd_per_m + 5120 * price.cache_read_usd_per_m + 300 * price.output_usd_per_m
     assert api.usd_per_month == pytest.approx(by_hand / 1e6 * 730 * 3600 / 2)
     assert "as the log counts them" in api.cache
@@ -301,5 +302,5 @@ def test_a_part_of_a_prompt_that_cannot_be_read_is_named(tmp_path: Path) -> None
     row["usage"]["cache_read_input_tokens"] = "many"
     (tmp_path / "log").write_text(json.dumps(row))
     mapping = dict(zip(("prompt_tokens", "output_tokens"), USAGE, strict=True))
-    with pytest.raises(TraceError, match="line 1: usage.cache_read_input_tokens: 'many' is not a whole number"):
+    with pytest.raises(TraceError, match=r"line 1: usage\.cache_read_input_tokens: 'many' is not a whole number"):
         import_trace(tmp_path / "log", "jsonl", tmp_path / "log.parquet", mapping=mapping)

@@ -86,7 +86,7 @@ HTTP = ["properties.requestLength", "properties.responseLength", "request_length
 
 @pytest.mark.parametrize("fmt", FORMATS)
 def test_a_column_in_another_unit_is_never_suggested_as_tokens(fmt: str) -> None:
-    form = FORMATS[fmt]  # type: ignore[index]
+    form = FORMATS[fmt]
     names = [style(f"{side}_{unit}") for side in SIDES for unit in UNITS for style in STYLES]
     for present in [*([name] for name in [*names, *HTTP]), names, HTTP]:
         with pytest.raises(TraceError) as caught:

@@ -43,11 +43,12 @@ def uuid(i: int) -> str:
 
 def run(i: int, tree: Tree, *, path: bool) -> Row:
     above, call, prompt, output = tree[i]
-    row = {"id": uuid(i), "run_type": "llm" if call else "chain", "start_time": f"2026-03-02T09:00:{i:02d}"}
+    row: Row = {"id": uuid(i), "run_type": "llm" if call else "chain", "start_time": f"2026-03-02T09:00:{i:02d}"}
     row |= {"prompt_tokens": prompt, "completion_tokens": output, "status": "success"}
     if not path:
         return row | {"parent_run_id": None if above is None else uuid(above)}
-    parts, at = [], i
+    parts: list[str] = []
+    at: int | None = i
     while at is not None:
         parts.append(f"20260302T0900{at:02d}000000Z{uuid(at)}")
         at = tree[at][0]
@@ -56,12 +57,12 @@ def run(i: int, tree: Tree, *, path: bool) -> Row:
 
 def observation(i: int, tree: Tree) -> Row:
     above, call, prompt, output = tree[i]
-    row = {"id": f"o{i}", "traceId": "t", "type": "GENERATION" if call else "SPAN"}
+    row: Row = {"id": f"o{i}", "traceId": "t", "type": "GENERATION" if call else "SPAN"}
     row |= {"usageDetails": {"input": prompt, "output": output}, "startTime": f"2026-03-02T09:00:{i:02d}Z"}
     return row | ({} if above is None else {"parentObservationId": f"o{above}"})
 
 
-def attributes(call: bool, prompt: int, output: int) -> Row:
+def attributes(call: int, prompt: int, output: int) -> Row:
     operation = "chat" if call else "invoke_agent"
     return {
         "gen_ai.operation.name": operation,
@@ -72,7 +73,7 @@ def attributes(call: bool, prompt: int, output: int) -> Row:
 
 def otlp(i: int, tree: Tree) -> Row:
     above, *rest = tree[i]
-    span = {"traceId": "t", "spanId": f"{i}", "parentSpanId": "" if above is None else f"{above}"}
+    span: Row = {"traceId": "t", "spanId": f"{i}", "parentSpanId": "" if above is None else f"{above}"}
     span |= {"startTimeUnixNano": str(1_772_442_000_000_000_000 + i * 10**9), "attributes": attributes(*rest)}
     return {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
 

@@ -58,8 +58,8 @@ def _add_import(actions: Any) -> None:
     load.add_argument(
         "--format",
         metavar="F",
-        help="csv, jsonl, parquet, otel, litellm, langfuse, langsmith, bedrock, helicone, azure-llm, burstgpt or mooncake; "
-        "of jobs philly, helios, sia, openb, sacct, kubernetes (default: by its name and columns)",
+        help="csv, jsonl, parquet, otel, litellm, langfuse, langsmith, bedrock, helicone, azure-llm, burstgpt or "
+        "mooncake; of jobs philly, helios, sia, openb, sacct, kubernetes (default: by its name and columns)",
     )
     load.add_argument("--jobs-log", action="store_true", help="a log of jobs, where its format is csv or parquet")
     columns(load)

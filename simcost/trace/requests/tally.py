@@ -28,8 +28,10 @@ _MESSAGES = {
     "cached_tokens": (
         "count",
         "counts",
-        "of cached tokens that could not be read, or above those of the prompt, which hold them: taken as unknown; if the "
-        "log counts them apart, add them: --map prompt_tokens=COLUMN+COLUMN",
+        (
+            "of cached tokens that could not be read, or above those of the prompt, which hold them: taken as unknown; "
+            "if the log counts them apart, add them: --map prompt_tokens=COLUMN+COLUMN"
+        ),
     ),
     "latency": ("latency", "latencies", "that could not be read, or outside 0 to a day: taken as unknown"),
     "late_first_token": ("first token", "first tokens", "after the end of the answer: its latency is unknown"),
