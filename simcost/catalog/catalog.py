@@ -25,7 +25,10 @@ from simcost.catalog.energy_facts import GridIntensity, PowerDraw, Pue
 from simcost.catalog.facts import (
     Accelerator,
     BillingRule,
+    CloudService,
+    CommitmentEligibility,
     CommitmentRate,
+    Eligible,
     HardwareFit,
     Instrument,
     Machine,
@@ -56,6 +59,8 @@ class Facts:
     offers: tuple[Offer, ...] = ()
     billing_rules: tuple[BillingRule, ...] = ()
     commitment_rates: Sequence[CommitmentRate] = ()
+    services: Sequence[CloudService] = ()
+    commitment_eligibility: Sequence[CommitmentEligibility] = ()
     contracts: tuple[ContractPrice, ...] = ()
     currencies: tuple[CurrencyRate, ...] = ()
     tier_prices: tuple[TierPrice, ...] = ()
@@ -89,6 +94,8 @@ class Catalog:
         init=False, repr=False, compare=False, default_factory=dict
     )
     """By provider, instrument and SKU, lower case; those for several SKUs under `*`. Empty until asked for."""
+    _eligible: dict[tuple[object, ...], Eligible] = field(init=False, repr=False, compare=False, default_factory=dict)
+    """What `eligibility` has answered."""
 
     def __post_init__(self) -> None:
         offers: dict[str, list[Offer]] = defaultdict(list)
@@ -262,6 +269,63 @@ class Catalog:
             "commitment_rates.csv in your catalog folder (`simcost prices import` makes one of a price list)"
         )
 
+    def service(self, provider: str, name: str, sku: str) -> CloudService | None:
+        """The service of an item of usage: by the name that it has for it, else by its SKU; None = not known.
+
+        Args:
+            provider: of the item.
+            name: as the usage names the service; empty = it does not.
+            sku: of the item.
+        """
+        named, item = name.strip().lower(), sku.lower()
+        for row in self.facts.services:
+            if row.provider == provider:
+                known = [one.strip().lower() for one in (row.service, *row.names.split("|"))]
+                if named in known if named else _fits(row.skus, item):
+                    return row
+        return None
+
+    def eligibility(
+        self,
+        provider: str,
+        instrument: Instrument | Literal["capacity-reservation"],
+        service: str,
+        sku: str,
+        *,
+        accelerator: str = "",
+        term_years: float | None = None,
+    ) -> Eligible:
+        """Whether the provider lets a kind of commitment cover an item; `unknown` where no source says.
+
+        Args:
+            provider: of the item.
+            instrument: the kind of commitment.
+            service: of the item, as usage names it; empty = as its SKU tells.
+            sku: of the item.
+            accelerator: of a machine with one.
+            term_years: of the commitment.
+        """
+        key = (provider, instrument, service, sku, bool(accelerator), term_years)
+        if key not in self._eligible:
+            self._eligible[key] = self._eligibility(*key)
+        return self._eligible[key]
+
+    def _eligibility(
+        self, provider: str, instrument: str, service: str, sku: str, accelerated: bool, term_years: float | None
+    ) -> Eligible:
+        known = self.service(provider, service, sku)
+        name = known.service if known else service
+        rows = [row for row in self.facts.commitment_eligibility if row.instrument == instrument]
+        rows = [row for row in rows if row.provider == provider] or [row for row in rows if row.provider == "any"]
+        fitting = [
+            row.eligible
+            for row in rows
+            if row.service in ("*", name)
+            and row.term_years in (None, term_years)
+            and (_fits(row.sku, sku.lower()) or (accelerated and _fits(row.sku, "accelerator:")))
+        ]
+        return fitting[-1] if fitting else "unknown"
+
     def tier_prices(self, provider: str, item: str, region: str = ANY_REGION) -> tuple[TierPrice, ...]:
         """The price tiers of `storage`, `egress` or `inter-zone`, lowest first: those of the region, or of any.
 
@@ -398,3 +462,8 @@ def _miss(what: str, table: str, name: str, known: Sequence[str]) -> CatalogErro
         f"the catalog has no {what} {name!r}{hint} `simcost catalog list {table}` shows what it has; "
         f"add your own to {table.replace('-', '_')}.csv in your catalog folder{by}"
     )
+
+
+def _fits(patterns: str, name: str) -> bool:
+    """True if one of the patterns, divided by `|`, fits a name in lower case."""
+    return any(fnmatchcase(name, pattern.strip().lower()) for pattern in patterns.split("|"))

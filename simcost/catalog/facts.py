@@ -200,6 +200,45 @@ Instrument = Literal[
 Upfront = Literal["none", "partial", "all"]
 
 
+Eligible = Literal["yes", "no", "unknown"]
+"""Whether a provider lets a commitment cover an item; unknown = no source says."""
+
+
+@record
+class CloudService(Provenance):
+    """A service of a provider, under the names that usage and bills have for it. The first row that fits counts."""
+
+    provider: ProviderName
+    service: str
+    """As the provider's FOCUS exports write it."""
+    names: str = ""
+    """Its other names, divided by `|`."""
+    skus: str = ""
+    """SKUs that tell the service where usage does not name it: patterns with `*`, divided by `|`."""
+    category: str
+    """Its ServiceCategory in FOCUS."""
+    subcategory: str
+    """Its ServiceSubcategory in FOCUS."""
+
+
+@record
+class CommitmentEligibility(Provenance):
+    """Whether a provider lets a kind of commitment cover items of a service. The last row that fits counts; where none
+    does, it is unknown.
+    """
+
+    provider: ProviderName
+    """`any` = the providers that have no row of the instrument."""
+    instrument: Instrument | Literal["capacity-reservation"]
+    service: str
+    """As in services.csv, or `*`."""
+    sku: str = "*"
+    """Its SKUs: patterns with `*`, divided by `|`; `accelerator:*` = whatever has an accelerator."""
+    term_years: Positive | None = None
+    """Term for which it holds; None = each."""
+    eligible: Literal["yes", "no"]
+
+
 @record
 class CommitmentRate(Provenance):
     """Rate of an instance under a commitment: its price, or the discount on the on-demand price."""
