@@ -4,8 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
+from fnmatch import fnmatchcase
 from math import inf, isclose
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 from simcost.catalog.acceptance_facts import DraftAcceptance
 from simcost.catalog.aliases import ALIASES, ANY_REGION, SAME_SHAPE, WITHOUT_DATASHEET, canonical, matches, narrowness
@@ -277,13 +278,13 @@ class Catalog:
             name: as the usage names the service; empty = it does not.
             sku: of the item.
         """
-        named, item = name.strip().lower(), sku.lower()
-        for row in self.facts.services:
-            if row.provider == provider:
-                known = [one.strip().lower() for one in (row.service, *row.names.split("|"))]
-                if named in known if named else _fits(row.skus, item):
-                    return row
-        return None
+        rows = (row for row in self.facts.services if row.provider == provider)
+        return next((row for row in rows if (row.is_named(name) if name else _fits(row.skus, sku.lower()))), None)
+
+    def service_name(self, provider: str, name: str, sku: str) -> str:
+        """The name of that service: as usage has it, else as its SKU tells; empty = not known."""
+        found = None if name else self.service(provider, "", sku)
+        return found.service if found else name
 
     def eligibility(
         self,

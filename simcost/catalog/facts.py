@@ -220,6 +220,10 @@ class CloudService(Provenance):
     subcategory: str
     """Its ServiceSubcategory in FOCUS."""
 
+    def is_named(self, name: str) -> bool:
+        """True if usage and bills call it so; case does not matter."""
+        return name.strip().lower() in [one.strip().lower() for one in (self.service, *self.names.split("|"))]
+
 
 @record
 class CommitmentEligibility(Provenance):

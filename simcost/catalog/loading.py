@@ -62,9 +62,7 @@ _TABLES = {
     "billing_rules": _table(BillingRule, "provider"),
     "commitment_rates": _table(CommitmentRate, "provider", "instrument", "sku", "region", "term_years", "upfront"),
     "services": _table(CloudService, "provider", "service"),
-    "commitment_eligibility": _table(
-        CommitmentEligibility, "provider", "instrument", "service", "sku", "term_years"
-    ),
+    "commitment_eligibility": _table(CommitmentEligibility, "provider", "instrument", "service", "sku", "term_years"),
     "contracts": _table(ContractPrice, "provider", "sku", "region", "valid_from"),
     "currencies": _table(CurrencyRate, "currency", "as_of"),
     "tier_prices": _Table(TierPrice, ("provider", "item", "region", "from_gb"), ("provider", "item")),

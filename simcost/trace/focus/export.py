@@ -21,7 +21,7 @@ READ = ("AvailabilityZone", "SubAccountId", "Tags")
 """Columns that are read in addition to those of lines."""
 TAGS = ("workload", "model", "tenant", "team", "project")
 """Tags that tell what a machine was used for; case does not matter."""
-_KEYS = ("start_s", "end_s", "provider", "region", "sku", "zone", "account", "spot", *TAGS)
+_KEYS = ("start_s", "end_s", "provider", "service", "region", "sku", "zone", "account", "spot", *TAGS)
 
 
 @dataclass(slots=True)
@@ -48,6 +48,7 @@ class UsageSeries:
             "start_s": rows.times_s["ChargePeriodStart"],
             "end_s": rows.times_s["ChargePeriodEnd"],
             "provider": self.reading.provider.codes(rows.word("ProviderName")),
+            "service": self.reading.service.codes(rows.word("ServiceName")),
             "region": self.reading.region.codes(rows.word("RegionId")),
             "sku": sku_codes(rows, self.reading.sku),
             "zone": self.zone.codes(rows.word("AvailabilityZone")),
@@ -69,8 +70,8 @@ class UsageSeries:
     def table(self) -> tuple[pa.Table, int]:
         """The usage, and how many periods are below zero once corrections are netted: that is not usage.
 
-        Columns: provider, sku, region, zone, account, start, end (UTC), quantity (machines that ran all the time from
-        start to end), unit (h), pricing (standard or spot), price (USD an hour of a machine, of spot: what was paid),
+        Columns: provider, service, sku, region, zone, account, start, end (UTC), quantity (machines that ran all the time
+        from start to end), unit (h), pricing (standard or spot), price (USD an hour of a machine, of spot: what was paid),
         and the tags that some row has.
         """
         sums = self.sums.table()
@@ -80,7 +81,7 @@ class UsageSeries:
         spot = pc.equal(sums["spot"], 1)
         table = pa.table(
             {
-                **{name: found[name] for name in ("provider", "sku", "region", "zone", "account")},
+                **{name: found[name] for name in ("provider", "service", "sku", "region", "zone", "account")},
                 "start": _utc(sums["start_s"]),
                 "end": _utc(sums["end_s"]),
                 "quantity": pc.divide(sums["hours"], length_h),

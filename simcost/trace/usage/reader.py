@@ -69,6 +69,23 @@ USAGE = DeclaredTable(
         ),
         Column(name="provider", aliases=("providername", "cloud")),
         Column(name="region", aliases=("regionid",)),
+        Column(
+            name="service",
+            aliases=(
+                "servicename",
+                "service_name",
+                "product/productname",
+                "product_product_name",
+                "lineitem/productcode",
+                "line_item_product_code",
+                "product_code",
+                "productcode",
+                "metercategory",
+                "meter_category",
+                "service.description",
+                "service_description",
+            ),
+        ),
         Column(name="zone", aliases=("availabilityzone", "availability_zone")),
         Column(name="account", aliases=("subaccountid", "account_id")),
         Column(name="pricing", aliases=("pricingcategory", "market")),
@@ -97,7 +114,7 @@ USAGE = DeclaredTable(
 _TAGS = ("workload", "model", "tenant", "team", "project")
 _MODELS = ("model", "model_version")
 """Columns that name what tokens are of, where none is called as a SKU is."""
-_KEY = ("provider", "sku", "region", "zone", "account", "pricing", "unit")
+_KEY = ("provider", "sku", "region", "zone", "account", "pricing", "service", "unit")
 _SLACK_S = 1e-6
 
 

@@ -22,7 +22,7 @@ PROMPT = "prompt_tokens"
 """Unit of whole prompts: tokens read from a cache or written to one are among them."""
 HOURLY = "h"
 """Unit of hourly usage."""
-KEY = 7
+KEY = 8
 """Words of a key before its tags."""
 
 
@@ -64,7 +64,7 @@ class UsageRows:
     """Ended by the provider (spot)."""
     line: Ints
     keys: tuple[tuple[str, ...], ...]
-    """Of each line: provider, sku, region, zone, account, pricing, unit, and the tags."""
+    """Of each line: provider, sku, region, zone, account, pricing, service, unit, and the tags."""
     tags: tuple[str, ...]
     """Names of the tags, in the order in which they stand in a key."""
     resource: Ints | None
