@@ -6,6 +6,8 @@ from functools import cache
 from math import isfinite
 from typing import Any
 
+from simcost.catalog.dates import old_prices
+
 FindingDocument = Mapping[str, Any]
 """Finding of a reader in a file: `kind`, `message`, and where."""
 _OPTIONAL = "optional key"
@@ -20,7 +22,8 @@ def to_document(result: object) -> dict[str, Any]:
     """Return the JSON object of a result.
 
     Keys are the names of the fields, in their order. None is null, but a field of `optional_key()` is left out while it
-    is None. Tuples and arrays become lists, NumPy scalars Python numbers. A mapping keeps its keys.
+    is None. Tuples and arrays become lists, NumPy scalars Python numbers. A mapping keeps its keys. A verdict that
+    rests on old prices says so (`simcost.catalog.dates.old_prices`); the result itself does not change with the day.
 
     Raises:
         ValueError: a number that is not finite; with its path.
@@ -36,7 +39,18 @@ def to_document(result: object) -> dict[str, Any]:
     {'mean_s': None, 'levels': [0.5, 0.9]}
     """
     document: dict[str, Any] = _plain(result, "result")
+    if document.get("verdict") and (old := old_prices(_prices_of(document))) and old not in document["verdict"]:
+        document["verdict"] = f"{document['verdict']} {old}"
     return document
+
+
+def _prices_of(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The prices on which a verdict rests: `prices` of the document, its provenance or its plans."""
+    named = [document.get(name) for name in ("provenance", "best", "runner_up")]
+    parts = [document, *named, *(document.get("plans") or ())]
+    found = [part.get("prices") for part in parts if isinstance(part, Mapping)]
+    rows = [row for prices in found if isinstance(prices, list) for row in prices if isinstance(row, Mapping)]
+    return [row for row in rows if "as_of" in row and "sku" in row]
 
 
 def values(result: object) -> dict[str, Any]:

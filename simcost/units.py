@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from math import isfinite
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from annotated_types import Ge, Gt, Le, Lt
 
@@ -18,6 +18,8 @@ SECONDS_PER_HOUR = 3600.0
 SECONDS_PER_DAY = 86400.0
 HOURS_PER_YEAR = 8760.0
 HOURS_PER_MONTH = 730.0  # the month for display, as cloud price pages use it
+MEAN_MONTH_S = 730.5 * 3600
+"""A twelfth of 365.25 days: what a span of months counts as where no calendar is known."""
 NS_PER_S = 1_000_000_000
 GB = 1e9
 GIB = float(2**30)
@@ -33,6 +35,8 @@ _TIME = {
     "h": 3600.0,
     "d": 86400.0,
     "w": 604800.0,
+    "mo": MEAN_MONTH_S,
+    "y": 12 * MEAN_MONTH_S,
 }
 BYTE_SIZES = {
     "B": 1.0,
@@ -72,8 +76,9 @@ class Unit:
         match = _NUMBER.match(_THOUSANDS.sub(r"\1", text))
         if self.name.startswith("USD") and _OTHER_CURRENCY.search(text):
             raise ValueError(
-                f"{value!r} is not a quantity in USD, in which all amounts are: convert it, e.g. {self.example}; "
-                "quotes in other currencies are read by `simcost prices import --format own`"
+                f"{value!r} is not a quantity in USD, in which all amounts are: convert it, e.g. {self.example}; or "
+                "write it in contracts.csv with its `currency`, and the dated rate in currencies.csv of your catalog "
+                "folder; quotes in other currencies are read by `simcost prices import --format own`"
             )
         if match is None:
             raise ValueError(f"{value!r} is not a quantity; write a number of {self.name}, such as {self.example}")
@@ -120,6 +125,25 @@ class TimeFromStart(Unit):
 
 
 @dataclass(frozen=True, slots=True)
+class OnlyUsd:
+    """The currency of all amounts; others are refused, with the way to convert them at a dated rate."""
+
+    def parse(self, value: object) -> object:
+        """`USD`; another currency raises ValueError."""
+        if isinstance(value, str) and value.strip().upper() == "USD":
+            return "USD"
+        raise ValueError(
+            f"{value!r}: all amounts and results are in USD, and none is converted without a dated rate: write "
+            "`currency: USD`, prices in contracts.csv with their `currency`, and `currency,usd_per_unit,source,as_of` "
+            "in currencies.csv of the folder that `catalog` names"
+        )
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
+        function = {"type": "no-info", "function": self.parse}
+        return {"type": "function-before", "function": function, "schema": handler(source)}
+
+
+@dataclass(frozen=True, slots=True)
 class ByKind:
     """Marks a union of classes that `kind` tells apart, with or without None.
 
@@ -131,6 +155,7 @@ class ByKind:
 
 
 SECONDS = Unit("seconds", _TIME, "30s or 1.5h")
+LENGTH = Unit("seconds, or calendar months", _TIME, "28d or 3mo")
 FROM_START = TimeFromStart("seconds", _TIME, "30s or 1.5h")
 CLOCK = ClockTime("a time of day", _TIME, "08:30")
 BYTES = Unit("bytes", BYTE_SIZES, "80GiB")
@@ -154,11 +179,13 @@ PER_S = Unit("requests per second", {"/s": 1.0, "rps": 1.0, "/min": 1 / 60, "/h"
 
 Seconds = Annotated[float, SECONDS, Ge(0), Le(1e9)]  # 32 years
 PositiveSeconds = Annotated[float, SECONDS, Gt(0), Le(1e9)]
+Horizon = Annotated[float, LENGTH, Gt(0), Le(1e9)]
 TimeOfDay = Annotated[float, CLOCK, Ge(0), Lt(SECONDS_PER_DAY)]
 Bytes = Annotated[float, BYTES, Ge(0)]
 BytesPerS = Annotated[float, BYTES_PER_S, Gt(0)]
 Share = Annotated[float, SHARE, Ge(0), Le(1)]
 Usd = Annotated[float, USD, Ge(0)]
+Currency = Annotated[Literal["USD"], OnlyUsd()]
 UsdPerH = Annotated[float, USD_PER_H, Ge(0)]
 UsdPerGb = Annotated[float, USD_PER_GB, Ge(0)]
 UsdPerGbMonth = Annotated[float, USD_PER_GB_MONTH, Ge(0)]

@@ -105,7 +105,7 @@ def forecast(
         document, projections = forecast_file(
             inputs.of(file, "file"),
             asked,
-            horizon_s=_ahead(horizon),
+            horizon_s=duration("horizon", horizon),
             reading=reading,
             events=None if events is None else inputs.path(events, "events"),
             out=None if out is None else output_path(out),
@@ -124,20 +124,6 @@ def _levels(levels: Sequence[int]) -> tuple[int, ...]:
     if not isinstance(found, list) or not all(isinstance(one, int) and 0 < one < 100 for one in found):
         raise InputError(f"levels: {levels!r} are not per cents from 1 to 99, as (80, 95)")
     return tuple(sorted(set(found)))
-
-
-def _ahead(horizon: str | float | None) -> float | None:
-    """The horizon in seconds, of months and years too. Raises InputError for what is none."""
-    from argparse import ArgumentTypeError
-
-    from simcost.studies.forecasting.command import horizon_s
-
-    if not isinstance(horizon, str):
-        return duration("horizon", horizon)
-    try:
-        return duration("horizon", horizon_s(horizon))
-    except ArgumentTypeError as error:
-        raise InputError(f"horizon: {error}") from None
 
 
 def bill(
@@ -188,6 +174,7 @@ def calibrate(
     max_num_seqs: int | None = None,
     max_num_batched_tokens: int | None = None,
     kv_tokens: int | None = None,
+    engines: int | None = None,
     concurrency: int | None = None,
     rate: float | None = None,
     span: str | float | None = None,
@@ -210,6 +197,7 @@ def calibrate(
         max_num_seqs: running sequences at most, where the observation does not state them.
         max_num_batched_tokens: token budget of a step, likewise.
         kv_tokens: KV capacity as the engine logs it, likewise.
+        engines: engines that served the log behind one queue, such as data-parallel ranks, likewise.
         concurrency: clients of a closed loop, or size of a batch, likewise.
         rate: requests per second, likewise.
         span: time that the counters of a scrape cover, `"10min"` or seconds, likewise.
@@ -229,7 +217,11 @@ def calibrate(
     from simcost.trace.observed.load import Load
 
     engine = whole_numbers(
-        tp=tp, max_num_seqs=max_num_seqs, max_num_batched_tokens=max_num_batched_tokens, kv_tokens=kv_tokens
+        tp=tp,
+        max_num_seqs=max_num_seqs,
+        max_num_batched_tokens=max_num_batched_tokens,
+        kv_tokens=kv_tokens,
+        engines=engines,
     )
     lengths = whole_numbers(concurrency=concurrency, prompt_tokens=input_len, output_tokens=output_len)
     load = Load(rate_per_s=number("rate", rate), span_s=duration("span", span), **lengths)

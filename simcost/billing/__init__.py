@@ -39,7 +39,10 @@ def bill_together(
     """Charges of nodes of several kinds on one account: a commitment covers what it can of all. Raises as `bill`."""
     from simcost.billing.instances import instances_bill
 
-    return instances_bill([buy.instances(usage, catalog) for usage, buy in bought], catalog, commitments=commitments)
+    kinds, prices = [buy.instances(usage, catalog) for usage, buy in bought], catalog
+    for _, buy in bought:
+        prices = buy.prices(prices) if isinstance(buy, OnDemand) else prices
+    return instances_bill(kinds, prices, commitments=commitments)
 
 
 def bill(ledger: "Ledger | LedgerUsage", buy: Buy, catalog: "Catalog") -> Bill:

@@ -12,7 +12,7 @@ from simcost.billing.api.prompts import uncached
 from simcost.billing.bill import Bill, Charge
 from simcost.billing.books import compute_charges
 from simcost.billing.commitment import CapacityReservation
-from simcost.billing.contract_periods import by_contract, last_day
+from simcost.billing.contract_periods import by_contract, covered, last_day, negotiated
 from simcost.billing.machine_runs import JOIN_S, MachineRuns, check_interruptions, machine_runs
 from simcost.billing.metering import Floats, Ints, Line, Metered, UsageIntervals, billed_seconds, metered
 from simcost.billing.missing import MissingPrices
@@ -20,8 +20,8 @@ from simcost.billing.purchasing import Purchasing
 from simcost.billing.settlement import settle
 from simcost.billing.storage_transfer import counted_charges, of_base_tier, volume_charges_of
 from simcost.catalog.dates import is_stale
-from simcost.errors import CatalogError
-from simcost.trace.usage.usage import HOURLY, KEY, UsageRows
+from simcost.errors import CatalogError, InputError
+from simcost.trace.usage.usage import HOURLY, KEY, RESERVED_IDLE, UsageRows
 from simcost.units import SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
@@ -42,12 +42,14 @@ def bill_usage(usage: UsageRows, purchase: Purchasing, catalog: "Catalog") -> Bi
         InputError: a commitment that ends before the usage, or fits nothing.
     """
     usage, prompts = uncached(usage)
+    catalog = discounted(catalog, purchase, usage)
     usage = by_contract(usage, catalog)
     missing = MissingPrices(usage)
     others = (
         *volume_charges_of(usage, purchase, catalog, missing),
         *counted_charges(usage, purchase, catalog, missing),
     )
+    others = tuple(negotiated(others, catalog, dated=usage.horizon_s is None))
     account = usage_account(usage, purchase, catalog, missing)
     settled = settle(
         account,
@@ -57,6 +59,7 @@ def bill_usage(usage: UsageRows, purchase: Purchasing, catalog: "Catalog") -> Bi
         own_usd=lambda sku: purchase.own_price("aws", sku),
     )
     charges = (*compute_charges(settled), *others)
+    contracts = covered(charges, usage, catalog, [one.bound for one in settled.bought])
     return Bill(
         charges=charges,
         compute_by_state_usd={},
@@ -66,11 +69,30 @@ def bill_usage(usage: UsageRows, purchase: Purchasing, catalog: "Catalog") -> Bi
             *of_base_tier(usage, purchase, catalog),
             *account.notes,
             *settled.notes,
+            *contracts,
             *_unused_prices(usage, purchase),
             *_later_prices(charges, usage),
         ),
         settlement=settled,
     )
+
+
+def discounted(catalog: "Catalog", purchase: Purchasing, usage: UsageRows) -> "Catalog":
+    """The catalog with the negotiated discount of a plan, as a contract on all that its provider sells.
+
+    Raises:
+        InputError: the usage is of several providers and the plan names none.
+    """
+    if purchase.discount is None:
+        return catalog
+    providers = sorted({key[0] for key in usage.keys} - {""})
+    if not purchase.provider and len(providers) != 1:
+        found = f"of {' and '.join(providers)}" if providers else "of no provider that it names"
+        raise InputError(
+            f"`discount` is of one provider and the usage is {found}: add `provider: NAME`, or write a line for each "
+            "provider in contracts.csv (columns: provider, sku, service, discount) of the folder that `catalog` names"
+        )
+    return catalog.with_discount(purchase.provider or providers[0], purchase.discount)
 
 
 def _unused_prices(usage: UsageRows, purchase: Purchasing) -> Iterator[str]:
@@ -167,18 +189,35 @@ def _line(usage: UsageRows, i: int, purchase: Purchasing, catalog: "Catalog") ->
     name = f"{provider}/{sku}" if provider else sku
     tags = tuple((tag, word) for tag, word in zip(usage.tags, usage.keys[i][KEY:], strict=True) if word)
     own = purchase.own_price(provider, sku)
-    offer = None
+    offer, stated = None, _stated_usd(usage, i)
     try:
         offer = catalog.offer(name, None if region == "any" else region)
     except CatalogError as error:
-        if own is None and not (pricing == "spot" and not np.isnan(usage.price_usd[usage.line == i]).any()):
+        if (
+            own is None
+            and stated is None
+            and not (pricing == "spot" and not np.isnan(usage.price_usd[usage.line == i]).any())
+        ):
             why = _unpriced(sku, provider, error, catalog)
             raise CatalogError(f"{name} in region {region}: {why}") from error
     contract = catalog.contracted(offer, last_day(usage, i)) if offer else None
     listed = contract.list_usd_per_h if contract else own
     paid = own if own is not None else contract.contracted_usd_per_h if contract else None
     basis = contract.basis if contract and own is None else None
+    agreed = contract.contract if contract and own is None else ""
+    if own is not None and offer is None:  # the catalog does not list it: the price of the plan is its list price
+        held = catalog.contract_for(provider, sku, region, "compute", last_day(usage, i))
+        if held is not None and held.discount:
+            paid, agreed = own * (1 - held.discount), held.name
+    if stated is not None:
+        listed, of_bill = stated
+        held = catalog.contract_for(provider, sku, region, "compute", last_day(usage, i))
+        if own is None and held is None:
+            paid, basis = of_bill, None
+        elif own is None and held is not None and held.discount is not None:
+            paid, agreed = listed * (1 - held.discount), held.name
     if pricing == "spot":
+        agreed = ""
         paid = _spot_usd(usage, i, name, _stated_spot(usage, i, purchase, catalog))
         given = purchase.own_spot(provider, sku) is not None or not np.isnan(usage.price_usd[usage.line == i]).any()
         basis = None if offer is None or given else offer.spot_basis
@@ -190,14 +229,29 @@ def _line(usage: UsageRows, i: int, purchase: Purchasing, catalog: "Catalog") ->
         zone=zone,
         account=account,
         pricing="spot" if pricing == "spot" else "standard",
+        reserved_idle=pricing == RESERVED_IDLE,
         tags=tags,
         accelerator=offer.accelerator if offer and offer.accelerator else "",
         list_usd=listed if listed is not None else float(paid or 0.0),
         contracted_usd=float(paid or 0.0),
+        contract=agreed,
         as_of=basis.as_of if basis else "",
         quality=basis.quality if basis else "given",
         source=basis.source if basis else "",
     )
+
+
+def _stated_usd(usage: UsageRows, i: int) -> tuple[float, float] | None:
+    """List and contracted price of an hour of a line, as its file states them: the means of its rows, so that the costs
+    are those of the file. None = it states no list price of each row.
+    """
+    rows = np.flatnonzero(usage.line == i)
+    weight = usage.quantity[rows] * (usage.end_s[rows] - usage.start_s[rows])
+    listed, paid = usage.list_usd[rows], usage.contracted_usd[rows]
+    if not weight.sum() > 0 or not (listed > 0).all():
+        return None
+    paid = np.where(paid > 0, paid, listed)
+    return float(np.average(listed, weights=weight)), float(np.average(paid, weights=weight))
 
 
 def _stated_spot(usage: UsageRows, i: int, purchase: Purchasing, catalog: "Catalog") -> float | None:

@@ -166,4 +166,5 @@ def _scaled(charge: Charge, share: float) -> Charge:
         contracted_cost_usd=share * charge.contracted_cost_usd,
         effective_cost_usd=share * charge.effective_cost_usd,
         billed_cost_usd=share * charge.billed_cost_usd,
+        discount_usd=share * charge.discount_usd,
     )

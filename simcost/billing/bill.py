@@ -60,12 +60,41 @@ class Charge:
     zone: str = ""
     account: str = ""
     tags: tuple[tuple[str, str], ...] = ()
+    contract: str = ""
+    """Name of the contract whose price or discount is paid; empty = none."""
+    discount_usd: float = 0.0
+    """Amount that it takes off the effective cost."""
     commitment: str = ""
     """Name of the commitment that covers, is unused, or is bought."""
     commitment_status: Literal["", "Used", "Unused"] = ""
     capacity_reservation_status: Literal["", "Unused"] = ""
     """Unused = capacity that was reserved, and idle."""
     charge_frequency: Literal["Usage-Based", "One-Time", "Recurring"] = "Usage-Based"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obligation:
+    """An amount that is owed whether it is used or not, from the day on which it is signed for."""
+
+    name: str
+    """The commitment, the reservation, or what is bought."""
+    upfront_usd: float
+    """Due at the start."""
+    recurring_usd_per_h: float
+    """Due by the hour."""
+    term_h: float | None
+    """Length of its term, or life of what is bought; None = until it is given back."""
+
+    @property
+    def total_usd(self) -> float | None:
+        """All that is owed over the term; None where it has no end and is due by the hour.
+
+        >>> Obligation(name="sp", upfront_usd=0.0, recurring_usd_per_h=2.0, term_h=8760.0).total_usd
+        17520.0
+        """
+        if self.term_h is None:
+            return None if self.recurring_usd_per_h else self.upfront_usd
+        return self.upfront_usd + self.recurring_usd_per_h * self.term_h
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +144,8 @@ class Costs:
     horizon_s: float
     notes: tuple[str, ...] = ()
     """Sources of commitment prices, and how usage was read."""
+    obligations: tuple[Obligation, ...] = ()
+    """Amounts to sign for: commitments, reservations, hardware."""
 
     @property
     def total_usd(self) -> float:

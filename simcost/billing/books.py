@@ -1,6 +1,6 @@
 """From the hourly books of an account to the lines of its bill."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import fsum
 from typing import Literal
@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from simcost.billing.bill import Charge
-from simcost.billing.commitment.bound import CommitmentUse, CommittedUnits, Floats
+from simcost.billing.commitment.bound import Agreed, CommitmentUse, CommittedUnits, Floats, paid_share
 from simcost.billing.metering import Line
 from simcost.billing.settlement import Settlement, sustained_percent
 
@@ -21,8 +21,28 @@ def compute_charges(settled: Settlement) -> Iterator[Charge]:
             yield _usage(settled, line, hours, settled.rest_usd[:, i])
     for one in settled.bought:
         for i, hours in sorted(one.covered_h.items()):
-            yield _usage(settled, settled.account.lines[i], hours, one.covered_usd[i], one)
-        yield from _bought(settled, one)
+            charge = _usage(settled, settled.account.lines[i], hours, one.covered_usd[i], one)
+            yield from by_contract(charge, one.bound.agreed)
+        for charge in _bought(settled, one):
+            yield from by_contract(charge, one.bound.agreed)
+
+
+def by_contract(charge: Charge, agreed: Sequence[Agreed]) -> Iterator[Charge]:
+    """A charge as its parts by the contract that holds; its costs are after the discounts."""
+    left = paid_share(agreed)
+    for one in agreed or (Agreed("", 1.0, 0.0),):
+        paid = one.part * (1 - one.discount) / left
+        effective = paid * charge.effective_cost_usd
+        yield replace(
+            charge,
+            consumed_quantity=one.part * charge.consumed_quantity,
+            list_cost_usd=one.part * charge.list_cost_usd,
+            contracted_cost_usd=paid * charge.contracted_cost_usd,
+            effective_cost_usd=effective,
+            billed_cost_usd=paid * charge.billed_cost_usd,
+            contract=one.contract,
+            discount_usd=effective * one.discount / (1 - one.discount),
+        )
 
 
 def _usage(settled: Settlement, line: Line, hours: Floats, usd: Floats, by: CommitmentUse | None = None) -> Charge:
@@ -43,6 +63,8 @@ def _usage(settled: Settlement, line: Line, hours: Floats, usd: Floats, by: Comm
         charge_period_end_s=settled.end_s,
         consumed_quantity=quantity,
         consumed_unit="h",
+        contract=line.contract,
+        discount_usd=cost * (line.list_usd / line.contracted_usd - 1) if line.contract and line.contracted_usd else 0.0,
         list_unit_price_usd=line.list_usd,
         list_cost_usd=quantity * line.list_usd,
         contracted_cost_usd=quantity * line.contracted_usd if reduced else cost,
@@ -75,7 +97,7 @@ def _bought(settled: Settlement, commitment_use: CommitmentUse) -> Iterator[Char
                 whole,
                 charge_category="Purchase",
                 charge_frequency=frequency,
-                list_cost_usd=usd,
+                list_cost_usd=usd / paid_share(commitment_use.bound.agreed),
                 contracted_cost_usd=usd,
                 billed_cost_usd=usd,
             )

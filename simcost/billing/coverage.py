@@ -40,12 +40,11 @@ def cover(account: Metered, bounds: Sequence[Bound]) -> tuple[Floats, list[Commi
 
 
 def _bought(account: Metered, bound: Bound) -> CommitmentUse:
-    active = bound.payments.active(account)
-    committed = active * bound.payments.terms.effective_usd_per_h
+    committed = bound.payments.committed(account)
     return CommitmentUse(
         bound=bound,
         one_time_usd=bound.payments.one_time(account),
-        recurring_usd=active * bound.payments.terms.recurring_usd_per_h,
+        recurring_usd=bound.payments.recurring(account),
         committed_usd=committed,
         unused_usd=committed.copy(),
     )
@@ -60,8 +59,8 @@ def _cover_capacity(
     *,
     own: bool,
 ) -> None:
-    usd = bound.usd_per_unit_h
     available = bound.payments.active(account) * bound.units
+    usd = bought.usd_per_unit_h(available)
     free = available - np.sum([hours * bound.takes[i] for i, hours in bought.covered_h.items()], axis=0)
     for i in _lines(account.lines, bound, own=own):
         if bound.takes[i] <= 0:

@@ -32,6 +32,7 @@ def bill_document(bill: Bill, name: str, rests_on: str = "") -> Document:
     return {
         "plan": name,
         "verdict": _verdict(bill, commitments, name, rests_on),
+        "currency": "USD",
         "billed_usd": bill.billed_usd,
         "effective_usd": bill.total_usd,
         "list_usd": bill.list_usd,
@@ -41,8 +42,9 @@ def bill_document(bill: Bill, name: str, rests_on: str = "") -> Document:
         "by_category_usd": bill.by_category_usd(),
         "charges": [_charge(charge) for charge in bill.charges],
         "commitments": commitments,
+        "contracts": contract_savings(bill.charges),
         "coverage": _coverage(bill),
-        "unused_usd": fsum(commitment["unused_usd"] for commitment in commitments),
+        "unused_usd": fsum((*(commitment["unused_usd"] for commitment in commitments), _idle_usd(bill))),
         "idle_reservation_usd": _idle_usd(bill),
         "allocation": allocation(bill.charges),
         "prices": price_list(bill.charges),
@@ -71,6 +73,24 @@ def _commitment(bill: Bill, commitment_use: CommitmentUse) -> Document:
         "saved_usd": difference_usd(commitment_use.otherwise_usd, committed),
         "not_covered": settled.left_out(commitment_use.bound),
     }
+
+
+def contract_savings(charges: Sequence[Charge]) -> list[Document]:
+    """Usage that each contract covers, at the price without it and what it saves of that, in effective cost."""
+    found: dict[str, list[Charge]] = {}
+    for charge in charges:
+        if charge.contract:
+            found.setdefault(charge.contract, []).append(charge)
+    return [
+        {
+            "contract": name,
+            "covered_usd": fsum(one.effective_cost_usd + one.discount_usd for one in mine),
+            "saved_usd": fsum(one.discount_usd for one in mine),
+            "effective_usd": fsum(one.effective_cost_usd for one in mine),
+            "covers": list(dict.fromkeys(one.commitment or f"{one.provider}/{one.sku}" for one in mine)),
+        }
+        for name, mine in found.items()
+    ]
 
 
 def _coverage(bill: Bill) -> float | None:

@@ -10,6 +10,7 @@ import numpy as np
 from simcost.billing.bill import Bill, Charge, Place
 from simcost.billing.books import compute_charges
 from simcost.billing.commitment import Commitment
+from simcost.billing.contract_periods import negotiated
 from simcost.billing.metering import Floats, Line, Metered, UsageIntervals, billed_seconds, metered, run_seconds
 from simcost.billing.settlement import Settlement, settle
 from simcost.billing.storage_transfer import gb_months, simulated_months, volume_charges
@@ -165,12 +166,13 @@ def instances_bill(
     return Bill(
         charges=(
             *compute_charges(settled),
-            *_volumes(kinds, "storage", catalog),
-            *_volumes(kinds, "egress", catalog),
+            *negotiated(_volumes(kinds, "storage", catalog), catalog, dated=False),
+            *negotiated(_volumes(kinds, "egress", catalog), catalog, dated=False),
         ),
         compute_by_state_usd=by_state(kinds, nodes, settled),
         horizon_s=kinds[0].usage.horizon_s,
         notes=settled.notes,
+        obligations=settled.obligations,
         settlement=settled,
     )
 

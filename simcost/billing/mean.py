@@ -19,6 +19,7 @@ _AMOUNTS = (
     "contracted_cost_usd",
     "effective_cost_usd",
     "billed_cost_usd",
+    "discount_usd",
 )
 
 
@@ -103,7 +104,15 @@ def _mean_charges(charges: Sequence[Charge], count: int) -> list[Charge]:
     """Charges of the same thing as one; its unit price is the mean one, since tiers fill differently."""
     groups: dict[tuple[Any, ...], list[Charge]] = {}
     for charge in charges:
-        what = charge.service, charge.provider, charge.sku, charge.region, charge.tags, charge.consumed_unit
+        what = (
+            charge.service,
+            charge.provider,
+            charge.sku,
+            charge.region,
+            charge.tags,
+            charge.consumed_unit,
+            charge.contract,
+        )
         key = *what, charge.charge_period_start_s
         groups.setdefault(key, []).append(charge)
     result = []

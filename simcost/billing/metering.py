@@ -4,8 +4,9 @@ Reservations, savings plans and committed-use discounts are settled per clock-ho
 is the form in which they look at usage. Rows may come in any order and be cut anywhere: the sums are the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Literal
 
 import numpy as np
@@ -45,6 +46,8 @@ class Line:
     """A, B or C as in the catalog, or `given`."""
     source: str = ""
     """Source of the price; empty for a price of the user's own."""
+    contract: str = ""
+    """Name of the contract whose price is paid; empty = none."""
     reserved_idle: bool = False
     """Hours of a capacity reservation that nothing used; discounts reach them after all usage."""
 
@@ -88,6 +91,18 @@ class Metered:
     def span_h(self) -> float:
         """Length of the account."""
         return float(self.length_h.sum())
+
+    def days_h(self, from_h: float, to_h: float) -> Iterator[tuple[date | None, float]]:
+        """Days (UTC) of a part of the account, each with its hours in it; simulated time is one day without a date."""
+        if self.start_s is None:
+            yield None, to_h - from_h
+            return
+        start = from_h
+        while start < to_h:
+            at_s = self.start_s + start * SECONDS_PER_HOUR
+            end = min(to_h, start + 24 - at_s / SECONDS_PER_HOUR % 24)
+            yield datetime.fromtimestamp(at_s, UTC).date(), end - start
+            start = end
 
 
 def idle_hour(lines: Sequence[Line], length_h: float = 1.0) -> Metered:

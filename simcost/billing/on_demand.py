@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Literal
 
 from simcost.billing.bill import Bill
 from simcost.billing.commitment import Commitment
+from simcost.billing.commitment.terms import Discount
 from simcost.record import record
 from simcost.units import UsdPerGb, UsdPerGbMonth, UsdPerH
 
@@ -25,6 +26,9 @@ class OnDemand:
     """None = the only region the catalog has for the offer."""
     price: UsdPerH | None = None
     """Your own price per instance and hour; None = the catalog's."""
+    discount: Discount | None = None
+    """Negotiated discount (EDP, private pricing) on all that the provider sells: nodes, disks, transfer, and on AWS the
+    fees of commitments. By service or instance type: `contracts.csv` of your catalog folder."""
     commitments: tuple[Commitment, ...] = ()
     """Commitments, bought in advance."""
     storage: UsdPerGbMonth | None = None
@@ -36,6 +40,14 @@ class OnDemand:
     def provider(self) -> str:
         """Cloud of the offer."""
         return self.offer.partition("/")[0].lower()
+
+    def __post_init__(self) -> None:
+        if self.price is not None and self.discount is not None:
+            raise ValueError("`price` is what you pay: leave out `discount`, or `price`")
+
+    def prices(self, catalog: "Catalog") -> "Catalog":
+        """The catalog after the discount."""
+        return catalog.with_discount(self.provider, self.discount)
 
     @property
     def capacity_type(self) -> str:
@@ -53,7 +65,7 @@ class OnDemand:
         from simcost.billing.metering import Line
 
         offer = catalog.offer(self.offer, self.region)
-        known = catalog.contracted(offer)
+        known = self.prices(catalog).contracted(offer)
         own = self.price is not None
         return Line(
             provider=offer.provider,
@@ -63,6 +75,7 @@ class OnDemand:
             accelerator=offer.accelerator or "",
             list_usd=known.list_usd_per_h,
             contracted_usd=known.contracted_usd_per_h if self.price is None else self.price,
+            contract="" if own else known.contract,
             as_of="" if own else known.basis.as_of,
             quality="given" if own else known.basis.quality,
             source="" if own else known.basis.source,
@@ -85,4 +98,4 @@ class OnDemand:
         """The charges of a run."""
         from simcost.billing.instances import instances_bill
 
-        return instances_bill([self.instances(usage, catalog)], catalog, commitments=self.commitments)
+        return instances_bill([self.instances(usage, catalog)], self.prices(catalog), commitments=self.commitments)

@@ -33,7 +33,9 @@ from simcost.units import (
 )
 
 if TYPE_CHECKING:
-    from simcost.billing.bill import Bill
+    from collections.abc import Iterator
+
+    from simcost.billing.bill import Bill, Obligation
     from simcost.billing.energy import EnergyReport
     from simcost.catalog import Catalog
     from simcost.ledger.requests import LedgerUsage
@@ -164,7 +166,25 @@ class Owned:
             *self._beyond_life(usage.horizon_s),
             *self.without_price(disks=usage.disk_gb_per_node > 0, traffic=usage.gb_out > 0),
         )
-        return replace(costs, notes=(*costs.notes, *told))
+        return replace(costs, notes=(*costs.notes, *told), obligations=tuple(self.obligations(count)))
+
+    def obligations(self, nodes: int) -> "Iterator[Obligation]":
+        """Amounts to sign for so many nodes: their price, and the power that is rented for them."""
+        from simcost.billing.bill import Obligation
+
+        yield Obligation(
+            name=f"owned nodes, {nodes:,} x {format_usd(self.capex)}",
+            upfront_usd=nodes * self.capex,
+            recurring_usd_per_h=0.0,
+            term_h=self.life_years * HOURS_PER_YEAR,
+        )
+        if rent := self.cost(nodes).colocation:
+            yield Obligation(
+                name=f"colocation, {nodes * self.contracted:,.6g} kW",
+                upfront_usd=0.0,
+                recurring_usd_per_h=rent / HOURS_PER_YEAR,
+                term_h=None,
+            )
 
     def cost_note(self) -> str:
         """The cost of a node, part by part, and the number of nodes where it is stated."""

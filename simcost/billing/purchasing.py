@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from simcost.billing.commitment import Commitment
-from simcost.units import UsdPerGb, UsdPerGbMonth, UsdPerH
+from simcost.billing.commitment.terms import Discount
+from simcost.units import Currency, UsdPerGb, UsdPerGbMonth, UsdPerH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +16,8 @@ class Purchasing:
     """Its name, as bills and charts show it."""
     commitments: tuple[Commitment, ...] = ()
     """Commitments, bought in advance."""
+    discount: Discount | None = None
+    """Negotiated discount (EDP, private pricing) on all that the provider sells; by service, in `contracts.csv`."""
     prices: Mapping[str, UsdPerH] = field(default_factory=dict)
     """Your own on-demand price by SKU (`p5.48xlarge`, or `aws/p5.48xlarge`), an hour, or of whatever else its unit is;
     None = the catalog's."""
@@ -35,6 +38,8 @@ class Purchasing:
     inter_zone: UsdPerGb | None = None
     """Price of data between zones per GB and direction; a GB that crosses is paid on both sides. None = the
     catalog's."""
+    currency: Currency = "USD"
+    """Currency of all amounts: USD; prices in another one: `contracts.csv` with `currencies.csv`."""
     catalog: str | None = None
     """Folder with your own fact files, relative to this file."""
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge, Gt, Le
 
+from simcost.billing.commitment.terms import Discount
 from simcost.record import record
 from simcost.units import PREMIUM, SECONDS_PER_HOUR, Count, PositiveSeconds, UsdPerGb, UsdPerGbMonth, UsdPerH
 
@@ -96,7 +97,8 @@ class Serverless:
             f"serverless workers: no price of {free} is given, or one of 0, so that their cost is taken to be in that "
             "of the workers"
         )
-        return replace(costs, notes=(*costs.notes, told)) if free else costs
+        owed = tuple(replace(one, term_h=None) for one in costs.obligations)
+        return replace(costs, notes=(*costs.notes, told) if free else costs.notes, obligations=owed)
 
     def usd(self, runs_s: "Seconds", horizon_s: float) -> float:
         """Cost of workers, USD.
@@ -146,6 +148,8 @@ class ManagedEndpoint:
     """Of an instance and hour, premium included; None = the on-demand price and the premium."""
     premium: Annotated[float, PREMIUM, Ge(0), Le(10)] | None = None
     """On the on-demand price of the same instance, 25% = 0.25 = a quarter more."""
+    discount: Discount | None = None
+    """Negotiated discount (EDP, private pricing) on all that the provider sells: instances, disks, transfer."""
     instances: Annotated[int, Gt(0)] = 1
     """Fewest that exist, where the endpoint does not scale to zero."""
     scale_to_zero: bool = False
@@ -158,6 +162,8 @@ class ManagedEndpoint:
     def __post_init__(self) -> None:
         if self.price is None and self.premium is None:
             raise ValueError("a managed endpoint needs `price`, or `premium` on the on-demand price")
+        if self.price is not None and self.discount is not None:
+            raise ValueError("`price` is what you pay: leave out `discount`, or `price`")
 
     def node_accelerators(self, catalog: "Catalog", _per_replica: int) -> int:
         """Of an instance. Raises CatalogError."""
@@ -170,15 +176,19 @@ class ManagedEndpoint:
         from simcost.billing.metering import Line
 
         offer = catalog.offer(self.offer, self.region)
+        catalog = catalog.with_discount(offer.provider, self.discount)
         usd = self.price if self.price is not None else offer.on_demand_usd_per_h * (1 + (self.premium or 0.0))
         own = self.price is not None
+        held = None if own else catalog.contract_for(offer.provider, "", offer.region, "compute")
+        paid = usd * (1 - (held.discount or 0.0)) if held else usd  # a price of instances is none of endpoints
         line = Line(
             provider=offer.provider,
             sku=offer.sku,
             region=offer.region,
             accelerator=offer.accelerator or "",
             list_usd=usd,
-            contracted_usd=usd,
+            contracted_usd=paid,
+            contract=held.name if held and held.discount else "",
             as_of="" if own else offer.as_of,
             quality="given" if own else offer.quality,
             source="" if own else offer.source,
@@ -189,10 +199,10 @@ class ManagedEndpoint:
             sku=offer.sku,
             region=offer.region,
             count=self.instances,
-            price=usd,
+            price=paid,
             length=usage.horizon_s,
         )
-        held = [] if self.scale_to_zero else [always]
+        endpoint = [] if self.scale_to_zero else [always]
         return instances_bill(
             [
                 Instances(
@@ -204,7 +214,7 @@ class ManagedEndpoint:
                 )
             ],
             catalog,
-            commitments=held,
+            commitments=endpoint,
         )
 
     def usd(self, runs_s: "Seconds", horizon_s: float, on_demand_usd_per_h: float | None = None) -> float:

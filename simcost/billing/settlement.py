@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from simcost.billing.bill import Obligation
 from simcost.billing.commitment import CapacityBlock, CapacityReservation, Commitment
 from simcost.billing.commitment.bound import (
     Bound,
@@ -102,6 +103,25 @@ class Settlement:
     """[hour, line] Hours that no commitment covers."""
     rest_usd: Floats
     """[hour, line] What they cost."""
+    reserved: tuple[Obligation, ...] = ()
+    """Capacity reservations, used or not."""
+
+    @property
+    def obligations(self) -> tuple[Obligation, ...]:
+        """Amounts to sign for; commitments that were bought before the account are signed already."""
+        return (
+            *(
+                Obligation(
+                    name=one.bound.name,
+                    upfront_usd=one.bound.payments.terms.upfront_usd,
+                    recurring_usd_per_h=one.bound.payments.terms.recurring_usd_per_h,
+                    term_h=one.bound.payments.terms.term_h,
+                )
+                for one in self.bought
+                if one.bound.payments.from_h >= 0
+            ),
+            *self.reserved,
+        )
 
     @property
     def start_s(self) -> float:
@@ -224,7 +244,24 @@ def settle(
     if account.varying_usd is not None:
         spot = [i for i, line in enumerate(account.lines) if line.pricing == "spot"]
         rest_usd[:, spot] = account.varying_usd[:, spot]
-    return Settlement(account=account, bought=tuple(bought), rest_h=left, rest_usd=rest_usd)
+    return Settlement(
+        account=account,
+        bought=tuple(bought),
+        rest_h=left,
+        rest_usd=rest_usd,
+        reserved=tuple(_owed(one, account) for one in reserved),
+    )
+
+
+def _owed(one: CapacityReservation, account: Metered) -> Obligation:
+    """A capacity reservation as an amount that is owed by the hour."""
+    price = next(line.contracted_usd for line in account.lines if line.reserved_idle and line.sku == one.sku)
+    return Obligation(
+        name=f"capacity reservation, {one.count:,} x {one.sku}",
+        upfront_usd=0.0,
+        recurring_usd_per_h=one.count * price,
+        term_h=None if one.until is None else (one.until - one.since) / SECONDS_PER_HOUR,
+    )
 
 
 def _told(bound: Bound, account: Metered) -> Bound:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from simcost.billing.api.tokens import ITEM_OF, ITEMS, SHORT_KEEP_S, rates
+from simcost.billing.api.tokens import ITEM_OF, SERVICE_TIERS, SHORT_KEEP_S, token_price
 from simcost.billing.bill import Charge, Place, Service, UnitPrice, volume_charge
 from simcost.billing.missing import MissingPrices
 from simcost.billing.purchasing import Purchasing
@@ -17,6 +17,7 @@ from simcost.catalog.aliases import ANY_REGION
 from simcost.catalog.facts import TierPrice
 from simcost.errors import CatalogError
 from simcost.ledger.months import month_edges_h
+from simcost.trace.usage.token_columns import LONG
 from simcost.trace.usage.usage import KEY, LONG_WRITE, TOKENS, Ints, UsageRows, is_counted, months_of_starts
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from simcost.catalog import Catalog
 
 Item = Literal["storage", "egress", "inter-zone"]
+_PRICING = KEY - 3
+"""Place of the pricing in a key."""
 _UNITS = {"storage": "GB-month", "egress": "GB", "inter-zone": "GB"}
 
 
@@ -275,17 +278,19 @@ def counted_charges(
     usage: UsageRows, purchase: Purchasing, catalog: "Catalog", missing: MissingPrices
 ) -> Iterator[Charge]:
     """A charge for each line and calendar month in which its rows begin; units without a price are kept in `missing`.
-    Tokens are priced by the base tier: totals do not say how long their prompts were.
+    Of lines that count nothing there is none. Tokens are priced by the base tier where the file does not say how long
+    their prompts were.
     """
     for i, key in enumerate(usage.keys):
-        provider, sku, region, zone, account, _, service, unit = key[:KEY]
-        if not is_counted(key):
+        provider, sku, region, zone, account, pricing, service, unit = key[:KEY]
+        if not is_counted(key) or not usage.quantity[usage.line == i].any():
             continue
         with missing.of(i):
-            price = _unit_price(provider, sku, unit, purchase, catalog)
+            price = _unit_price(key, purchase, catalog)
             part: Service = "tokens" if unit in TOKENS else "compute"
             words = zip(usage.tags, key[KEY:], strict=True)
             tags = tuple((name, word) for name, word in words if word)
+            tags += (("pricing", pricing),) if part == "tokens" and pricing != "standard" else ()
             for rows in _by_month(usage, i):
                 start_s, end_s = float(usage.start_s[rows].min()), float(usage.end_s[rows].max())
                 place = Place(provider=provider, region=region, start_s=start_s, end_s=end_s)
@@ -304,8 +309,11 @@ def _by_month(usage: UsageRows, line: int) -> list[Ints]:
 
 def of_base_tier(usage: UsageRows, purchase: Purchasing, catalog: "Catalog") -> Iterator[str]:
     """Notes on models whose long prompts cost more, which totals of tokens do not show."""
-    models = dict.fromkeys(f"{key[0]}/{key[1]}" for key in usage.keys if key[KEY - 1] in TOKENS and key[0])
-    for name in models:
+    used = [key for i, key in enumerate(usage.keys) if key[0] and usage.quantity[usage.line == i].any()]
+    named = {f"{key[0]}/{key[1]}" for key in used if key[_PRICING].endswith(LONG)}
+    for name in dict.fromkeys(f"{key[0]}/{key[1]}" for key in used if key[KEY - 1] in TOKENS):
+        if name in named:
+            continue
         if purchase.own_price(*name.split("/", 1)) is not None:
             continue
         fact = catalog.token_price(name)
@@ -328,7 +336,8 @@ def _no_provider(sku: str, catalog: "Catalog") -> CatalogError:
     )
 
 
-def _unit_price(provider: str, sku: str, unit: str, purchase: Purchasing, catalog: "Catalog") -> UnitPrice:
+def _unit_price(key: tuple[str, ...], purchase: Purchasing, catalog: "Catalog") -> UnitPrice:
+    provider, sku, region, _, _, pricing, _, unit = key[:KEY]
     name = f"{provider}/{sku}" if provider else sku
     own = purchase.own_price(provider, sku)
     if own is not None:
@@ -341,13 +350,21 @@ def _unit_price(provider: str, sku: str, unit: str, purchase: Purchasing, catalo
     if not provider:
         raise _no_provider(sku, catalog)
     fact = catalog.token_price(name)
-    item, keep_s = ITEMS.index(ITEM_OF[unit]), SECONDS_PER_HOUR if unit == LONG_WRITE else SHORT_KEEP_S
+    word, long = pricing.removesuffix(LONG), pricing.endswith(LONG)
+    service = next((tier for tier in SERVICE_TIERS if tier == word), None)
+    if service is None:
+        raise CatalogError(f"{name}: no price of the service {word!r}; known are {', '.join(SERVICE_TIERS)}")
+    if service == "standard" and purchase.batch:
+        service = "batch"
+    listed_as = service if service == "priority" or "audio" in unit else "standard"
+    keep_s = SECONDS_PER_HOUR if unit == LONG_WRITE else SHORT_KEEP_S
     paid, listed = (
-        rates(fact, batch=batch, keep_s=keep_s).usd_per_m[0][item] / 1e6 for batch in (purchase.batch, False)
+        token_price(fact, ITEM_OF[unit], service=one, long=long, keep_s=keep_s, region=region) / 1e6
+        for one in (service, listed_as)
     )
     return UnitPrice(
-        list_usd=float(listed),
-        paid_usd=float(paid),
+        list_usd=listed,
+        paid_usd=paid,
         as_of=fact.as_of,
         quality=fact.quality,
         source=fact.source,

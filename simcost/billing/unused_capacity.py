@@ -113,6 +113,7 @@ def _line(offer: Offer, day: date | None, rates: CommitmentRates, own_usd: float
         accelerator=offer.accelerator,
         list_usd=known.list_usd_per_h,
         contracted_usd=known.contracted_usd_per_h if own_usd is None else own_usd,
+        contract=known.contract if own_usd is None else "",
         as_of=known.basis.as_of if own_usd is None else "",
         quality=known.basis.quality if own_usd is None else "given",
         source=known.basis.source if own_usd is None else "",

@@ -14,9 +14,11 @@ from simcost.catalog.benchmark_scores import BenchmarkScore
 from simcost.catalog.contracts import (
     Contracted,
     ContractPrice,
+    ContractService,
     CurrencyRate,
     contract_of,
     contracted,
+    narrowest,
     not_over,
     usd_per_unit,
 )
@@ -39,6 +41,7 @@ from simcost.catalog.facts import (
     StepFactor,
     TierPrice,
     TokenPrice,
+    TokenRule,
     TrainingMfu,
     TrainingSequence,
     Upfront,
@@ -66,6 +69,7 @@ class Facts:
     currencies: tuple[CurrencyRate, ...] = ()
     tier_prices: tuple[TierPrice, ...] = ()
     token_prices: Sequence[TokenPrice] = ()
+    token_rules: tuple[TokenRule, ...] = ()
     quality: tuple[BenchmarkScore, ...] = ()
     acceptance: tuple[DraftAcceptance, ...] = ()
     step_factors: tuple[StepFactor, ...] = ()
@@ -227,6 +231,37 @@ class Catalog:
         """The contract that holds for an offer on a day; None = the list price is paid. As `contracted`."""
         return contract_of(offer, self._contracts(at), at)
 
+    def contract_for(
+        self, provider: str, sku: str, region: str, service: ContractService, at: date | None = None
+    ) -> ContractPrice | None:
+        """The contract that holds for anything that a provider sells, on a day; None = the list price is paid."""
+        about = [one for one in self._contracts(at) if one.covers(provider, sku, region, service, at)]
+        return narrowest(about)
+
+    def discount(self, provider: str, sku: str, region: str, service: ContractService) -> float:
+        """Share of the list price that the latest contract saves; of things that are not sold by the hour."""
+        contract = self.contract_for(provider, sku, region, service)
+        return (contract.discount or 0.0) if contract else 0.0
+
+    def with_discount(self, provider: str, discount: float | None) -> "Catalog":
+        """The catalog with a negotiated discount of a plan on all that a provider sells; None = as it is."""
+        if discount is None:
+            return self
+        agreed = ContractPrice(provider=provider, discount=discount, source="discount of the plan")
+        others = tuple(one for one in self.facts.contracts if one.name != agreed.name)
+        return replace(self, facts=replace(self.facts, contracts=(*others, agreed)))
+
+    def token_price_as_paid(self, name: str) -> TokenPrice:
+        """The prices of an API after its contract. Raises CatalogError."""
+        price = self.token_price(name)
+        contract = self.contract_for(price.provider, price.model, ANY_REGION, "tokens")
+        if contract is None or not contract.discount:
+            return price
+        left = 1 - contract.discount
+        usd = {one.name: getattr(price, one.name) for one in fields(price) if one.name.endswith("usd_per_m")}
+        paid = {name: value * left for name, value in usd.items() if value is not None}
+        return replace(price, **paid, source=f"{price.source}; {contract.source} {contract.name}")
+
     def _contracts(self, at: date | None) -> Sequence[ContractPrice]:
         """Those that may hold on a day; without one, those that are not over."""
         known = self.facts.contracts
@@ -343,9 +378,15 @@ class Catalog:
         return tuple(sorted(tiers, key=lambda tier: tier.from_gb))
 
     def token_price(self, name: str) -> TokenPrice:
-        """The prices of the API `provider/model`; case does not matter. Raises CatalogError."""
+        """The prices of the API `provider/model`, completed by the rules of its provider; case does not matter.
+
+        Raises:
+            CatalogError: it is not in the catalog.
+        """
         for price in self.facts.token_prices:
             if price.name.lower() == name.lower():
+                for rule in self.facts.token_rules:
+                    price = rule.completed(price)  # noqa: PLW2901
                 return price
         known = [price.name for price in self.facts.token_prices]
         raise _miss("token price of", "token-prices", name, known)

@@ -1,18 +1,20 @@
 """Negotiated terms: prices and discounts over the list, and the rates of other currencies."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 
 from simcost.catalog.aliases import ANY_REGION, matches, narrowness
-from simcost.catalog.cell_types import Day, Matching, Positive, ProviderName
+from simcost.catalog.cell_types import Date, Day, Matching, Positive, ProviderName
 from simcost.catalog.dates import UNKNOWN, is_later
-from simcost.catalog.facts import Offer, Provenance
+from simcost.catalog.facts import Offer, Provenance, Quality, TierPrice, TokenPrice
 from simcost.errors import CatalogError, did_you_mean
 from simcost.record import record
 
 _SHOWN = 5
+ContractService = Literal["compute", "storage", "transfer", "tokens", "commitments"]
+"""Services of a provider that a contract line may be narrowed to; `commitments` = fees of savings plans and others."""
 CurrencyCode = Annotated[str, Matching(r"[A-Z]{3}", "EUR")]
 
 
@@ -22,6 +24,7 @@ class CurrencyRate(Provenance):
 
     currency: CurrencyCode
     usd_per_unit: Positive
+    quality: Quality = "A"
 
     def __post_init__(self) -> None:
         if self.as_of == "unknown":
@@ -30,11 +33,13 @@ class CurrencyRate(Provenance):
 
 @record
 class ContractPrice(Provenance):
-    """A negotiated price or discount of instance types; the list price is kept."""
+    """A negotiated price or discount on what a provider sells; the list price is kept."""
 
     provider: ProviderName
-    sku: str
-    """An instance type, `p5.*` for all that begin so, or `*` for all."""
+    sku: str = "*"
+    """An instance type, a model, `storage`, `egress` or `inter-zone`; `p5.*` for all that begin so, or `*` for all."""
+    service: ContractService | None = None
+    """Empty = all services of the provider; else compute, storage, transfer, tokens or commitments."""
     region: str = ANY_REGION
     """`any` = everywhere."""
     price_per_h: Positive | None = None
@@ -46,6 +51,9 @@ class ContractPrice(Provenance):
     """First day; empty = always was."""
     valid_to: Day = ""
     """Last day; empty = open."""
+    source: str = "contract"
+    as_of: Date = UNKNOWN
+    quality: Quality = "A"
 
     def __post_init__(self) -> None:
         if (self.price_per_h is None) == (self.discount is None):
@@ -55,12 +63,27 @@ class ContractPrice(Provenance):
         if self.valid_from and self.valid_to and self.valid_to < self.valid_from:
             raise ValueError(f"valid_to ({self.valid_to}) lies before valid_from ({self.valid_from})")
 
-    def holds(self, offer: Offer, at: date | None) -> bool:
-        """True if it is a contract about this offer on a day; None = whatever the day."""
-        here = self.provider == offer.provider and self.region in (offer.region, ANY_REGION)
+        if self.price_per_h is not None and self.service not in (None, "compute"):
+            raise ValueError(f"price_per_h is a price of instances; give a discount of {self.service}")
+
+    @property
+    def name(self) -> str:
+        """Its key, as in the file: `aws,*`, `aws,p5.*,us-east-1`, `aws,*,storage`."""
+        region = "" if self.region == ANY_REGION else self.region
+        first = f"from {self.valid_from}" if self.valid_from else ""
+        return ",".join(filter(None, (self.provider, self.sku, self.service or "", region, first)))
+
+    def covers(self, provider: str, sku: str, region: str, service: ContractService, at: date | None) -> bool:
+        """True if it is about something on a day; None = whatever the day."""
+        here = self.provider == provider and self.region in (region, ANY_REGION)
         day = at.isoformat() if at else ""
         then = not day or (self.valid_from <= day and (not self.valid_to or day <= self.valid_to))
-        return here and then and matches(self.sku, offer.sku)
+        sold = self.service in (None, service) and (self.price_per_h is None or service == "compute")
+        return here and then and sold and matches(self.sku, sku)
+
+    def holds(self, offer: Offer, at: date | None) -> bool:
+        """True if it is a contract about this offer on a day; None = whatever the day."""
+        return self.covers(offer.provider, offer.sku, offer.region, "compute", at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +95,25 @@ class Contracted:
     basis: Provenance
     """The contract, or the offer where no contract holds."""
 
+    @property
+    def contract(self) -> str:
+        """Name of the contract; empty = none holds."""
+        return self.basis.name if isinstance(self.basis, ContractPrice) else ""
+
 
 def contract_of(offer: Offer, contracts: Sequence[ContractPrice], at: date | None) -> ContractPrice | None:
     """The contract that holds: the one for the fewest types and regions, of equal ones the latest; None = none does."""
-    holding = [contract for contract in contracts if contract.holds(offer, at)]
-    return max(holding, key=lambda c: (narrowness(c.sku, c.region), c.valid_from), default=None)
+    return narrowest([contract for contract in contracts if contract.holds(offer, at)])
+
+
+def narrowest(contracts: Sequence[ContractPrice]) -> ContractPrice | None:
+    """The contract for the fewest types, services and regions; of equal ones the latest, then the last."""
+    best = max(
+        enumerate(contracts),
+        key=lambda one: (*narrowness(one[1].sku, one[1].region), bool(one[1].service), one[1].valid_from, one[0]),
+        default=None,
+    )
+    return best[1] if best else None
 
 
 def not_over(contracts: Sequence[ContractPrice], day: str) -> Sequence[ContractPrice]:
@@ -118,26 +155,40 @@ def _ends_within_a_year(valid_to: str, newest: str) -> bool:
     return valid_to != "" and newest != UNKNOWN and not is_later(valid_to, f"{int(newest[:4]) + 1}{newest[4:]}")
 
 
-def without_offer(contracts: Sequence[ContractPrice], offers: Sequence[Offer]) -> list[str]:
-    """A sentence for each contract that is about no offer of the catalog, so that no price is paid by it."""
-    told = []
+def about_nothing(
+    contracts: Sequence[ContractPrice],
+    offers: Sequence[Offer],
+    tiers: Sequence[TierPrice],
+    tokens: Sequence[TokenPrice],
+) -> list[tuple[ContractPrice, str]]:
+    """Contracts about nothing that the catalog has a price of, each with a sentence: no price is paid by them."""
+    sold: list[tuple[str, str, str, ContractService]] = [
+        *((one.provider, one.sku, one.region, "compute") for one in offers),
+        *((one.provider, one.item, one.region, service_of(one.item)) for one in tiers),
+        *((one.provider, one.model, ANY_REGION, "tokens") for one in tokens),
+    ]
+    found = []
     for contract in contracts:
-        if any(contract.holds(offer, None) for offer in offers):
+        commitments = contract.service == "commitments" and contract.sku == "*"
+        if commitments or any(contract.covers(*one, None) for one in sold):
             continue
-        skus = {offer.sku for offer in offers if offer.provider == contract.provider}
-        same = sorted(
-            {one.region for one in offers if one.provider == contract.provider and matches(contract.sku, one.sku)}
-        )
-        hint = did_you_mean(contract.sku.rstrip("*"), sorted(skus))
+        mine = [one for one in sold if one[0] == contract.provider]
+        hint = did_you_mean(contract.sku.rstrip("*"), sorted({sku for _, sku, _, _ in mine}))
+        same = sorted({region for _, sku, region, _ in mine if matches(contract.sku, sku)})
         where = "" if contract.region == ANY_REGION else f" in {contract.region}"
-        if same:
+        if not mine:
+            hint = did_you_mean(contract.provider, sorted({provider for provider, *_ in sold}))
+        elif same and contract.region not in (ANY_REGION, *same):
             more = f" and {len(same) - _SHOWN} more regions" if len(same) > _SHOWN else ""
             hint = f"; it is offered in {', '.join(same[:_SHOWN])}{more}{did_you_mean(contract.region, same)}"
-        told.append(
-            f"contract for {contract.provider}/{contract.sku}{where}: no offer of the catalog is meant by it, and "
-            f"nothing is paid by it{hint}"
-        )
-    return told
+        said = f"contract for {contract.provider}/{contract.sku}{where}: no price of the catalog is meant by it"
+        found.append((contract, f"{said}, and nothing is paid by it{hint}"))
+    return found
+
+
+def service_of(item: str) -> Literal["storage", "transfer"]:
+    """The service of `storage`, `egress` or `inter-zone`."""
+    return "storage" if item == "storage" else "transfer"
 
 
 def contracted(
@@ -153,7 +204,11 @@ def contracted(
     if contract is None:
         return Contracted(listed, listed, offer)
     if contract.price_per_h is None:
-        return Contracted(listed, listed * (1.0 - (contract.discount or 0.0)), contract)
+        basis = contract
+        if contract.as_of == UNKNOWN:  # of the day of the list price that it is taken off
+            of_list = f"{offer.source}; {contract.source}"
+            basis = replace(contract, source=of_list, as_of=offer.as_of, quality=offer.quality)
+        return Contracted(listed, listed * (1.0 - (contract.discount or 0.0)), basis)
     day = at.isoformat() if at else "unknown"
     return Contracted(listed, contract.price_per_h * usd_per_unit(rates, contract.currency, day), contract)
 

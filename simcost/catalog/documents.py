@@ -6,7 +6,7 @@ from typing import Any
 
 from simcost.catalog.aliases import canonical, matches
 from simcost.catalog.catalog import Catalog
-from simcost.catalog.contracts import without_offer
+from simcost.catalog.contracts import about_nothing
 from simcost.catalog.facts import Provenance
 from simcost.errors import CatalogError, did_you_mean
 
@@ -23,6 +23,7 @@ KINDS = {
     "currencies": "currencies",
     "tier-prices": "tier_prices",
     "token-prices": "token_prices",
+    "token-rules": "token_rules",
     "benchmark-scores": "quality",
     "acceptance": "acceptance",
     "training-mfu": "training_mfu",
@@ -58,7 +59,7 @@ _NAMES = {
 
 def catalog_list(catalog: Catalog, kind: str, where: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
     """`kind`, `as_of` and `rows`: one object per fact, its keys the columns of the fact file; of contracts `findings`
-    too, sentences on those that are about no offer.
+    too, sentences on those that are about nothing the catalog has.
 
     Args:
         catalog: the facts.
@@ -74,7 +75,9 @@ def catalog_list(catalog: Catalog, kind: str, where: Sequence[tuple[str, str]] =
     rows = _where([asdict(row) for row in _rows(catalog, kind)], kind, where)
     document: dict[str, Any] = {"kind": kind, "as_of": catalog.as_of, "rows": rows}
     if kind == "contracts":
-        document["findings"] = without_offer(catalog.facts.contracts, catalog.facts.offers)
+        facts = catalog.facts
+        about = about_nothing(facts.contracts, facts.offers, facts.tier_prices, facts.token_prices)
+        document["findings"] = [sentence for _, sentence in about]
     return document
 
 

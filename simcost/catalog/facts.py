@@ -1,5 +1,7 @@
 """The kinds of facts; each class is one CSV file, its fields the columns, units in the names."""
 
+from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import Literal
 
 from simcost.catalog.cell_types import Amount, Date, Day, Positive, ProviderName
@@ -322,6 +324,26 @@ class TokenPrice(Provenance):
     batch_output_usd_per_m: Amount | None = None
     batch_caches: bool = True
     """Cached tokens keep their discount in a batch; else they pay as input there."""
+    batch_cache_read_usd_per_m: Amount | None = None
+    """Of cached tokens in a batch, where it is not their price times the factor of input."""
+    flex_input_usd_per_m: Positive | None = None
+    """For answers that may wait (service tier `flex`); None = not sold."""
+    flex_output_usd_per_m: Amount | None = None
+    flex_cache_read_usd_per_m: Amount | None = None
+    """None = not known."""
+    priority_input_usd_per_m: Positive | None = None
+    """For answers that come first (service tier `priority`); None = not sold."""
+    priority_output_usd_per_m: Amount | None = None
+    priority_cache_read_usd_per_m: Amount | None = None
+    short_only: str = ""
+    """Of `batch`, `flex` and `priority` those without a price for prompts of the size tier."""
+    audio_input_usd_per_m: Positive | None = None
+    """Of input tokens of audio; None = not known."""
+    audio_output_usd_per_m: Positive | None = None
+    regions: str = ""
+    """Regions in which all prices are higher, such as `us eu`."""
+    region_multiplier: Positive | None = None
+    """Factor on all prices in those regions."""
     context_tokens: PositiveCount | None = None
     """Input and output of a request, at most; None = not known."""
     deprecation_date: Day = ""
@@ -333,6 +355,12 @@ class TokenPrice(Provenance):
             raise ValueError("give batch_multiplier, or batch_input_usd_per_m with batch_output_usd_per_m, not both")
         if self.batch_multiplier is not None and self.batch_multiplier > 1:
             raise ValueError(f"batch_multiplier ({self.batch_multiplier:g}) is above 1; write 0.5 for half the price")
+        for service in ("flex", "priority"):
+            parts = [getattr(self, f"{service}_{item}_usd_per_m") for item in ("input", "output", "cache_read")]
+            if (parts[0] is None) != (parts[1] is None) or (parts[0] is None and parts[2] is not None):
+                raise ValueError(f"give {service}_input_usd_per_m and {service}_output_usd_per_m, or neither")
+        if bool(self.regions) != (self.region_multiplier is not None):
+            raise ValueError("give regions and region_multiplier, or neither")
         tier = (self.tier_start_input_tokens, self.tier_input_usd_per_m, self.tier_output_usd_per_m)
         if any(part is None for part in tier) and tier != (None, None, None):
             raise ValueError(
@@ -343,6 +371,34 @@ class TokenPrice(Provenance):
     def name(self) -> str:
         """`provider/model`."""
         return f"{self.provider}/{self.model}"
+
+
+@record
+class TokenRule(Provenance):
+    """Prices that a provider states relative to input, for all its models: they hold where a model has none."""
+
+    provider: ProviderName
+    models: str
+    """Names as a pattern, `*` = all."""
+    cache_write: Positive | None = None
+    """Price of tokens kept for minutes, times input."""
+    cache_write_1h: Positive | None = None
+    """Of tokens kept for an hour, times input."""
+    batch: Positive | None = None
+    """`batch_multiplier` of the models."""
+
+    def completed(self, price: TokenPrice) -> TokenPrice:
+        """The price with what the rule says in place of empty cells; as it is where the rule is not about it."""
+        if price.provider != self.provider or not fnmatchcase(price.model.lower(), self.models.lower()):
+            return price
+        entry = price.input_usd_per_m
+        found = {
+            "cache_write_usd_per_m": self.cache_write and float(f"{self.cache_write * entry:.9g}"),
+            "cache_write_1h_usd_per_m": self.cache_write_1h and float(f"{self.cache_write_1h * entry:.9g}"),
+            "batch_multiplier": self.batch if price.batch_input_usd_per_m is None else None,
+        }
+        empty = {name: usd for name, usd in found.items() if usd is not None and getattr(price, name) is None}
+        return replace(price, **empty) if empty else price
 
 
 @record

@@ -6,6 +6,7 @@ from math import inf
 from typing import Any
 
 from simcost.billing import Charge
+from simcost.billing.bill import Obligation
 from simcost.billing.price_list import price_list, price_sentences
 from simcost.compare.comparison import Comparison, Difference
 from simcost.compare.confidence import ConfidenceInterval
@@ -45,6 +46,7 @@ def document(
     prices = price_list(charge for plan in comparison.plans for charge in _charges(plan.results))
     return {
         "scenario": comparison.scenario,
+        "currency": "USD",
         "model": comparison.model,
         "quality": None if comparison.quality is None else asdict(comparison.quality),
         "verdict": verdict(comparison),
@@ -104,6 +106,7 @@ def plan_document(plan: PlanSummary) -> Document:
             "list": plan.mean(lambda run: run.bill.list_usd),
         },
         **money(plan),
+        "obligations": obligations(plan.results),
         "intervals": {
             "total_usd": known_interval(plan.total_usd, 0),
             "per_month_usd": known_interval(plan.per_month_usd, 0),
@@ -132,6 +135,20 @@ def plan_document(plan: PlanSummary) -> Document:
         "horizon_s": plan.mean(lambda run: run.bill.horizon_s),
         "prices": _prices(plan.results),
     }
+
+
+def obligations(results: Sequence[RunResult]) -> list[Document]:
+    """Amounts to sign for: the largest of each over the replications, as those with more nodes buy more."""
+    largest: dict[int, Obligation] = {}
+    for run in results:
+        for i, one in enumerate(run.bill.obligations):
+            known = largest.setdefault(i, one)
+            if (one.upfront_usd, one.recurring_usd_per_h) > (known.upfront_usd, known.recurring_usd_per_h):
+                largest[i] = one
+    return [
+        asdict(one) | {"per_month_usd": one.recurring_usd_per_h * HOURS_PER_MONTH, "total_usd": one.total_usd}
+        for one in largest.values()
+    ]
 
 
 def _services(plan: PlanSummary, asked: QualityTarget | None) -> Document:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from calendar import monthrange
 from datetime import datetime
 from math import ceil
 from zoneinfo import ZoneInfo
 
 from simcost.errors import InputError
-from simcost.tables.calendar import MEAN_MONTH_S
+from simcost.tables.calendar import months_after
 from simcost.trace.series.series import Series
-from simcost.units import SECONDS_PER_DAY, format_seconds
+from simcost.units import MEAN_MONTH_S, SECONDS_PER_DAY, format_seconds
 
 MOST_STEPS = 100_000
 """Of a horizon."""
@@ -55,7 +54,4 @@ def _calendar_s(series: Series, months: int, zone: str) -> float:
     """
     end_s = series.grid.after(len(series)).start_s
     end = datetime.fromtimestamp(end_s, ZoneInfo("UTC" if series.grid.dates else zone))
-    years, month = divmod(end.month - 1 + months, 12)
-    year = end.year + years
-    day = min(end.day, monthrange(year, month + 1)[1])
-    return end.replace(year=year, month=month + 1, day=day).timestamp() - end_s
+    return months_after(end, months).timestamp() - end_s

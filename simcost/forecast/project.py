@@ -22,11 +22,10 @@ from simcost.forecast.names import GrowthMode, ModelName
 from simcost.forecast.outages import Bools
 from simcost.forecast.sample_paths import Paths, weight
 from simcost.forecast.season import season_of
-from simcost.tables.calendar import MEAN_MONTH_S
 from simcost.tables.cells import Ints
 from simcost.trace.series.local_time import from_local, local_numbers, local_steps, local_values
 from simcost.trace.series.series import Floats, Series
-from simcost.units import plural
+from simcost.units import MEAN_MONTH_S, plural
 
 TWO_YEARS_S = 24 * MEAN_MONTH_S
 HISTORIES_AHEAD = 3

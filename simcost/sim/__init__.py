@@ -2,8 +2,8 @@
 
 from simcost.sim.serving.pool import Pool
 from simcost.sim.serving.service_run import Service
-from simcost.sim.serving.simulate import simulate
+from simcost.sim.serving.simulate import check_times, simulate
 from simcost.sim.serving.simulate_pools import simulate_pools
 from simcost.sim.serving.simulate_services import simulate_services
 
-__all__ = ["Pool", "Service", "simulate", "simulate_pools", "simulate_services"]
+__all__ = ["Pool", "Service", "check_times", "simulate", "simulate_pools", "simulate_services"]

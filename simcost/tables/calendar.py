@@ -4,6 +4,8 @@ Pure, so that scenarios are checked fast.
 """
 
 import re
+from calendar import monthrange
+from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from simcost.errors import InputError, did_you_mean
@@ -11,8 +13,6 @@ from simcost.errors import InputError, did_you_mean
 DAY_S = 86400
 MONTH = 0
 """The `step_s` of calendar months."""
-MEAN_MONTH_S = 730.5 * 3600
-"""A twelfth of 365.25 days: what a span of months counts as."""
 STEPS = "steps must divide a day (15min, 1h), be whole days or weeks (1d, 1w), or one month (1mo)"
 """Steps that `parse_freq` takes, for messages."""
 UNITS_S = {"w": 604800, "d": DAY_S, "h": 3600, "min": 60, "s": 1}
@@ -41,6 +41,18 @@ def parse_freq(text: str) -> int:
 def divides(step_s: int) -> bool:
     """True if steps of this length divide a day, or are whole days (up to a year)."""
     return 0 < step_s <= 366 * DAY_S and (DAY_S % step_s == 0 or step_s % DAY_S == 0)
+
+
+def months_after(start: datetime, months: int) -> datetime:
+    """The same day and time so many months later, or the last day of a month that is shorter.
+
+    >>> months_after(datetime(2027, 11, 30), 3).date().isoformat()
+    '2028-02-29'
+    """
+    years, month = divmod(start.month - 1 + months, 12)
+    year = start.year + years
+    day = min(start.day, monthrange(year, month + 1)[1])
+    return start.replace(year=year, month=month + 1, day=day)
 
 
 def find_zone(name: str) -> ZoneInfo:

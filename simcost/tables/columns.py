@@ -84,6 +84,8 @@ class DeclaredTable:
     columns: tuple[Column, ...]
     blank: tuple[str, ...] | None = None
     """Rows in which these are all empty are passed over and counted; None = all columns that are read."""
+    time_format: bool = False
+    """The command takes `--time-format`."""
     missing: str = "pass --map {name}=COLUMN"
     """Remedy where a required column is not there."""
 

@@ -312,6 +312,7 @@ def _parquet_chunks(path: Path, find: Find, *, nested: bool) -> Iterator[Chunk]:
                 place=partial(_row, row + kept if bad else range(row, row + table.num_rows)),
             )
             row += table.num_rows
+    yield Chunk(columns={}, theirs=theirs, place=str, malformed=[])
 
 
 def _row(numbers: Sequence[int] | Ints, i: int) -> str:

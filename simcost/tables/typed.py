@@ -19,16 +19,13 @@ from simcost.tables.cells import (
     Flags,
     Floats,
     Ints,
-    TimeRule,
     as_text,
     empty,
-    instants,
     real_numbers,
-    time_rule,
     whole_numbers,
-    without_zone,
 )
 from simcost.tables.columns import Column, DeclaredTable
+from simcost.tables.dates import TimeRule, TimeSource, instants, time_findings, time_rule, without_zone
 from simcost.tables.faults import Faults, beyond, dressed, first_rows, quoted, written
 from simcost.tables.header import Head, peek
 from simcost.tables.sources import Chunk, open_chunks, row_of
@@ -64,7 +61,7 @@ def read_cells(column: pa.Array, declared: Column, rule: TimeRule | None = None)
     if declared.spelled is not None:
         column = declared.spelled(column)
     if declared.kind == "time":
-        return _times(column, declared, rule or rule_of(column, declared.name))
+        return _times(column, declared, rule or rule_of(column, declared.name, TimeSource()))
     if declared.words is not None:
         return _worded(column, declared, declared.words)
     if declared.kind == "whole":
@@ -82,9 +79,9 @@ def _numbers(column: pa.Array, declared: Column) -> Cells:
     return Cells(np.where(ok, values, np.nan), missing, ~ok & ~missing)
 
 
-def rule_of(column: pa.Array, name: str) -> TimeRule:
-    """Rule for the times of a column, by its first cells that are not empty."""
-    return time_rule(column.filter(pa.array(~empty(column, words=True))), name, None)
+def rule_of(column: pa.Array, name: str, source: TimeSource) -> TimeRule:
+    """Rule for the times of a column, by its cells that are not empty."""
+    return time_rule(column.filter(pa.array(~empty(column, words=True))), name, None, source)
 
 
 def _times(column: pa.Array, declared: Column, rule: TimeRule) -> Cells:
@@ -127,6 +124,7 @@ class TypedTable:
         missing: cells without a value: empty, or bad.
         blank: how many rows were passed over.
         no_zone: how many rows have dates that do not say their zone.
+        again: reads the file from its beginning once more; None = it cannot.
         noted: (column, message) -> faults noted of several batches; None of a whole table, whose notes are in `faults`.
     """
 
@@ -145,6 +143,7 @@ class TypedTable:
     rows: int = 0
     blank: int = 0
     no_zone: int = 0
+    again: Callable[[], Iterable[Chunk]] | None = None
     noted: dict[tuple[str, str], Faults] | None = None
     place: Callable[[int], str] = str
 
@@ -180,7 +179,11 @@ class TypedTable:
 
     def findings(self) -> list[tuple[str, int, str]]:
         """Findings on rows passed over and times assumed: kind, count and message."""
-        return passed_over(self.declared, self.blank, self.no_zone)
+        return passed_over(self.declared, self.blank, self.no_zone) + self.time_findings()
+
+    def time_findings(self) -> list[tuple[str, int, str]]:
+        """Findings on the notations of times that were found out: kind, count and message."""
+        return time_findings({self.theirs[ours]: rule for ours, rule in self.rules.items()})
 
     def note(self, ours: str, bad: Flags, wrong: str) -> None:
         """A fault for each of the rows flagged."""
@@ -231,16 +234,23 @@ def read_typed(
         FaultsError: bad cells, and rows that could not be split or are not UTF-8, with their lines, all at once.
         TraceError: a column of a type that cannot be read, a damaged file, or no rows.
     """
-    chunks = open_chunks(path, head.container, lambda _: dict(theirs), declared.what, is_number=declared.holds_numbers)
+    chunks = partial(
+        open_chunks, path, head.container, lambda _: dict(theirs), declared.what, is_number=declared.holds_numbers
+    )
     return typed_of_chunks(path, declared, theirs, chunks, check)
 
 
 def typed_of_chunks(
-    path: Path, declared: DeclaredTable, theirs: Mapping[str, str], chunks: Iterable[Chunk], check: Check | None = None
+    path: Path,
+    declared: DeclaredTable,
+    theirs: Mapping[str, str],
+    chunks: Callable[[], Iterable[Chunk]],
+    check: Check | None = None,
 ) -> TypedTable:
-    """All rows of chunks. Args and raises as `read_typed`."""
-    intake = TypedIntake(TypedTable(declared=declared, path=path, theirs=theirs, faults=Faults(path)))
-    for chunk in chunks:
+    """All rows of chunks, which may be read twice. Args and raises as `read_typed`."""
+    table = TypedTable(declared=declared, path=path, theirs=theirs, faults=Faults(path), again=chunks)
+    intake = TypedIntake(table)
+    for chunk in chunks():
         try:
             intake.add(chunk)
         except pa.ArrowException as error:
@@ -280,7 +290,14 @@ class TypedIntake:
             return read_cells(column, declared)
         rule = table.rules.get(ours)
         if rule is None:
-            rule = rule_of(column if declared.spelled is None else declared.spelled(column), chunk.theirs[ours])
+            spelled = column if declared.spelled is None else declared.spelled(column)
+            again = table.again or tuple[Chunk, ...]
+            source = TimeSource(
+                place=str(table.path),
+                option=table.declared.time_format,
+                rest=lambda: (part.columns[ours] for part in again() if ours in part.columns),
+            )
+            rule = rule_of(spelled, chunk.theirs[ours], source)
         cells = read_cells(column, declared, rule)
         if not cells.empty.all():
             table.rules[ours] = rule
@@ -320,7 +337,9 @@ class TypedIntake:
         if declared.kind == "time":
             in_utc = table.theirs[ours].strip().lower().endswith("_utc")
             dated = ours in table.rules and table.rules[ours].unit is None and not in_utc
-            naive = without_zone(column) & ~(cells.empty | cells.bad) if dated else np.zeros(len(column), np.bool_)
+            naive = np.zeros(len(column), np.bool_)
+            if dated:
+                naive = without_zone(column, table.rules[ours]) & ~(cells.empty | cells.bad)
             self.parts.setdefault(("naive", ours), []).append(naive[at])
 
     def table(self, check: Check | None) -> TypedTable:

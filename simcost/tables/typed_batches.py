@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 
 from simcost.errors import TraceError
-from simcost.tables.cells import TimeRule
 from simcost.tables.columns import DeclaredTable
+from simcost.tables.dates import TimeRule, time_findings
 from simcost.tables.faults import Faults
 from simcost.tables.header import Head
 from simcost.tables.row_filter import RowFilter
-from simcost.tables.sources import open_chunks
+from simcost.tables.sources import Chunk, open_chunks
 from simcost.tables.typed import ZONES, Check, TypedIntake, TypedTable, passed_over
 
 
@@ -58,13 +58,7 @@ class TypedBatches:
 
     def __iter__(self) -> Iterator[TypedTable]:
         """Each batch. Raises TraceError for a column of a type that cannot be read, or a damaged file."""
-        for chunk in open_chunks(
-            self.path,
-            self.head.container,
-            self._find,
-            self.declared.what,
-            is_number=lambda ours: ours in self.theirs and self.declared.holds_numbers(ours),
-        ):
+        for chunk in self._chunks():
             intake = TypedIntake(self._empty())
             try:
                 intake.add(self.where.taken(chunk))
@@ -81,6 +75,15 @@ class TypedBatches:
                 self._starts.append(self._starts[-1] + len(table))
                 yield table
 
+    def _chunks(self) -> Iterator[Chunk]:
+        return open_chunks(
+            self.path,
+            self.head.container,
+            self._find,
+            self.declared.what,
+            is_number=lambda ours: ours in self.theirs and self.declared.holds_numbers(ours),
+        )
+
     def _find(self, present: Sequence[str]) -> dict[str, str]:
         """Columns of the table and of the conditions, as the file calls them."""
         return dict(self.theirs) | self.where.columns(self.theirs, present, str(self.path))
@@ -93,6 +96,7 @@ class TypedBatches:
             faults=self.faults,
             rules=self._rules,
             noted=self.noted,
+            again=self._chunks,
         )
 
     def _zones(self, table: TypedTable) -> None:
@@ -110,7 +114,8 @@ class TypedBatches:
 
     def findings(self) -> list[tuple[str, int, str]]:
         """Findings as those of the whole table."""
-        return [*self.where.finding(), *passed_over(self.declared, self._blank, self._no_zone)]
+        times = time_findings({self.theirs[ours]: rule for ours, rule in self._rules.items()})
+        return [*self.where.finding(), *passed_over(self.declared, self._blank, self._no_zone), *times]
 
     def finish(self) -> None:
         """Raise FaultsError for all faults of the file, TraceError if it had no row."""

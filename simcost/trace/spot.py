@@ -53,6 +53,8 @@ class SpotSeries:
     """Time between two rows above which the log may have holes: of samples some of their steps."""
     unpriced_s: float = 0.0
     """Time at its end over which the last price known was held."""
+    notation: tuple[str, ...] = ()
+    """Sentences on how its times were read, where that was found out."""
 
     @property
     def ticks(self) -> int:
@@ -281,7 +283,8 @@ def _from_changes(rows: SpotRows, faults: Faults, gap_s: float | None, *, exact:
         name=rows.name,
         gap_s=gap,
         nodes=nodes,
-        start_s=float(at[0]),
+        start_s=float(at[0]) if rows.dated else None,
+        notation=rows.notation,
         usd_per_h=_priced(rows, index),
         silent_s=float(np.diff(at).max(initial=0.0)),
         silence_s=_silence_s(rows, at),

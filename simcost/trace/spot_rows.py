@@ -64,6 +64,10 @@ class SpotRows:
     name: str
     columns: Mapping[str, Floats]
     place: Callable[[int], str]
+    dated: bool
+    """The times count from 1970, not from an unknown start."""
+    notation: tuple[str, ...]
+    """Sentences on how the times were read, where that was found out."""
 
 
 def column_names(path: Path) -> list[str]:
@@ -105,7 +109,15 @@ def read_rows(path: Path, value: str) -> tuple[list[SpotRows], Faults]:
         if TIME in columns:
             row = _by_time(row, columns)
         own = {ours: values[row] for ours, values in columns.items()}
-        parts.append(SpotRows(name or path.name.split(".")[0], own, partial(_place, table, row)))
+        parts.append(
+            SpotRows(
+                name=name or path.name.split(".")[0],
+                columns=own,
+                place=partial(_place, table, row),
+                dated=all(rule.epoch for rule in table.rules.values()),
+                notation=tuple(text for _, _, text in table.time_findings()),
+            )
+        )
     return parts, table.faults
 
 
@@ -128,7 +140,7 @@ def _table(path: Path, value: str) -> TypedTable:
         return read_typed(path, head, SPOT, _find(head.names, value, path))
     theirs = _find(column_names(path), value, path)
     with reading(path, "jsonl", SPOT.what):
-        return typed_of_chunks(path, SPOT, theirs, read_objects(path, lambda _: theirs, _records))
+        return typed_of_chunks(path, SPOT, theirs, partial(read_objects, path, lambda _: theirs, _records))
 
 
 def _traces(table: TypedTable) -> tuple[Ints, list[str]]:

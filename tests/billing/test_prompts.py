@@ -111,9 +111,7 @@ def test_file_of_the_console_of_anthropic(tmp_path: Path) -> None:
     price = CATALOG.token_price(ANTHROPIC)
     assert price.cache_write_1h_usd_per_m is not None
     expected = usd(ANTHROPIC, 1000, 3000, 500, 200) + 400 * price.cache_write_1h_usd_per_m / 1e6
-    assert bill_usage(usage, Purchasing(), CATALOG).total_usd == pytest.approx(3 * expected)
-    told = {one["message"].split(":")[0]: one["count"] for one in usage.findings if one["kind"] == "priced_otherwise"}
-    assert told == {"context_window": 1, "batch": 1}
+    assert bill_usage(usage, Purchasing(), CATALOG).total_usd == pytest.approx(2.5 * expected)
     assert not [one for one in usage.findings if one["kind"] == "uncounted_tokens"]
 
 
@@ -140,11 +138,49 @@ def test_thoughts_and_tools_of_gemini_are_beside_the_other_counts(tmp_path: Path
     assert told.startswith(f"columns of tokens that are not priced: {names[-1]};")
 
 
-def test_batches_by_service_tier_are_told(tmp_path: Path) -> None:
-    path = tmp_path / "usage.csv"
-    path.write_text(f"model,start,prompt_tokens,service_tier\nm,{DAY},10,batch\nm,{DAY},10,standard\n")
-    [told] = [one for one in read_usage(path).findings if one["kind"] == "priced_otherwise"]
-    assert told["message"].startswith("batch: 1 row: are of a batch")
+@pytest.mark.parametrize(
+    ("tier", "message"),
+    [
+        ("scale", "no price of the service 'scale'"),
+        ("flex", "no flex price of anthropic/claude-haiku-4-5"),
+    ],
+)
+def test_a_price_that_is_missing_is_named_with_its_row(tmp_path: Path, tier: str, message: str) -> None:
+    text = f"model,start,prompt_tokens,output_tokens,service_tier\n{ANTHROPIC},{DAY},10,1,\n{ANTHROPIC},{DAY},10,1,"
+    with pytest.raises(FaultsError, match=rf"usage\.csv:3: .*{message}"):
+        billed(tmp_path, f"{text}{tier}\n")
+
+
+@given(st.lists(st.sampled_from(["standard", "batch", "flex", "priority"]), max_size=4), st.booleans())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_rows_of_nothing_change_no_total(tmp_path: Path, tiers: list[str], blank: bool) -> None:
+    """Also of models, caches and services that have no price."""
+    head = "model,start,prompt_tokens,cached_tokens,cache_write_1h_tokens,output_tokens,service_tier\n"
+    row = f"{OPENAI},{DAY},2746,2208,,197,\n"
+    none = ",,," if blank else "0,0,0,0"
+    nothing = [f"{model},{DAY},{none},{tier}\n" for tier in tiers for model in (OPENAI, ANTHROPIC, "openai/no-such")]
+    found = billed(tmp_path, "".join([head, row, *nothing]))
+    assert found.total_usd == pytest.approx(0.0005837, rel=1e-9)
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 10**7)] * 3, st.sampled_from(["default", "batch", "flex", "priority"]))))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_rows_cost_as_much_together_as_apart(tmp_path: Path, rows: list[tuple[int, int, int, str]]) -> None:
+    """Each row pays the published price of its own service; the sum does not depend on how usage is cut into rows."""
+    each = {"default": (0.25, 0.025, 2), "batch": (0.125, 0.0125, 1), "flex": (0.125, 0.0125, 1)}
+    each["priority"] = (0.45, 0.045, 3.6)
+    head = "model,start,uncached_input_tokens,cached_tokens,output_tokens,service_tier"
+    lines = [f"{OPENAI},{DAY},{fresh},{read},{out},{tier}" for fresh, read, out, tier in rows]
+    expected = sum(sum(n * p for n, p in zip(row, each[row[3]], strict=False)) for row in rows) / 1e6
+    if rows:
+        found = billed(tmp_path, "\n".join([head, *lines]) + "\n")
+        assert found.total_usd == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+def test_a_region_with_a_surcharge(tmp_path: Path) -> None:
+    text = "model,start,input_tokens,output_tokens,inference_geo\n"
+    row = f"anthropic/claude-opus-5,{DAY},1000000,1000000,"
+    assert billed(tmp_path, f"{text}{row}global\n{row}us\n").total_usd == pytest.approx(30 + 33)
 
 
 def test_input_that_is_declared_uncached_stays(tmp_path: Path) -> None:
@@ -212,17 +248,23 @@ def test_days_that_two_exports_of_tokens_have_are_told(tmp_path: Path) -> None:
     assert (told["kind"], told["count"]) == ("repeated", 1)
 
 
-def test_rows_whose_columns_change_their_price_are_told(tmp_path: Path) -> None:
-    """A batch costs half, flex less, priority and audio more: a bill of standard tokens of text is not theirs."""
+def test_rows_pay_the_price_of_their_service(tmp_path: Path) -> None:
     path = openai_export(
         tmp_path,
-        "true,batch,1000,10,0",
-        "false,flex,1000,10,0",
-        "false,priority,1000,10,500",
-        "false,default,1000,10,0",
+        "true,batch,1000000,100000,0",
+        "false,flex,1000000,100000,0",
+        "false,priority,1000000,100000,",
+        "false,default,1000000,100000,0",
     )
-    told = {one["message"].split(":")[0]: one["count"] for one in read_usage(path).findings}
-    assert told == {"batch": 1, "service_tier": 2, "input_audio_tokens": 1}
+    bill = bill_usage(read_usage(path), Purchasing(), CATALOG)
+    assert bill.total_usd == pytest.approx(0.225 + 0.225 + 0.81 + 0.45)
+    audio = path.read_text().replace(OPENAI, "openai/gpt-4o-audio-preview-2025-06-03").replace("true,batch", "false,")
+    path.write_text("\n".join(line for line in audio.splitlines() if "flex" not in line and "priority" not in line))
+    path.write_text(path.read_text().replace("100000,0", "100000,1000"))
+    price = CATALOG.token_price("openai/gpt-4o-audio-preview-2025-06-03")
+    assert price.audio_input_usd_per_m
+    bill = bill_usage(read_usage(path), Purchasing(), CATALOG)
+    assert bill.total_usd == pytest.approx(2 * (2.5 + 1 + price.audio_input_usd_per_m / 1e3))
 
 
 def test_columns_of_machines_may_have_the_names_of_what_changes_the_price_of_tokens(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import doctest
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from simcost.billing.api.tokens import (
     request_usd,
 )
 from simcost.billing.bill import Place
+from simcost.catalog import load_catalog
 from simcost.catalog.facts import TokenPrice
 from simcost.errors import CatalogError
 from simcost.trace.requests.batch import RequestBatch
@@ -104,7 +106,7 @@ def test_token_requests_of_the_vectors(shared: Path) -> None:
         usd = request_usd(
             np.array([asked["input_tokens"]]),
             np.array([asked["output_tokens"]]),
-            rates(price, batch=True),
+            rates(price, service="batch"),
             read=np.array([asked["cache_read_tokens"]]),
             written=np.array([asked["cache_write_tokens"]]),
         )
@@ -133,7 +135,7 @@ def test_tiered_requests_of_the_vectors(shared: Path) -> None:
 @given(rows=requests, batch=st.booleans())
 def test_columns_equal_one_request_at_a_time(price: TokenPrice, rows: list[Request], batch: bool) -> None:
     size, read, written, output = columns(rows)
-    paid = rates(price, batch=batch)
+    paid = rates(price, service="batch" if batch else "standard")
     naive = one_by_one(price, rows, batch)
     assert request_usd(size, output, paid, read=read, written=written).tolist() == pytest.approx(naive, rel=1e-12)
     count = count_tokens(size, output, paid, read=read, written=written)
@@ -166,7 +168,7 @@ def test_a_longer_prompt_never_costs_less(sizes: list[int], output: int) -> None
 
 def test_what_has_no_price_is_named() -> None:
     with pytest.raises(CatalogError, match=r"no batch price of acme/m"):
-        rates(replace(PRICE, batch_multiplier=None), batch=True)
+        rates(replace(PRICE, batch_multiplier=None), service="batch")
     with pytest.raises(CatalogError, match=r"keeping prompts for 3600 s with acme/m, only up to 5 min"):
         rates(replace(PRICE, cache_write_1h_usd_per_m=None), keep_s=3600)
     assert rates(PRICE, keep_s=3600).usd_per_m[0, 2] == 6
@@ -175,7 +177,7 @@ def test_what_has_no_price_is_named() -> None:
 
 def test_a_batch_may_know_no_cache_discount() -> None:
     price = replace(PLAIN, batch_caches=False)
-    assert rates(price, batch=True).usd_per_m.tolist() == [[1.5, 1.5, 1.875, 7.5]]
+    assert rates(price, service="batch").usd_per_m.tolist() == [[1.5, 1.5, 1.875, 7.5]]
     assert rates(price).usd_per_m.tolist() == [[3, 0.3, 3.75, 15]]
 
 
@@ -289,3 +291,95 @@ def test_charges_add_up_to_the_bill() -> None:
     assert {charge.service for charge in charges} == {"tokens"}
     cached = bill_tokens(rows, PerToken(api="acme/m", cache=HitShare(hit=0.5)), PRICE, 1800.0)
     assert sum(c.billed_cost_usd for c in token_charges(cached, place)) == pytest.approx(cached.total_usd, rel=1e-12)
+
+
+GRID = [
+    (service, long, item, keep_s, region)
+    for service in ("standard", "batch", "flex", "priority")
+    for long in (False, True)
+    for item in ("input", "cache read", "cache write", "output", "audio input", "audio output")
+    for keep_s in (300, 3600)
+    for region in ("any", "us")
+]
+FAMILIES = ("anthropic", "openai", "google", "xai", "aws")
+
+
+def published(price: TokenPrice, service: str, long: bool, item: str, keep_s: float, region: str) -> float | None:
+    """The published price, by hand; None = the catalog has none."""
+    if item.startswith("audio"):
+        usd = getattr(price, f"{item.replace(' ', '_')}_usd_per_m") if service == "standard" else None
+        return None if usd is None else usd * surcharge(price, region)
+    p_in, p_out = price.input_usd_per_m, price.output_usd_per_m
+    s_in, s_out = p_in, p_out
+    if service == "batch" and price.batch_multiplier:
+        s_in, s_out = price.batch_multiplier * p_in, price.batch_multiplier * p_out
+    elif service != "standard":
+        s_in, s_out = (getattr(price, f"{service}_{name}_usd_per_m") for name in ("input", "output"))
+    if s_in is None or s_out is None:
+        return None
+    p_read = p_in if price.cache_read_usd_per_m is None else price.cache_read_usd_per_m
+    s_read = p_read
+    if service != "standard":
+        s_read = getattr(price, f"{service}_cache_read_usd_per_m")
+        if s_read is None and price.cache_read_usd_per_m is None:
+            s_read = s_in
+        elif s_read is None and service == "batch":
+            s_read = p_read * s_in / p_in if price.batch_caches else s_in
+    p_write = price.cache_write_usd_per_m
+    if p_write is None:
+        p_write = p_in
+    elif keep_s > 300:
+        p_write = price.cache_write_1h_usd_per_m
+    s_write = None if p_write is None else p_write * s_in / p_in
+    usd = {"input": s_in, "cache read": s_read, "cache write": s_write, "output": s_out}[item]
+    if usd is None or (long and price.tier_start_input_tokens and service in price.short_only):
+        return None
+    if long and price.tier_start_input_tokens:
+        usd *= price.tier_output_usd_per_m / (p_out or 1) if item == "output" else price.tier_input_usd_per_m / p_in
+    return usd * surcharge(price, region)
+
+
+def surcharge(price: TokenPrice, region: str) -> float:
+    return price.region_multiplier if region in price.regions.split() else 1.0
+
+
+def test_every_price_of_the_grid_is_the_published_one_or_an_error_that_names_it() -> None:
+    names = [one.name for one in load_catalog().facts.token_prices if one.provider in FAMILIES]
+    found = 0
+    for price in map(load_catalog().token_price, names):
+        for service, long, item, keep_s, region in GRID:
+            expected = published(price, service, long, item, keep_s, region)
+            asked = {"service": service, "long": long, "keep_s": keep_s, "region": region}
+            if expected is None:
+                with pytest.raises(CatalogError, match=re.escape(price.name)):
+                    tokens.token_price(price, item, **asked)
+            else:
+                assert tokens.token_price(price, item, **asked) == pytest.approx(expected, rel=1e-12), (price, asked)
+                found += 1
+    assert found > 10_000
+
+
+def test_every_claude_has_prices_of_writes_kept_for_minutes_and_for_an_hour() -> None:
+    catalog = load_catalog()
+    names = [one.name for one in catalog.facts.token_prices if "claude" in one.model and one.provider != "deepinfra"]
+    assert len(names) > 80
+    for price in map(catalog.token_price, names):
+        assert price.cache_write_usd_per_m == pytest.approx(1.25 * price.input_usd_per_m), price.name
+        assert price.cache_write_1h_usd_per_m == pytest.approx(2 * price.input_usd_per_m), price.name
+        assert price.cache_read_usd_per_m is not None
+        assert price.provider == "aws" or price.batch_multiplier == 0.5
+
+
+def test_a_batch_of_gemini_reads_its_cache_at_the_price_of_the_provider() -> None:
+    """As the list of the provider has it: half the price of input, and the full price of cached tokens."""
+    price = load_catalog().token_price("google/gemini-2.5-pro")
+    assert rates(price, service="batch").usd_per_m.tolist() == [[0.625, 0.125, 0.625, 5.0], [1.25, 0.25, 1.25, 7.5]]
+
+
+def test_a_missing_price_is_an_error_where_a_request_needs_it() -> None:
+    """Prompts of the size tier are not sold with priority: a short prompt has a price, a long one names what lacks."""
+    paid = rates(load_catalog().token_price("openai/gpt-5.4"), service="priority")
+    one = np.array([10])
+    assert count_tokens(one * 1000, one, paid).usd(paid) == pytest.approx((10_000 * 5 + 10 * 30) / 1e6)
+    with pytest.raises(CatalogError, match=r"no priority price of openai/gpt-5\.4 for prompts of more than 272,000"):
+        count_tokens(one * 30_000, one, paid).usd(paid)

@@ -119,9 +119,9 @@ def test_a_contract_about_no_offer_is_told(tmp_path: Path) -> None:
         "aws,*,any,,USD,0.05,, aws,zz9.*,any,,USD,0.1,, aws,P5.48XLARGE,any,41,USD,,,",
     )
     typo, region, nothing = catalog_list(catalog, "contracts")["findings"]
-    assert typo.startswith("contract for aws/p5.48xlarg: no offer of the catalog is meant by it, and nothing is paid")
+    assert typo.startswith("contract for aws/p5.48xlarg: no price of the catalog is meant by it, and nothing is paid")
     assert "did you mean 'p5.48xlarge'" in typo
-    assert "p5.48xlarge in us-east-9: no offer" in region
+    assert "p5.48xlarge in us-east-9: no price" in region
     assert "us-east-1" in region
     assert nothing.startswith("contract for aws/zz9.*: ")
     assert typo in " ".join(on_terminal(parts)(catalog_list(catalog, "contracts")).split())

@@ -32,7 +32,7 @@ def test_they_agree_with_the_reference_list(shared: Path) -> None:
             assert getattr(price, ours) == (float(row[theirs]) if row[theirs] else None), (row, ours)
         assert (price.as_of, price.deprecation_date) == (row["as_of"], row["deprecation_date"])
         if row["batch_input_usd_mtok"]:
-            usd = rates(price, batch=True).usd_per_m[0]
+            usd = rates(price, service="batch").usd_per_m[0]
             assert usd[0] == pytest.approx(float(row["batch_input_usd_mtok"]))
             assert usd[-1] == pytest.approx(float(row["batch_output_usd_mtok"]))
 
@@ -64,7 +64,7 @@ def test_a_batch_whose_input_and_output_fall_differently(tmp_path: Path) -> None
         HEADER.format("cache_read_usd_per_m,batch_input_usd_per_m,batch_output_usd_per_m,")
         + "acme,a,0.09,0.29,0.018,0.05,0.15,offer,2026-10-01,A\n"
     )
-    usd = rates(load_catalog(tmp_path).token_price("acme/a"), batch=True).usd_per_m[0]
+    usd = rates(load_catalog(tmp_path).token_price("acme/a"), service="batch").usd_per_m[0]
     assert usd.tolist() == pytest.approx([0.05, 0.01, 0.05, 0.15])
 
 

@@ -123,7 +123,7 @@ def test_a_name_that_the_manifest_does_not_read_is_refused(here: Path) -> None:
 
 
 def test_a_start_that_is_recorded_otherwise_is_told(here: Path) -> None:
-    (here / "m.csv").write_text("t,replicas,queue\n0,4,10\n15,4,10\n")
+    (here / "m.csv").write_text("t_s,replicas,queue\n0,4,10\n15,4,10\n")
     told = [one["message"] for one in replayed("--start", 6)["findings"]]
     assert told == [
         "--start 6 changed nothing: 4 replicas are recorded at the first sync; pass --closed-loop to go from others"
@@ -167,13 +167,13 @@ def test_metrics_that_the_autoscaler_cannot_use_are_told(here: Path) -> None:
     """Utilisation is of what pods request."""
     target = "type: Resource\n      resource: {name: cpu, target: {type: Utilization, averageUtilization: 70}}\n"
     (here / "hpa.yaml").write_text(HPA[: HPA.index("type: Pods")] + target)
-    (here / "m.csv").write_text("t,pod,cpu\n0,a,90\n15,a,90\n30,a,90\n")
+    (here / "m.csv").write_text("t_s,pod,cpu\n0,a,90\n15,a,90\n30,a,90\n")
     [finding] = replayed()["findings"]
     assert finding["message"] == (
         "at 3 of 3 syncs no metric could be used and nothing changes: cpu: a pod requests no cpu; give what it "
         "requests in the column request, 100 where usage is in percent"
     )
-    (here / "m.csv").write_text("t,pod,cpu,request\n0,a,90,100\n15,a,90,100\n30,a,90,100\n")
+    (here / "m.csv").write_text("t_s,pod,cpu,request\n0,a,90,100\n15,a,90,100\n30,a,90,100\n")
     document = replayed()
     assert (document["findings"], document["decisions"][0]["desired"]) == ([], 2)
 
@@ -181,7 +181,7 @@ def test_metrics_that_the_autoscaler_cannot_use_are_told(here: Path) -> None:
 def test_a_planner_that_waits_for_what_it_is_not_told(here: Path) -> None:
     """Most of its syncs are between its intervals."""
     (here / "hpa.yaml").write_text("optimization_target: sla\nthroughput_adjustment_interval_seconds: 60\n")
-    (here / "m.csv").write_text("t,requests_per_s\n0,3\n60,3\n120,3\n")
+    (here / "m.csv").write_text("t_s,requests_per_s\n0,3\n60,3\n120,3\n")
     [finding] = replayed()["findings"]
     assert finding["message"].startswith("at 2 of 2 syncs no metric could be used and nothing changes: engine_rps")
 

@@ -32,7 +32,9 @@ def test_read_has_its_keys_and_writes_what_bill_reads(tmp_path: Path) -> None:
     plan = tmp_path / "plan.yaml"
     plan.write_text("purchasing: on demand\n", encoding="utf-8")
     priced = call("bill", usage, "--plan", plan, "--json").document()
-    assert priced["effective_usd"] == pytest.approx(5 * 55.04 + 12), "spot at the price paid"
+    assert priced["effective_usd"] == pytest.approx(4 * 55.04 + 12), (
+        "what the rows of usage cost under contracts, two of the five hours together one price; spot at the price paid"
+    )
 
 
 def test_files_of_the_same_month_that_cover_more_or_less_of_it_are_told(tmp_path: Path) -> None:

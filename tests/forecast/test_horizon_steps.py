@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simcost.forecast.horizon_steps import steps_ahead
-from simcost.tables.calendar import MEAN_MONTH_S
+from simcost.units import MEAN_MONTH_S
 from simcost.trace.series.series import Grid, Series
 
 DAY_S = 86400

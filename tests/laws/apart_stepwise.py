@@ -46,8 +46,9 @@ class Engine:
     max_seqs: int
     router: str
     salt: int
+    step_shift: int = 0  # steps are in units of 2**-step_shift ticks
 
-    def ticks(self, prefill: int, decoding: int, kv: int, pairs: int) -> int:
+    def units(self, prefill: int, decoding: int, kv: int, pairs: int) -> int:
         linear = self.base[prefill + decoding] + self.b * prefill + self.c * decoding + self.d * kv
         return linear + (self.e * pairs >> self.shift)
 
@@ -82,6 +83,7 @@ class Replica:
     chunks: dict[Request, int] = field(default_factory=dict)  # of the step now running
     boundary: int | None = None
     steps: int = 0
+    units: int = 0  # of its steps so far, beyond the last whole tick
 
     @property
     def load(self) -> int:
@@ -100,7 +102,9 @@ class Replica:
             return
         pairs = sum(chunk * (2 * request.prefilled + chunk) for request, chunk in self.chunks.items())
         kv = sum(request.context for request in self.decoding)
-        self.boundary = now + self.engine.ticks(tokens, len(self.decoding), kv, pairs)
+        units = self.units + self.engine.units(tokens, len(self.decoding), kv, pairs)
+        whole, self.units = divmod(units, 2**self.engine.step_shift)
+        self.boundary = now + whole
         self.steps += 1
         for request, chunk in self.chunks.items():
             request.prefilled += chunk

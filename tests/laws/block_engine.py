@@ -28,6 +28,8 @@ class StepTicks:
     shift: int = 0
     base: Sequence[int] = ()
     """By the tokens of the step, in place of a."""
+    step_shift: int = 0
+    """Steps are in units of 2**-step_shift ticks."""
 
     def of(self, prefill: int, decoding: int, kv: int, pairs: int) -> int:
         base = self.base[prefill + decoding] if self.base else self.a
@@ -268,6 +270,7 @@ class BlockEngine:
         self.tier_tokens = [0] * len(settings.tiers)  # found at first admissions
         self.in_memory: list[str] = []  # adapters in the memory of the host, least recently used first
         self.in_slots: list[str] = []  # and of the accelerator
+        self.units = 0  # of its steps so far, beyond the last whole tick
         self.counters = [0] * len(settings.weights)  # what each tenant got, over its weight
         self.last_admitted = 0  # the tenant that last left the queue
 
@@ -473,7 +476,8 @@ class BlockEngine:
         chunks = [(request.computed, new) for request, new in scheduled.items() if not request.decodes]
         pairs = sum(new * (2 * computed + new) for computed, new in chunks)
         kv = sum(request.length for request in decoding)
-        ticks = self.settings.step.of(sum(new for _, new in chunks), len(decoding), kv, pairs)
+        units = self.units + self.settings.step.of(sum(new for _, new in chunks), len(decoding), kv, pairs)
+        ticks, self.units = divmod(units, 2**self.settings.step.step_shift)
         adapters = {request.adapter for request in scheduled} - {None}
         return ticks + len(adapters) * (self.settings.adapters.step_ticks_per_adapter if self.settings.adapters else 0)
 

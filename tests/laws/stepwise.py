@@ -73,6 +73,7 @@ class Engine:
     overhead: int = 0  # of each answer, outside of the engine
     weight: int = 1  # of the pool
     api: tuple[int, int] | None = None  # its time to the first token, and per further one
+    step_shift: int = 0  # steps are in units of 2**-step_shift ticks
 
 
 @dataclass(eq=False)
@@ -94,6 +95,7 @@ class Replica:
     busy_since: int = 0
     joined: int = 0
     finished: int = 0
+    units: int = 0  # of its steps so far, beyond the last whole tick
 
     def everyone(self) -> list[Request]:
         return self.decoding + self.prefilling + self.queue
@@ -155,7 +157,8 @@ class Replica:
         time = engine.base[self.tokens] + engine.b * tokens + engine.c * len(decoding) + engine.d * kv
         time += engine.e * pairs >> engine.shift
         time += engine.drafts[len(decoding)] if engine.drafts else 0
-        self.boundary, self.in_step = now + time, True
+        whole, self.units = divmod(self.units + time, 2**engine.step_shift)
+        self.boundary, self.in_step = now + whole, True
 
     def finish_step(self, now: int) -> None:
         self.steps += 1

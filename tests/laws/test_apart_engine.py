@@ -27,8 +27,9 @@ SHIFT = 16
 
 def random_engine(g: np.random.Generator, capacity: int) -> plain.Engine:
     max_seqs = int(g.integers(1, 9))
+    shift = capacity % 5 if capacity % 3 == 0 else 0
     return plain.Engine(
-        base=random_base(g, capacity),
+        base=tuple(units + (1 << shift) - 1 for units in random_base(g, capacity)),  # no less than a tick
         b=int(g.integers(0, 6)),
         c=int(g.integers(0, 20)),
         d=int(g.integers(0, 4)),
@@ -39,6 +40,7 @@ def random_engine(g: np.random.Generator, capacity: int) -> plain.Engine:
         max_seqs=max_seqs,
         router=str(g.choice(list(ROUTERS))),
         salt=int(g.integers(2**62)),
+        step_shift=shift,
     )
 
 
@@ -83,7 +85,16 @@ def pool_of(engine: plain.Engine, prefill: PrefillSide | None = None) -> Pool:
 
 def clock_of(engine: plain.Engine) -> Clock:
     base = np.array(engine.base, np.int64)
-    return Clock(ticks_per_ns=1, base=base, b=engine.b, c=engine.c, d=engine.d, e=engine.e, e_shift=engine.shift)
+    return Clock(
+        ticks_per_ns=1,
+        base=base,
+        b=engine.b,
+        c=engine.c,
+        d=engine.d,
+        e=engine.e,
+        e_shift=engine.shift,
+        step_shift=engine.step_shift,
+    )
 
 
 def planes_of(

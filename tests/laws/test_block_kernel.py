@@ -112,7 +112,16 @@ def played_compiled(case: Case, g: np.random.Generator) -> tuple[DataPlane, dict
     )
     step = settings.step
     base = np.array(step.base or [step.a] * (settings.max_num_batched_tokens + 1), np.int64)
-    clock = Clock(ticks_per_ns=1, base=base, b=step.b, c=step.c, d=step.d, e=step.q, e_shift=step.shift)
+    clock = Clock(
+        ticks_per_ns=1,
+        base=base,
+        b=step.b,
+        c=step.c,
+        d=step.d,
+        e=step.q,
+        e_shift=step.shift,
+        step_shift=step.step_shift,
+    )
     plane = DataPlane(
         pool,
         clock,
@@ -219,6 +228,7 @@ def random_case(seed: int) -> Case:
             q=int(g.integers(0, 3) * g.integers(0, 1000)),
             shift=8,
             base=times.tolist(),
+            step_shift=1 + seed % 5 if seed % 3 == 0 else 0,
         ),
         max_num_batched_tokens=budget,
         max_num_seqs=max_seqs,

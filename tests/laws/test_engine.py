@@ -75,6 +75,8 @@ def random_workload(seed: int) -> Workload:
     engine = replace(engine, admission=random_admission(g, engine.router))
     if seed % 4 == 0:
         engine = replace(engine, api=(1 + seed % 90, seed % 7))
+    if seed % 3 == 0:
+        engine = replace(engine, step_shift=1 + seed % 5)
     count, gap = int(g.integers(5, 80)), int(g.choice([3, 30, 300, 1500]))
     times = np.cumsum(g.integers(0, 2 * gap, count) * (g.random(count) < 0.8))  # ties too
     prompts = g.integers(1, max(engine.capacity // int(g.integers(1, 6)), 2), count)
@@ -197,7 +199,7 @@ def draft_ticks(engine: stepwise.Engine) -> DraftTicks | None:
     if not engine.drafts:
         return None
     rate = int(engine.rate * 2**col.RATE_BITS)
-    return DraftTicks(rows=engine.rows, rate=rate, slots=engine.slots, ticks=np.array(engine.drafts))
+    return DraftTicks(rows=engine.rows, rate=rate, slots=engine.slots, units=np.array(engine.drafts))
 
 
 def play_stepwise(work: Workload) -> stepwise.Pool:
@@ -297,6 +299,7 @@ def as_pool(engine: stepwise.Engine, **more: Any) -> tuple[Pool, Clock]:
         d=engine.d,
         e=engine.e,
         e_shift=engine.shift,
+        step_shift=engine.step_shift,
         drafts=draft_ticks(engine),
     )
     return pool, clock

@@ -509,3 +509,35 @@ def test_checking_loads_no_numerics(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("key", ["discounts", "contracts", "edp", "private-pricing"])
+@pytest.mark.parametrize(
+    "where",
+    [("seeds: 2", "seeds: 2\n{}: 8%"), ("buy: {", "buy: {{{}: 8%, "), ("- name: one", "- name: one\n    {}: 8%")],
+)
+def test_words_for_a_negotiated_discount_are_led_to_it(tmp_path: Path, key: str, where: tuple[str, str]) -> None:
+    """They were led to commitments."""
+    assert where[0] in SMALL
+    said = " ".join(faults_of(tmp_path, (where[0], where[1].format(key))))
+    assert f"unknown key '{key}'" in said
+    assert "`discount: 8%`" in said
+    assert "contracts.csv (columns: provider, sku, service, discount)" in said
+    assert "commitments" not in said
+
+
+@pytest.mark.parametrize("currency", ["EUR", "GBP", "chf", "5"])
+def test_another_currency_is_refused_with_the_way_to_a_dated_rate(tmp_path: Path, currency: str) -> None:
+    [said] = faults_of(tmp_path, ("seeds: 2", f"seeds: 2\ncurrency: {currency}"))
+    assert said.startswith("5:11: currency: ") or ":5:11: currency: " in said
+    for word in ("in USD", "contracts.csv", "currencies.csv", "usd_per_unit", "as_of"):
+        assert word in said
+    assert not faults_of(tmp_path, ("seeds: 2", "seeds: 2\ncurrency: usd"))
+
+
+def test_a_contract_about_nothing_is_a_fault_of_the_scenario(tmp_path: Path) -> None:
+    (tmp_path / "book").mkdir()
+    (tmp_path / "book" / "contracts.csv").write_text("provider,sku,discount\naws,p5.48xlarg,0.1\naws,*,0.05\n")
+    [said] = faults_of(tmp_path, ("seeds: 2", "seeds: 2\ncatalog: book"))
+    assert "contracts.csv: aws,p5.48xlarg: " in said
+    assert "did you mean 'p5.48xlarge'" in said

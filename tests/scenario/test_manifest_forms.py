@@ -345,3 +345,129 @@ def test_no_change_of_a_form_ends_in_anything_but_an_answer_or_faults(
     path.write_text(text, encoding="utf-8")
     with suppress(SimcostError):
         read_manifest(path, bounds=CapacityBounds(1, 4))
+
+
+EXPRESSIONS = [
+    "{{ message['content'] }}",
+    "{{- bos_token }}",
+    "{{ $labels.pod }}",
+    "{{ .password }}",
+    "{{ raise_it() }}",
+]
+HELM = ["{{ .Values.max }}", "{{- $.Values.max }}", "{{ .Release.Name | quote }}", '{{ include "a.b" . }}']
+STRINGS = {
+    "block": "  text: |\n    first\n    {} last\n\n    {}\n",
+    "folded": "  text: >-\n    {} last\n",
+    "single": "  text: 'say {}'\n".replace("'content'", "''content''"),
+    "double": '  text: "{{"\n  more: "say {}"\n',
+    "several lines": '  text: "say\n    {} on"\n',
+    "plain": "  text: Pod {} is down\n",
+}
+STRUCTURE = ["  text: {}\n", "  {}: 1\n", "  a: 1\n  {}\n", "  - {}\n"]
+
+
+def beside_hpa(written: str) -> str:
+    return f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\ndata:\n{written}---\n{HPA}"
+
+
+@pytest.mark.parametrize("place", STRINGS.values(), ids=STRINGS)
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_a_template_of_another_engine_in_a_string_is_text(read: Any, place: str, expression: str) -> None:
+    written = place.replace("{}", expression.replace("'", "''") if "'say" in place else expression)
+    assert isinstance(read(beside_hpa(written)).policy, Hpa)
+
+
+@pytest.mark.parametrize("place", [*STRINGS.values(), *STRUCTURE])
+@pytest.mark.parametrize("expression", HELM)
+def test_names_of_helm_are_a_template_wherever_they_stand(read: Any, place: str, expression: str) -> None:
+    if place == STRINGS["double"] or place == STRINGS["several lines"]:
+        expression = expression.replace('"', '\\"')
+    with pytest.raises(FaultsError, match="render it first"):
+        read(beside_hpa(place.replace("{}", expression)))
+    assert isinstance(read(beside_hpa(f"  # {expression}\n  a: b  # {expression}\n")).policy, Hpa)
+
+
+@pytest.mark.parametrize("place", STRUCTURE)
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_a_template_in_place_of_yaml_must_be_rendered(read: Any, place: str, expression: str) -> None:
+    with pytest.raises(FaultsError, match="render it first"):
+        read(beside_hpa(place.replace("{}", expression)))
+
+
+def config(plugins: str, profile: str | None) -> str:
+    head = f"apiVersion: inference.networking.x-k8s.io/v1alpha1\nkind: EndpointPickerConfig\nplugins: [{plugins}]\n"
+    return head if profile is None else f"{head}schedulingProfiles: [{{name: default, plugins: [{profile}]}}]\n"
+
+
+@pytest.mark.parametrize(
+    "other", ["tokenizer", "decode-filter", "context-length-aware", "token-producer", "own-filter"]
+)
+def test_plugins_of_a_profile_that_score_nothing_here_are_listed(read: Any, other: str) -> None:
+    listed = f"{{type: queue-scorer}}, {{type: {other}, parameters: {{a: 1}}}}"
+    manifest = read(config(listed, f"{{pluginRef: queue-scorer}}, {{pluginRef: {other}}}"))
+    assert [scorer.scorer.kind for scorer in manifest.router.scorers] == ["queue"]
+    assert manifest.not_simulated == (f"plugin {other}",)
+
+
+@pytest.mark.parametrize("other", ["disagg-profile-handler", "prefix-based-pd-decider", "endpoint-notification-source"])
+def test_plugins_that_stand_in_no_profile_are_not_missed_there(read: Any, other: str) -> None:
+    listed = f"{{type: queue-scorer}}, {{type: {other}}}, {{type: latency-scorer}}"
+    manifest = read(config(listed, "{pluginRef: queue-scorer}"))
+    assert set(manifest.not_simulated) == {f"plugin {other}", "plugin latency-scorer: not in the profile"}
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [("kv-cache-scorer", "kv-cache-utilization-scorer"), ("prefix-cache", "prefix-cache-scorer")],
+)
+def test_older_names_of_plugins(read: Any, older: str, newer: str) -> None:
+    made = [
+        read(config(f"{{type: {one}}}, {{type: {pick}}}", f"{{pluginRef: {one}, weight: 3}}, {{pluginRef: {pick}}}"))
+        for one, pick in ((older, "max-score"), (newer, "max-score-picker"))
+    ]
+    assert made[0].router == made[1].router
+
+
+def test_without_profiles_all_plugins_are_one_with_weight_1(read: Any) -> None:
+    listed = "{type: queue-scorer}, {type: kv-cache-utilization-scorer}, {type: single-profile-handler}"
+    manifest = read(config(listed, None))
+    assert [(one.scorer.kind, one.weight) for one in manifest.router.scorers] == [
+        ("queue", 1),
+        ("kv-cache-utilization", 1),
+    ]
+    assert manifest.not_simulated == ()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "tokens"),
+    [
+        ("{blockSizeTokens: 32, blockSize: 64}", 32),
+        ("{blockSize: 64}", 16),
+        ("{hashBlockSize: 5}", 1),
+        ("{tokenProcessorConfig: {blockSize: 64}}", 64),
+        ("{indexerConfig: {tokenProcessorConfig: {blockSize: 48}}}", 48),
+    ],
+)
+def test_a_block_is_in_tokens_whatever_its_version_says(read: Any, parameters: str, tokens: int) -> None:
+    listed = f"{{type: prefix-cache-scorer, parameters: {parameters}}}"
+    [scorer] = read(config(listed, "{pluginRef: prefix-cache-scorer}")).router.scorers
+    assert scorer.scorer.block_tokens == tokens
+
+
+def test_a_weight_of_0_and_no_scorer_at_all(read: Any) -> None:
+    both = "{type: queue-scorer}, {type: load-aware-scorer}, {type: decode-filter}, {type: max-score-picker}"
+    router = read(config(both, "{pluginRef: queue-scorer, weight: 0}, {pluginRef: load-aware-scorer}")).router
+    assert [one.scorer.kind for one in router.scorers] == ["load-aware"]
+    none = read(config(both, "{pluginRef: decode-filter}, {pluginRef: max-score-picker}"))
+    assert none.router.picker == "random"
+    assert "no scorer: any replica, at random" in none.not_simulated
+    without_end = "saturationDetector: {queueDepthThreshold: 999999999}\n"
+    assert read(config(both, "{pluginRef: load-aware-scorer}") + without_end).admission.saturation.queue == 1_000_000
+
+
+def test_a_pod_autoscaler_of_aibrix_is_not_one_of_knative(read: Any) -> None:
+    text = "apiVersion: autoscaling.aibrix.ai/v1alpha1\nkind: PodAutoscaler\nmetadata: {name: a}\n"
+    with pytest.raises(FaultsError, match="known here; AIBrix makes an HPA") as caught:
+        read(text)
+    assert "did you mean" not in str(caught.value)
+    assert isinstance(read(f"{text}---\n{HPA}").policy, Hpa)

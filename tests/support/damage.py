@@ -105,7 +105,7 @@ def damaged(kind: Kind, random: Random) -> bytes:
         data = out.getvalue()
         return _byte_accident(data, random) if random.random() < 0.4 else data
     accidents: dict[str, tuple[Callable[[bytes, Random], bytes], ...]] = {
-        "lines": (_line_accident, _quote_accident, _cell_accident, _byte_accident, _encoding_accident),
+        "lines": (_line_accident, _quote_accident, _cell_accident, _byte_accident, _encoding_accident, _shape_accident),
         "structure": (_token_accident, _byte_accident, _encoding_accident, _line_accident),
     }
     for _ in range(random.choice((1, 1, 1, 2, 3))):
@@ -162,6 +162,30 @@ def _line_accident(data: bytes, random: Random) -> bytes:
             )
         )
     )
+
+
+def _shape_accident(data: bytes, random: Random) -> bytes:
+    """A column missing, renamed, empty, of another type or twice, in the header and in all rows; or no rows at all."""
+    lines = data.split(b"\n")
+    mark = b"|" if b"|" in lines[0] else b","
+    rows = [line.split(mark) for line in lines if line]
+    if len(rows) < 2 or len({len(row) for row in rows}) > 1:
+        return data
+    at, other = random.randrange(len(rows[0])), random.randrange(len(rows[0]))
+    shape = random.randrange(6)
+    for number, row in enumerate(rows):
+        if shape == 0 and len(rows[0]) > 1 - bool(number):
+            del row[at]
+        elif shape == 1 and not number:
+            row[at] = random.choice((b"", b"x", b" " + row[at].upper() + b" ", row[other], b"date", b"value"))
+        elif shape == 2 and number:
+            row[at] = b""
+        elif shape == 3 and number:
+            row[at] = random.choice((b"46023.5", b"03/02/2026", b"1767225600000", b"true", b"{}", b"x y", b"7"))
+        elif shape == 4:
+            row.append(row[at])
+    kept = rows[:1] if shape == 5 else rows
+    return b"".join(mark.join(row) + b"\n" for row in kept)
 
 
 def _twice(header: bytes) -> bytes:
@@ -241,6 +265,15 @@ def _column_accident(table: pa.Table, random: Random) -> pa.Table:
         lambda: pa.array(["5"] * rows, pa.large_string()),
         lambda: pa.array([5] * rows).cast(pa.decimal128(30, 5)),
         lambda: pa.array([-1] * rows, pa.int8()),
+        lambda: pa.array([2**64 - 1] * rows, pa.uint64()),
+        lambda: pa.array([20_000] * rows, pa.date32()),
+        lambda: pa.array([3_600] * rows, pa.time32("s")),
+        lambda: pa.array([60] * rows, pa.duration("s")),
+        lambda: pa.array([46_023.5] * rows),
+        lambda: pa.array(["03/02/2026 09:00"] * rows),
+        lambda: pa.array([None] * rows, pa.string()).dictionary_encode(),
+        lambda: pa.array([[{"a": "b"}]] * rows),
+        lambda: pa.array([1.5] * rows, pa.float16()) if rows else pa.array([], pa.float16()),
     ]
     metadata = dict(table.schema.metadata or {})
     return random.choice(

@@ -85,11 +85,6 @@ def _two_engines(lines: Lines) -> None:
         line["engine"] = "a" if k < 10 else "b"
 
 
-def _crowded(lines: Lines) -> None:
-    for line in lines:
-        line["first_token_ts"], line["last_token_ts"] = line["queued_ts"] + 0.1, line["queued_ts"] + 60
-
-
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -100,7 +95,6 @@ def _crowded(lines: Lines) -> None:
         (_without("queued_ts", "arrival_time"), "the load is unknown"),
         (_without("first_token_ts", "last_token_ts"), "0 of 60 requests have usable times"),
         (_two_engines, "jsonl:11: engine is 'b'"),
-        (_crowded, "60 sequences decode at once, but the engine takes 32"),
     ],
 )
 def test_what_cannot_be_fitted_is_said_with_its_place(
@@ -186,10 +180,14 @@ def test_a_log_that_is_cut_is_said(tmp_path: Path) -> None:
     assert found.findings[0]["count"] == 280
 
 
-def test_the_requests_of_several_ranks_are_refused(tmp_path: Path) -> None:
+def test_the_ranks_behind_a_log_are_read_unless_each_line_names_its_own(tmp_path: Path) -> None:
     meta = META | {"engine_kwargs": {"data_parallel_size": 2}}
-    with pytest.raises(TraceError, match="data_parallel_size is 2"):
-        read_observation([write_folder(tmp_path, rows(20), meta)])
+    assert read_observation([write_folder(tmp_path / "all", rows(20), meta)]).configuration.engines == 2
+    of_one = [line | {"replica": 1} for line in rows(20)]
+    assert read_observation([write_folder(tmp_path / "one", of_one, meta)]).configuration.engines == 1
+    of_one[3]["replica"] = 0
+    with pytest.raises(TraceError, match="replica is '0', before"):
+        read_observation([write_folder(tmp_path / "both", of_one, meta)])
 
 
 def test_vllm_bench_serve_is_a_closed_loop_in_milliseconds(tmp_path: Path) -> None:

@@ -569,7 +569,8 @@ def test_dates_with_the_day_first_are_no_values(tmp_path: Path) -> None:
 
 def test_dates_that_a_spreadsheet_writes_as_numbers_are_told(tmp_path: Path) -> None:
     days = table(tmp_path, "\n".join(["date,requests", *(f"{45901 + day},5" for day in range(30))]))
-    assert kinds(days) == {"clock_unknown": 1, "serial_dates": 30}
+    assert kinds(days) == {"serial_dates": 1}
+    assert read_series(days)[0][0].grid.start_s == 1_756_684_800  # 2025-09-01
     seconds = table(tmp_path, "\n".join(["t_s,requests", *(f"{3600 * hour},5" for hour in range(30))]))
     assert kinds(seconds) == {"clock_unknown": 1}
 

@@ -178,7 +178,7 @@ def test_prices_as_aws_lists_them(tmp_path: Path) -> None:
 
 def test_rows_are_taken_in_the_order_of_their_times_and_once(tmp_path: Path) -> None:
     (trace,) = read_availability(write(tmp_path, "timestamp,available\n600,0\n0,2\n300,1\n300,1\n"))
-    assert (trace.gap_s, trace.nodes.tolist(), trace.start_s) == (300, [2, 1, 0], 0)
+    assert (trace.gap_s, trace.nodes.tolist(), trace.start_s) == (300, [2, 1, 0], None)
     with pytest.raises(FaultsError, match=r"zone.csv:5: not later than the row before it in 'zone', by time"):
         read_availability(write(tmp_path, "timestamp,available\n600,0\n0,2\n300,1\n300,2\n"))
 

@@ -14,6 +14,7 @@ from simcost.billing.api.tokens import (
     Column,
     NoCache,
     PromptCache,
+    ServiceTier,
     TokenCount,
     TokenRates,
     count_tokens,
@@ -137,8 +138,10 @@ class PerToken:
     """`provider/model` of the catalog's token prices."""
     cache: PromptCache = field(default_factory=NoCache)
     """Model of the provider's prompt cache."""
-    batch: bool = False
-    """Answers within a day, at the batch price."""
+    service: ServiceTier = "standard"
+    """Service tier of the requests, which has its own price."""
+    region: str = "any"
+    """Where the provider answers; some take more in some regions."""
     provisioned: Provisioned | None = None
     """Units of capacity; None = all is paid per token."""
 
@@ -199,9 +202,9 @@ def bill_tokens(
         horizon_s: length of the run.
 
     Raises:
-        CatalogError: no price for batches, or for keeping prompts that long.
+        CatalogError: no price in that service, or for keeping prompts that long.
     """
-    paid_rates = rates(price, batch=purchase.batch, keep_s=purchase.cache.keep_s)
+    paid_rates = rates(price, service=purchase.service, keep_s=purchase.cache.keep_s, region=purchase.region)
     meter = Meter(purchase.provisioned.capacity) if purchase.provisioned else None
     count = in_units = NOTHING
     too_long, load = 0, 0.0

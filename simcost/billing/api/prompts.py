@@ -10,7 +10,7 @@ from simcost.tables.faults import Faults
 from simcost.trace.usage.usage import KEY, PROMPT, TOKENS, Floats, UsageRows, months_of_starts
 
 _UNIT = KEY - 1
-_INPUT, _READ, _WRITE, _, _WRITE_1H = TOKENS
+_INPUT, _READ, _WRITE, _, _WRITE_1H = TOKENS[:5]
 _CACHED = (_READ, _WRITE, _WRITE_1H)
 
 

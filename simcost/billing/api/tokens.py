@@ -1,14 +1,16 @@
 """Per-token prices of models behind APIs, and the share of prompts in the provider's cache; in columns.
 
-    usd = batch x ((input - read - written) p_in + read p_read + written p_write + output p_out) / 1e6
+    price = f(model, item, service, prompt in the size tier, time kept, region), in `token_price`
+    usd   = ((input - read - written) p_in + read p_read + written p_write + output p_out) / 1e6
 
 `input` holds the tokens read from the provider's cache and those written to it. Reasoning tokens are output tokens.
 A request whose input is GREATER than the start of the size tier pays tier prices for all its tokens, and cache prices
-that grow as its input price does. A cache price that is missing is the input price. Nothing is rounded per request.
+that grow as its input price does. A service (batch, flex, priority) has its own prices. A standard cache price that is
+missing is the input price; any other missing price is an error. Nothing is rounded per request.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -20,57 +22,110 @@ from simcost.trace.usage.usage import TOKENS
 from simcost.units import SECONDS, SECONDS_PER_HOUR, ByKind, Count, Share
 
 Floats = npt.NDArray[np.float64]
-Item = Literal["input", "cache read", "cache write", "output"]
+Item = Literal["input", "cache read", "cache write", "output", "audio input", "audio output"]
 ITEMS: tuple[Item, ...] = ("input", "cache read", "cache write", "output")
-"""Items counted separately; `input` without the cached tokens."""
-ITEM_OF: dict[str, Item] = dict(zip(TOKENS, (*ITEMS, "cache write"), strict=True))
+"""Items of requests, counted separately; `input` without the cached tokens."""
+ITEM_OF: dict[str, Item] = dict(zip(TOKENS, (*ITEMS, "cache write", "audio input", "audio output"), strict=True))
 """The item of each unit of tokens in usage."""
+ServiceTier = Literal["standard", "batch", "flex", "priority"]
+"""How fast a provider answers: batches within a day, flex when it has time, priority first."""
+SERVICE_TIERS: tuple[ServiceTier, ...] = get_args(ServiceTier)
 SHORT_KEEP_S = 300.0
 """Time for which the cheaper of two kinds of cache write is kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class TokenRates:
-    """USD per million tokens of each of ITEMS, in rows: base, size tier."""
-
-    usd_per_m: Floats
-    tier_start: int | None
-
-
-def rates(price: TokenPrice, *, batch: bool = False, keep_s: float = SHORT_KEEP_S) -> TokenRates:
-    """Prices of the tokens.
+def token_price(
+    price: TokenPrice,
+    item: Item,
+    *,
+    service: ServiceTier = "standard",
+    long: bool = False,
+    keep_s: float = SHORT_KEEP_S,
+    region: str = "any",
+) -> float:
+    """USD per million tokens.
 
     Args:
-        price: the fact.
-        batch: answers within a day, at the batch price.
+        price: the fact, completed by the rules of its provider (`Catalog.token_price`).
+        item: kind of token.
+        service: service tier of the request.
+        long: the prompt is in the size tier; without one the price is the same.
         keep_s: how long written tokens are kept; more than 5 min is a more expensive write where writes have a price.
+        region: where the provider answers.
 
     Raises:
-        CatalogError: no batch price, or no price for keeping that long.
+        CatalogError: the catalog has no such price.
     """
-    factor = _batch_factors(price) if batch else np.ones(len(ITEMS))
-    fresh, output = price.input_usd_per_m, price.output_usd_per_m
-    read = None if batch and not price.batch_caches else price.cache_read_usd_per_m
-    base = np.array([fresh, fresh if read is None else read, _write(price, keep_s), output])
-    rows = [base]
-    if price.tier_input_usd_per_m is not None:
-        tier = base * (price.tier_input_usd_per_m / fresh)
-        tier[-1] = price.tier_output_usd_per_m
-        rows.append(tier)
-    return TokenRates(factor * np.vstack(rows), price.tier_start_input_tokens)
+    if item in ("audio input", "audio output"):
+        usd = _audio(price, item, service)
+    else:
+        usd = _in_service(price, item, service, keep_s)
+        if long and price.tier_input_usd_per_m is not None:
+            usd *= _tier_factor(price, item, service)
+    return usd * (price.region_multiplier or 1.0 if region.lower() in price.regions.split() else 1.0)
 
 
-def _batch_factors(price: TokenPrice) -> Floats:
-    """Batch price of each of ITEMS, relative to its price. Raises CatalogError."""
-    if price.batch_multiplier is not None:
-        return np.full(len(ITEMS), price.batch_multiplier)
-    if price.batch_input_usd_per_m is None or price.batch_output_usd_per_m is None:
+def _missing(price: TokenPrice, what: str, column: str) -> CatalogError:
+    return CatalogError(
+        f"the catalog has no {what} price of {price.name}; add `{column}` to token_prices.csv in your catalog folder"
+    )
+
+
+def _audio(price: TokenPrice, item: Item, service: ServiceTier) -> float:
+    column = f"{item.replace(' ', '_')}_usd_per_m"
+    usd = getattr(price, column)
+    if usd is None or service != "standard":
+        raise _missing(price, item if service == "standard" else f"{service} {item}", column)
+    return float(usd)
+
+
+def _in_service(price: TokenPrice, item: Item, service: ServiceTier, keep_s: float) -> float:
+    """Price of a short prompt's tokens."""
+    fresh = price.input_usd_per_m
+    read = price.cache_read_usd_per_m
+    standard = {
+        "input": fresh,
+        "cache read": fresh if read is None else read,
+        "output": price.output_usd_per_m,
+    }
+    usd = _write(price, keep_s) if item == "cache write" else standard[item]
+    if service == "standard":
+        return usd
+    entry, output = _service_prices(price, service)
+    if item == "output":
+        return output
+    if item != "cache read":
+        return usd * (entry / fresh)
+    own = getattr(price, f"{service}_cache_read_usd_per_m")
+    if own is not None:
+        return float(own)
+    if read is None or (service == "batch" and not price.batch_caches):
+        return entry
+    if service == "batch":
+        return usd * (entry / fresh)
+    raise _missing(price, f"{service} cache read", f"{service}_cache_read_usd_per_m")
+
+
+def _service_prices(price: TokenPrice, service: ServiceTier) -> tuple[float, float]:
+    """Input and output price of a service. Raises CatalogError."""
+    if service == "batch" and price.batch_multiplier is not None:
+        return price.input_usd_per_m * price.batch_multiplier, price.output_usd_per_m * price.batch_multiplier
+    entry, output = (getattr(price, f"{service}_{item}_usd_per_m") for item in ("input", "output"))
+    if entry is None or output is None:
+        raise _missing(price, service, "batch_multiplier" if service == "batch" else f"{service}_input_usd_per_m")
+    return float(entry), float(output)
+
+
+def _tier_factor(price: TokenPrice, item: Item, service: ServiceTier) -> float:
+    """Price of the size tier, relative to the base price. Raises CatalogError."""
+    if service in price.short_only.split():
         raise CatalogError(
-            f"the catalog has no batch price of {price.name}; add `batch_multiplier` to token_prices.csv in "
-            "your catalog folder, or leave `batch` out"
+            f"the catalog has no {service} price of {price.name} for prompts of more than "
+            f"{price.tier_start_input_tokens:,} tokens; as far as is known it is not sold"
         )
-    entry = price.batch_input_usd_per_m / price.input_usd_per_m
-    return np.array([entry, entry, entry, price.batch_output_usd_per_m / (price.output_usd_per_m or 1.0)])
+    if item == "output":
+        return (price.tier_output_usd_per_m or 0.0) / price.output_usd_per_m if price.output_usd_per_m else 1.0
+    return (price.tier_input_usd_per_m or price.input_usd_per_m) / price.input_usd_per_m
 
 
 def _write(price: TokenPrice, keep_s: float) -> float:
@@ -85,6 +140,49 @@ def _write(price: TokenPrice, keep_s: float) -> float:
             "shorten `ttl`, or add the price to token_prices.csv in your catalog folder"
         )
     return price.cache_write_1h_usd_per_m
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRates:
+    """USD per million tokens of each of ITEMS, in rows: base, size tier; NaN = no price, an error where it is used."""
+
+    usd_per_m: Floats
+    tier_start: int | None
+    missing: tuple[str, ...] = ()
+    """The prices that are missing, as messages."""
+
+    def usd(self, tokens: npt.NDArray[np.integer] | Floats) -> Floats:
+        """Cost of tokens in the shape of the prices. Raises CatalogError."""
+        rows: Floats = self.usd_per_m[: len(tokens)]
+        used = tokens[: len(rows)] != 0
+        if (np.isnan(rows) & used).any():
+            raise CatalogError("; ".join(self.missing))
+        found: Floats = np.where(used, tokens[: len(rows)] * rows, 0.0) / 1e6
+        return found
+
+
+def rates(
+    price: TokenPrice, *, service: ServiceTier = "standard", keep_s: float = SHORT_KEEP_S, region: str = "any"
+) -> TokenRates:
+    """All prices of requests; arguments as `token_price`.
+
+    Raises:
+        CatalogError: the service is not sold, or prompts are not kept that long. Another price that is missing is an
+            error when a request needs it.
+    """
+    token_price(price, "input", service=service)
+    token_price(price, "cache write", service=service, keep_s=keep_s)
+    rows, missing = [], dict[str, None]()
+    for long in (False, True)[: 1 if price.tier_input_usd_per_m is None else 2]:
+        row = []
+        for item in ITEMS:
+            try:
+                row.append(token_price(price, item, service=service, long=long, keep_s=keep_s, region=region))
+            except CatalogError as error:
+                row.append(np.nan)
+                missing[str(error)] = None
+        rows.append(row)
+    return TokenRates(np.array(rows), price.tier_start_input_tokens, tuple(missing))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,11 +216,11 @@ class TokenCount:
 
     def usd(self, rates: TokenRates) -> float:
         """Cost of the tokens, USD."""
-        return float((self.tokens[: len(rates.usd_per_m)] * rates.usd_per_m).sum()) / 1e6
+        return float(rates.usd(self.tokens).sum())
 
     def by_item_usd(self, rates: TokenRates) -> dict[Item, float]:
         """Cost of the tokens by item, USD."""
-        usd = (self.tokens[: len(rates.usd_per_m)] * rates.usd_per_m).sum(axis=0) / 1e6
+        usd = rates.usd(self.tokens).sum(axis=0)
         return dict(zip(ITEMS, usd.tolist(), strict=True))
 
 

@@ -1,7 +1,7 @@
 """Commitments of AWS: Reserved Instances, Savings Plans, Capacity Blocks, capacity reservations.
 
 Sources: EC2 user guide (Reserved Instances: how they are applied; Capacity Reservations; Capacity Blocks) and the
-Savings Plans user guide (how plans apply to usage).
+Savings Plans user guide (how plans apply to usage). A year of both is 31,536,000 seconds: 365 days.
 """
 
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
@@ -51,7 +51,9 @@ class ReservedInstances(HourlyPrice):
 
     kind: Literal["reserved-instances"] = "reserved-instances"
     focus_type: ClassVar[str] = "Reserved Instance"
+    discounted: ClassVar[bool] = True
     instrument: ClassVar[Instrument] = "reserved-instance"
+    year_of_365_days: ClassVar[bool] = True
     zone: str | None = None
     """Availability zone of a zonal reservation; None = regional."""
     flexible: bool = True
@@ -94,6 +96,8 @@ class SavingsPlan(SpendPlan):
 
     kind: Literal["savings-plan"] = "savings-plan"
     focus_type: ClassVar[str] = "Savings Plan"
+    year_of_365_days: ClassVar[bool] = True
+    discounted: ClassVar[bool] = True
     provider: ClassVar[str] = "aws"
     covers: Literal["compute", "instance", "sagemaker"] = "compute"
     """compute: EC2, Fargate, Lambda. instance: an EC2 family in a region; before compute. sagemaker: `ml.*`."""
@@ -218,7 +222,7 @@ class CapacityBlock(Termed):
             order=10,
             account=self.account,
             shared=self.shared,
-            payments=Payments(terms=terms, from_h=self.start_h, to_h=self.end_h),
+            payments=Payments(each=(terms,), from_h=self.start_h, to_h=self.end_h),
             units=float(self.count),
             takes=takes,
             left_out=left_out,

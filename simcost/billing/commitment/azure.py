@@ -32,6 +32,12 @@ class AzureReservation(HourlyPrice):
     ratios: Mapping[str, Annotated[float, Gt(0)]] = field(default_factory=dict)
     """Instance-size flexibility: ratio of each SKU of the group, the reserved one among them; empty = it alone."""
 
+    def hourly_over(self, usd_per_h: float, term_h: float) -> float:
+        """Its price is that of the whole term, at once or in months, whatever its days; an hour is quoted as 1 / 8,760
+        of a year.
+        """
+        return usd_per_h * self.term_h / term_h
+
     def bind(self, account: "Metered", rates: "CommitmentRates") -> "CommittedUnits":
         """Units are ratios."""
         from simcost.billing.commitment.bound import only_region

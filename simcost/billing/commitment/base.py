@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import field
 from fnmatch import fnmatchcase
-from math import inf
+from math import fsum, inf
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Gt, MinLen
@@ -15,7 +15,7 @@ from simcost.record import record
 from simcost.units import FROM_START, SECONDS_PER_HOUR, PositiveCount, Usd, UsdPerH, format_usd
 
 if TYPE_CHECKING:
-    from simcost.billing.commitment.bound import CommitmentRates, CommittedUnits, Payments, Spend
+    from simcost.billing.commitment.bound import Agreed, CommitmentRates, CommittedUnits, Payments, Spend
     from simcost.billing.metering import Line, Metered
 
 Offset = Annotated[float, FROM_START]
@@ -27,6 +27,8 @@ class Termed:
 
     focus_type: ClassVar[str]
     """Its CommitmentDiscountType in FOCUS."""
+    discounted: ClassVar[bool] = False
+    """True if a discount on all that the provider sells is taken off its payments too, after its own rates."""
     follow_up: ClassVar[str] = "add the one that follows it, if there is one"
     """Remedy where its term ends within the usage."""
     name: str = ""
@@ -43,6 +45,10 @@ class Termed:
         """Length of its term."""
         raise NotImplementedError
 
+    def term_in(self, account: "Metered") -> float:
+        """Length of its term, by the calendar of an account."""
+        return self.term_h
+
     @property
     def start_h(self) -> float:
         """Start of its term, from the start of the usage."""
@@ -53,12 +59,35 @@ class Termed:
         """End of its term, or of the first, from the start of the usage."""
         return self.start_h + self.term_h
 
+    def agreed(
+        self, account: "Metered", rates: "CommitmentRates", provider: str, region: str = ""
+    ) -> "tuple[Agreed, ...]":
+        """Negotiated discounts on its payments, by their share of its time within the account."""
+        from simcost.billing.commitment.bound import Agreed
+
+        first, last = max(0.0, self.start_h), max(0.0, min(account.span_h, self.end_h))
+        if getattr(self, "renewed", False):
+            last = account.span_h
+        found: dict[tuple[str, float], float] = {}
+        for day, hours in account.days_h(first, last):
+            held = rates.contract_for(provider, "", region, "commitments", day)
+            if held is None or not held.discount or not (self.discounted or held.service):
+                key = ("", 0.0)
+            else:
+                key = (held.name, held.discount)
+            found[key] = found.get(key, 0.0) + hours
+        total = fsum(found.values())
+        if not total or set(found) == {("", 0.0)}:
+            return ()
+        return tuple(Agreed(name, hours / total, discount) for (name, discount), hours in found.items())
+
     def end_note(self, account: "Metered") -> tuple[str, ...]:
         """A note on a term that ends within the usage."""
-        if not 0 < self.end_h < account.span_h - 1e-9:
+        end_h = self.start_h + self.term_in(account)
+        if not 0 < end_h < account.span_h - 1e-9:
             return ()
         text = (
-            f"{self.name}: its term ends {self.end_h:,.6g} h after the start of the usage, which goes on to "
+            f"{self.name}: its term ends {end_h:,.6g} h after the start of the usage, which goes on to "
             f"{account.span_h:,.6g} h: what it covered is paid without it from then on; {self.follow_up}"
         )
         return (text,)
@@ -69,6 +98,8 @@ class Yearly(Termed):
     """Bought for years."""
 
     follow_up: ClassVar[str] = "say `renewed: true` where it is bought again"
+    year_of_365_days: ClassVar[bool] = False
+    """True of providers whose year is 365 days, leap years too."""
     years: Years = 1
     """Length of the term."""
     upfront: Upfront = "none"
@@ -78,23 +109,43 @@ class Yearly(Termed):
 
     @property
     def term_h(self) -> float:
-        """Length of its term: 8,760 hours a year."""
+        """Length of its term: 8,760 hours a year, without a calendar."""
         return years_h(self.years)
 
-    def payments(self, terms: Terms) -> "Payments":
-        """Times of its payments.
+    def term_in(self, account: "Metered") -> float:
+        """Length of its term by the calendar of an account, to the same day so many years later."""
+        return self._term_from(self.start_h, account)
+
+    def _term_from(self, start_h: float, account: "Metered") -> float:
+        if account.start_s is None or self.year_of_365_days:
+            return self.term_h
+        return years_h(self.years, account.start_s + start_h * SECONDS_PER_HOUR)
+
+    def payments(self, account: "Metered", terms_of: Callable[[float], Terms]) -> "Payments":
+        """Its payments, term by term.
+
+        Args:
+            account: the usage.
+            terms_of: the payments of a term of so many hours.
 
         Raises:
             InputError: its term is over before the usage starts.
         """
         from simcost.billing.commitment.bound import Payments
 
-        if not self.renewed and self.end_h <= 0:
+        each = [terms_of(self.term_in(account))]
+        at = self.start_h + each[0].term_h
+        if not self.renewed and at <= 0:
             raise InputError(
-                f"{self.name}: its term ends {abs(self.end_h):,.0f} h before the start of the usage; say "
+                f"{self.name}: its term ends {abs(at):,.0f} h before the start of the usage; say "
                 "`renewed: true`, or leave it out"
             )
-        return Payments(terms=terms, from_h=self.start_h, to_h=inf if self.renewed else self.end_h)
+        if not self.renewed:
+            return Payments(each=tuple(each), from_h=self.start_h, to_h=at)
+        while at < account.span_h:
+            each.append(terms_of(self._term_from(at, account)))
+            at += each[-1].term_h
+        return Payments(each=tuple(each), from_h=self.start_h, to_h=inf)
 
     def end_note(self, account: "Metered") -> tuple[str, ...]:
         """A note on a term that ends within the usage, and is not bought again."""
@@ -135,20 +186,21 @@ class HourlyPrice(Yearly):
         if sum(ways) > 1:
             raise ValueError("give one of `price`, `discount`, or `fee` with `hourly`")
 
-    def terms(self, account: "Metered", rates: "CommitmentRates", region: str) -> Terms:
-        """Price of `count` units.
+    def terms_of(self, account: "Metered", rates: "CommitmentRates", region: str) -> Callable[[float], Terms]:
+        """Payments for `count` units, by the hours of a term.
 
         Raises:
             CatalogError: no price is given and the catalog has none.
         """
-        term_h = self.term_h
         if self.fee is not None or self.hourly is not None:
-            return Terms(
-                upfront_usd=(self.fee or 0.0) * self.count,
-                recurring_usd_per_h=(self.hourly or 0.0) * self.count,
-                term_h=term_h,
-            )
-        return Terms.of(self._each(account, rates, region) * self.count, term_h, self.upfront)
+            fee, hourly = (self.fee or 0.0) * self.count, (self.hourly or 0.0) * self.count
+            return lambda term_h: Terms(upfront_usd=fee, recurring_usd_per_h=hourly, term_h=term_h)
+        usd_per_h = self._each(account, rates, region) * self.count
+        return lambda term_h: Terms.of(self.hourly_over(usd_per_h, term_h), term_h, self.upfront)
+
+    def hourly_over(self, usd_per_h: float, term_h: float) -> float:
+        """Cost of an hour of a term of so many hours, at a price an hour."""
+        return usd_per_h
 
     def _each(self, account: "Metered", rates: "CommitmentRates", region: str) -> float:
         if self.price is not None:
@@ -190,10 +242,12 @@ class HourlyPrice(Yearly):
         unit: str = "h",
     ) -> "CommittedUnits":
         """The capacity with its payments; `each` is the units that an hour of a line takes."""
-        from simcost.billing.commitment.bound import CommittedUnits, takes_of
+        from simcost.billing.commitment.bound import CommittedUnits, paid_share, takes_of
 
-        terms = self.terms(account, rates, region)
-        usd_per_h = terms.effective_usd_per_h / self.count
+        agreed = self.agreed(account, rates, self.provider, region)
+        left, terms_of = paid_share(agreed), self.terms_of(account, rates, region)
+        payments = self.payments(account, lambda term_h: terms_of(term_h).times(left))
+        usd_per_h = payments.terms.effective_usd_per_h / self.count
         takes, left_out = takes_of(account, rates, self.instrument, each)
         return CommittedUnits(
             name=self.name,
@@ -202,7 +256,7 @@ class HourlyPrice(Yearly):
             order=order,
             account=self.account,
             shared=self.shared,
-            payments=self.payments(terms),
+            payments=payments,
             units=units,
             takes=takes,
             left_out=left_out,
@@ -211,6 +265,7 @@ class HourlyPrice(Yearly):
             region=region,
             sku=self.sku,
             notes=(self._basis(rates, region), *self._above(account, region, usd_per_h), *self.end_note(account)),
+            agreed=agreed,
         )
 
     def _above(self, account: "Metered", region: str, usd_per_h: float) -> Iterator[str]:
@@ -273,8 +328,10 @@ class SpendPlan(Yearly):
         """
         import numpy as np
 
-        from simcost.billing.commitment.bound import Spend, eligible
+        from simcost.billing.commitment.bound import Spend, eligible, paid_share
 
+        agreed = self.agreed(account, rates, getattr(self, "provider", ""))
+        left = paid_share(agreed)
         found = [0.0] * len(account.lines)
         missing: dict[str, CatalogError] = {}
         not_below: dict[str, None] = {}
@@ -287,6 +344,7 @@ class SpendPlan(Yearly):
                 except CatalogError as error:
                     missing.setdefault(f"{line.name} in {line.region}", error)
                     continue
+                quoted *= left
                 found[i] = quoted if quoted < line.contracted_usd else self.cheaper_on_demand(line)
                 if quoted and not found[i]:
                     not_below[f"{line.name} in {line.region}"] = None
@@ -301,9 +359,9 @@ class SpendPlan(Yearly):
             order=self.order,
             account=self.account,
             shared=self.shared,
-            usd_per_h=self.hourly_usd,
+            usd_per_h=left * self.hourly_usd,
             rates=np.array(found, np.float64),
-            payments=self.payments(Terms.of(self.hourly_usd, self.term_h, self.upfront)),
+            payments=self.payments(account, lambda term_h: Terms.of(left * self.hourly_usd, term_h, self.upfront)),
             provider=getattr(self, "provider", ""),
             notes=(
                 *self._notes([account.lines[i] for i, answer in answers.items() if answer == "yes"], rates),
@@ -311,6 +369,7 @@ class SpendPlan(Yearly):
                 *self.end_note(account),
             ),
             left_out={i: answer for i, answer in answers.items() if answer != "yes"},
+            agreed=agreed,
         )
 
     def _beyond(self, not_below: Iterable[str]) -> Iterator[str]:

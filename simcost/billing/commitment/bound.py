@@ -8,6 +8,7 @@ each hour. Units not taken in their clock-hour are lost.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import chain, repeat
 from math import fsum
 from typing import Any, Literal, Protocol
 
@@ -16,7 +17,7 @@ import numpy.typing as npt
 
 from simcost.billing.commitment.terms import Terms
 from simcost.billing.metering import Line, Metered
-from simcost.catalog.contracts import Contracted
+from simcost.catalog.contracts import Contracted, ContractPrice, ContractService
 from simcost.catalog.facts import CommitmentRate, Eligible, Instrument, Offer, Upfront
 from simcost.errors import InputError
 from simcost.units import format_usd, plural
@@ -33,6 +34,12 @@ class CommitmentRates(Protocol):
 
     def contracted(self, offer: Offer, at: date | None = None) -> Contracted:
         """The list price of an offer, and what is paid for it on a day."""
+        ...
+
+    def contract_for(
+        self, provider: str, sku: str, region: str, service: ContractService, at: date | None = None
+    ) -> ContractPrice | None:
+        """The contract that holds for anything that a provider sells, on a day."""
         ...
 
     def commitment_rate(
@@ -65,32 +72,83 @@ class CommitmentRates(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """A negotiated discount on a part of something."""
+
+    contract: str
+    """Name of the contract; empty = none holds."""
+    part: float
+    """Share of the time for which it holds."""
+    discount: float
+
+
+def paid_share(agreed: Sequence[Agreed]) -> float:
+    """Share of the price that is left by negotiated discounts; 1 without any."""
+    return fsum(one.part * (1 - one.discount) for one in agreed) if agreed else 1.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Payments:
     """Payments of a commitment, and the cost of an hour of it."""
 
-    terms: Terms
+    each: tuple[Terms, ...]
+    """Its terms one after the other, of which only those of a calendar differ in length; the last goes on to `to_h`."""
     from_h: float
     """Its first hour, from the start of the account; below 0 = bought before."""
     to_h: float
     """Its end; beyond a term, it is bought again."""
 
+    @property
+    def terms(self) -> Terms:
+        """Of its first term."""
+        return self.each[0]
+
+    def begun(self, account: Metered) -> Iterator[tuple[float, Terms]]:
+        """Its terms that begin before the account ends, with their starts."""
+        at = self.from_h
+        for terms in chain(self.each, repeat(self.each[-1])):
+            if at >= min(self.to_h, account.span_h):
+                return
+            yield at, terms
+            at += terms.term_h
+
     def active(self, account: Metered) -> Floats:
         """[hour] How much of each clock-hour of the account it is there."""
-        start = np.arange(len(account.length_h), dtype=np.float64)
-        end = start + account.length_h
-        result: Floats = np.clip(np.minimum(end, self.to_h) - np.maximum(start, self.from_h), 0.0, None)
-        return result
+        return _within(account, self.from_h, self.to_h)
+
+    def committed(self, account: Metered) -> Floats:
+        """[hour] Amortised cost: each hour of a term has the same share of what is paid in advance for that term."""
+        return self._by_hour(account, lambda terms: terms.effective_usd_per_h)
 
     def one_time(self, account: Metered) -> Floats:
         """[hour] Payments in advance: at its first hour, and at each renewal, within the account."""
         paid = np.zeros(len(account.length_h))
-        at = self.from_h
-        while at < min(self.to_h, account.span_h):
+        for at, terms in self.begun(account):
             if at >= 0:
-                paid[int(at)] += self.terms.upfront_usd
-            at += self.terms.term_h
+                paid[int(at)] += terms.upfront_usd
         return paid
+
+    def recurring(self, account: Metered) -> Floats:
+        """[hour] Payments by the hour."""
+        return self._by_hour(account, lambda terms: terms.recurring_usd_per_h)
+
+    def _by_hour(self, account: Metered, usd_per_h: Callable[[Terms], float]) -> Floats:
+        """[hour] A price an hour of each term, over its hours."""
+        if len(prices := {usd_per_h(terms) for terms in self.each}) == 1:
+            return self.active(account) * prices.pop()
+        total = np.zeros(len(account.length_h))
+        for at, terms in self.begun(account):
+            total += _within(account, at, min(at + terms.term_h, self.to_h)) * usd_per_h(terms)
+        return total
+
+
+def _within(account: Metered, from_h: float, to_h: float) -> Floats:
+    """[hour] How much of each clock-hour of the account lies between two times."""
+    start = np.arange(len(account.length_h), dtype=np.float64)
+    end = start + account.length_h
+    result: Floats = np.clip(np.minimum(end, to_h) - np.maximum(start, from_h), 0.0, None)
+    return result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -120,10 +178,12 @@ class CommittedUnits:
     """Basis of its price."""
     left_out: Mapping[int, Eligible] = field(default_factory=dict)
     """Lines that it would cover, if its provider let it, or if that were known."""
+    agreed: tuple[Agreed, ...] = ()
+    """Negotiated discounts, which its payments are after."""
 
     @property
     def usd_per_unit_h(self) -> float:
-        """Amortised."""
+        """Amortised, of its first term."""
         return self.payments.terms.effective_usd_per_h / self.units
 
 
@@ -148,6 +208,8 @@ class Spend:
     """Basis of its rates."""
     left_out: Mapping[int, Eligible] = field(default_factory=dict)
     """Lines that it would cover, if its provider let it, or if that were known."""
+    agreed: tuple[Agreed, ...] = ()
+    """Negotiated discounts, which its payments and its rates are after."""
 
 
 Bound = CommittedUnits | Spend
@@ -172,6 +234,17 @@ class CommitmentUse:
     """[hour] Amortised cost of them."""
     otherwise_usd: float = 0.0
     """Cost of them without it, on demand."""
+
+    def usd_per_unit_h(self, available: Floats) -> Floats | float:
+        """[hour] Amortised cost of a unit; a number where all terms cost the same.
+
+        Args:
+            available: [hour] unit-hours of the commitment.
+        """
+        if len({terms.effective_usd_per_h for terms in self.bound.payments.each}) == 1:
+            return self.bound.usd_per_unit_h if isinstance(self.bound, CommittedUnits) else 1.0
+        usd: Floats = np.divide(self.committed_usd, available, out=np.zeros_like(available), where=available > 0)
+        return usd
 
     @property
     def utilisation(self) -> float | None:

@@ -92,7 +92,7 @@ class TakeOrPay(Termed):
             order=10,
             account=self.account,
             shared=self.shared,
-            payments=Payments(terms=terms, from_h=self.start_h, to_h=self.end_h),
+            payments=Payments(each=(terms,), from_h=self.start_h, to_h=self.end_h),
             units=float(self.count),
             takes=takes,
             left_out=left_out,

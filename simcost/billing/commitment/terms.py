@@ -1,12 +1,14 @@
 """Payments of a commitment: once in advance, by the hour, or both; and the same spread over its term."""
 
+from calendar import isleap
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Lt
 
 from simcost.catalog.facts import Upfront
 from simcost.record import record
-from simcost.units import SHARE
+from simcost.units import SECONDS_PER_HOUR, SHARE
 
 HOURS_PER_YEAR = 8760.0
 UPFRONT_SHARE = {"none": 0.0, "partial": 0.5, "all": 1.0}
@@ -39,6 +41,14 @@ class Terms:
             term_h=term_h,
         )
 
+    def times(self, share: float) -> "Terms":
+        """The same at a share of all payments."""
+        return Terms(
+            upfront_usd=share * self.upfront_usd,
+            recurring_usd_per_h=share * self.recurring_usd_per_h,
+            term_h=self.term_h,
+        )
+
     @property
     def effective_usd_per_h(self) -> float:
         """Amortised cost of an hour."""
@@ -50,6 +60,20 @@ class Terms:
         return self.upfront_usd + self.recurring_usd_per_h * self.term_h
 
 
-def years_h(years: int) -> float:
-    """Hours of a term: 8,760 a year."""
-    return HOURS_PER_YEAR * years
+def years_h(years: int, start_s: float | None = None) -> float:
+    """Hours of a term: to the same day and hour so many years later, or 8,760 a year without a calendar.
+
+    Special case: a term that begins on 29 February ends on a 28th where there is no 29th.
+
+    Args:
+        years: length of the term.
+        start_s: its start, seconds since 1970; None = no calendar, or a provider whose year is 365 days.
+
+    >>> years_h(3), years_h(3, start_s=1_704_067_200.0)  # from 2024-01-01
+    (26280.0, 26304.0)
+    """
+    if start_s is None:
+        return HOURS_PER_YEAR * years
+    start = datetime.fromtimestamp(start_s, UTC)
+    last_day = 28 if (start.month, start.day) == (2, 29) and not isleap(start.year + years) else start.day
+    return (start.replace(year=start.year + years, day=last_day) - start).total_seconds() / SECONDS_PER_HOUR

@@ -88,7 +88,10 @@ class Writer:
         """Unused part of a commitment in each hour."""
         indices = np.flatnonzero(commitment_use.unused_usd > 0)
         usd = commitment_use.unused_usd[indices]
-        left = usd / commitment_use.bound.usd_per_unit_h if isinstance(commitment_use.bound, CommittedUnits) else usd
+        left = usd
+        if isinstance(bound := commitment_use.bound, CommittedUnits):
+            available = bound.payments.active(self.settled.account) * bound.units
+            left = usd / np.broadcast_to(commitment_use.usd_per_unit_h(available), len(available))[indices]
         words = self._commitment_row(commitment_use.bound) | {
             "ChargeCategory": "Usage",
             "ChargeFrequency": "Usage-Based",
@@ -106,11 +109,14 @@ class Writer:
 
     def _purchases(self, commitment_use: CommitmentUse) -> Iterator[ChargeBlock]:
         """Payments of a commitment: in advance for its term, and hour by hour."""
-        bound, terms = commitment_use.bound, commitment_use.bound.payments.terms
+        bound = commitment_use.bound
         active = bound.payments.active(self.settled.account)
         each = bound.units if isinstance(bound, CommittedUnits) else bound.usd_per_h
-        once = np.flatnonzero(commitment_use.one_time_usd)
-        usd = commitment_use.one_time_usd[once]
+        begun = [(at, terms) for at, terms in bound.payments.begun(self.settled.account) if at >= 0]
+        begun = [(at, terms) for at, terms in begun if terms.upfront_usd]
+        once = np.array([int(at) for at, _ in begun], np.int64)
+        usd = np.array([terms.upfront_usd for _, terms in begun], np.float64)
+        term_h = np.array([terms.term_h for _, terms in begun], np.float64)
         words = self._commitment_row(bound) | {"ChargeCategory": "Purchase", "PricingCategory": "Standard"}
         upfront = words | {
             "ChargeFrequency": "One-Time",
@@ -124,12 +130,12 @@ class Writer:
             | {
                 "EffectiveCost": np.zeros(len(once)),
                 "BilledCost": usd,
-                "CommitmentDiscountQuantity": np.full(len(once), each * terms.term_h),
+                "CommitmentDiscountQuantity": each * term_h,
             },
-            term_h=terms.term_h,
+            term_h=term_h,
         )
         paid = np.flatnonzero(commitment_use.recurring_usd)
-        rate = terms.recurring_usd_per_h
+        rate = commitment_use.recurring_usd[paid] / active[paid]
         hourly = words | {
             "ChargeFrequency": "Recurring",
             "PricingUnit": "Hours",
@@ -147,7 +153,7 @@ class Writer:
         )
 
     def _block(
-        self, indices: Ints, words: dict[str, str], numbers: dict[str, Floats], term_h: float | None = None
+        self, indices: Ints, words: dict[str, str], numbers: dict[str, Floats], term_h: Floats | None = None
     ) -> Iterator[ChargeBlock]:
         """Rows for the hours of these indices, the last of which ends with the account, or of a term that begins with
         them; nothing where there are none.

@@ -48,6 +48,6 @@ def _unsettled(
         return  # said where the offer is named
     for commitment, at in zip(buy.commitments, items(place.get("commitments")), strict=True):
         try:
-            settle(idle_hour(lines, _START_H), [commitment], catalog)
+            settle(idle_hour(lines, _START_H), [commitment], buy.prices(catalog))
         except InputError as error:
             yield fault_at(at, str(error), file)

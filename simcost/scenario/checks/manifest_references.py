@@ -114,12 +114,42 @@ def nodes_in(manifest: Manifest, asked: FromManifest) -> NodePool:
 
 
 def written_in_full(root: YamlNode) -> YamlNode:
-    """`{from: FILE}` under scaling, nodes and router of the plans as what it is short for."""
-    plans = root.get("plans")
-    if not isinstance(root.value, dict) or plans is None or not isinstance(plans.value, list):
+    """What short forms are short for: `{from: FILE}` under scaling, nodes and router of the plans, and a percentile
+    under a limit of an SLO.
+    """
+    if not isinstance(root.value, dict):
         return root
-    found = replace(plans, value=[plan_in_full(plan) for plan in plans.value])
-    return replace(root, value={**root.value, "plans": found})
+    found, plans, tenants = dict(root.value), root.get("plans"), root.get("tenants")
+    if (slo := root.get("slo")) is not None:
+        found["slo"] = _slo_in_full(slo)
+    if tenants is not None and isinstance(tenants.value, list):
+        found["tenants"] = replace(tenants, value=[_tenant_in_full(tenant) for tenant in tenants.value])
+    if plans is not None and isinstance(plans.value, list):
+        found["plans"] = replace(plans, value=[plan_in_full(plan) for plan in plans.value])
+    return replace(root, value=found)
+
+
+def _tenant_in_full(tenant: YamlNode) -> YamlNode:
+    if not isinstance(tenant.value, dict) or (slo := tenant.get("slo")) is None:
+        return tenant
+    return replace(tenant, value={**tenant.value, "slo": _slo_in_full(slo)})
+
+
+def _slo_in_full(slo: YamlNode) -> YamlNode:
+    """`ttft: {p95: 2s}` as `percentiles: {ttft: {p95: 2s}}`; the same percentile under both stays, as a fault."""
+    if not isinstance(slo.value, dict):
+        return slo
+    found, stated = dict(slo.value), slo.get("percentiles")
+    levels = dict(stated.value) if stated is not None and isinstance(stated.value, dict) else {}
+    for metric in ("ttft", "tpot", "e2e"):
+        limits, others = slo.get(metric), levels.get(metric)
+        if limits is None or not isinstance(limits.value, dict) or not limits.value:
+            continue
+        more = others.value if others is not None and isinstance(others.value, dict) else {}
+        if not more.keys() & limits.value.keys():
+            levels[metric] = replace(limits, value={**more, **limits.value})
+            del found[metric]
+    return replace(slo, value={**found, "percentiles": replace(stated or slo, value=levels)} if levels else found)
 
 
 def plan_in_full(plan: YamlNode) -> YamlNode:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from simcost.billing import Buy, OnDemand, Owned, Spot
 from simcost.catalog import Accelerator, Catalog, Model, load_catalog
+from simcost.catalog.contracts import about_nothing
 from simcost.catalog.provider_facts import lacking_facts
 from simcost.errors import Fault, FaultsError, InputError, did_you_mean
 from simcost.perf import ReplicaSpec, fit_memory, step_source
@@ -46,11 +47,21 @@ def find_catalog(root: YamlNode, file: Path, home: Path) -> tuple[Catalog | None
     if own is None or not isinstance(own.value, str):
         return load_catalog(), []
     try:
-        return load_catalog(inside(home, own.value)), []
+        folder = inside(home, own.value)
+        catalog = load_catalog(folder)
+        return catalog, list(_contract_faults(catalog, folder))
     except FaultsError as error:
         return None, list(error.faults)
     except (InputError, OSError) as error:
         return None, [fault_at(own, str(error), str(file))]
+
+
+def _contract_faults(catalog: Catalog, folder: Path) -> Iterator[Fault]:
+    """Contracts about nothing that the catalog has: the list price would be paid without a word."""
+    facts = catalog.facts
+    if facts.contracts:
+        for contract, said in about_nothing(facts.contracts, facts.offers, facts.tier_prices, facts.token_prices):
+            yield Fault(file=str(folder / "contracts.csv"), path=contract.name, message=said)
 
 
 def scenario_faults(root: YamlNode, file: str, folder: Path, *, apart: bool = False) -> Iterator[Fault]:

@@ -118,6 +118,10 @@ _WORDS_ELSEWHERE = {
     "tp_size": "tp",
 }
 """Keys of serving engines, Kubernetes and KEDA, and plain words, by what they are called here."""
+_AGREED = frozenset(
+    {"discount", "discounts", "contract", "contracts", "edp", "ppa", "private_pricing", "negotiated_discount"}
+)
+"""Words for a negotiated discount."""
 _PERCENTILE = re.compile(r"(?:(p\d\d?)_([a-z0-9]+)|([a-z0-9]+)_(p\d\d?))")
 """Names of percentiles of latencies, as of monitoring: `p95_ttft`, `ttft_p95`."""
 
@@ -242,7 +246,7 @@ class Conform:
         same = _WORDS_ELSEWHERE.get(plain, plain)
         if same in words:
             return f"; did you mean {same!r}?"
-        if told := _percentile(key, words) or self.belongs(key, path, words):
+        if told := _percentile(key, words) or _negotiated(plain, path, words) or self.belongs(key, path, words):
             return told
         elsewhere = "" if same == key else self.belongs(same, path, words)
         return f"; it is called {same!r} here{elsewhere}" if elsewhere else did_you_mean(key, words)
@@ -355,6 +359,21 @@ def _in_full(node: YamlNode, written: YamlNode, of_kind: Mapping[str, type]) -> 
     first, kind = next(iter(of_kind.items()))
     keys = [key for key in hints(kind) if key != "kind"]
     return f"; in full it is e.g. {{kind: {first}, {keys[0]}: ...}}" if keys and written.path == node.path else ""
+
+
+def _negotiated(key: str, path: tuple[str | int, ...], words: Sequence[str]) -> str:
+    """Place of a negotiated discount, for keys that people write for one; nothing of other keys."""
+    if key not in _AGREED or "commitments" in path:
+        return ""
+    by_service = (
+        "discounts by service or instance type go into contracts.csv (columns: provider, sku, service, discount) of "
+        "the folder that `catalog` names"
+    )
+    if "discount" in words:
+        return f"; for a negotiated discount write `discount: 8%`; {by_service}"
+    if "spot" in words or "interruptions" in path or path[-1:] == ("buy",):
+        return f"; it is of nodes on demand or of a managed endpoint; {by_service}"
+    return f"; a negotiated discount is `discount: 8%` in `buy`; {by_service}"
 
 
 def _percentile(key: str, words: Sequence[str]) -> str:

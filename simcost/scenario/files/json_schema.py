@@ -104,6 +104,10 @@ def json_schema() -> Schema:
     members["ReplicaSpec"]["properties"]["latency_table"] = {"type": "string", "description": table}
     sizes = "CSV of size, steps and seconds, relative to this file: the times of images, in place of `images`."
     members["ReplicaSpec"]["properties"]["image_table"] = {"type": "string", "description": sizes}
+    for metric in ("ttft", "tpot", "e2e"):
+        limit = members["Slo"]["properties"][metric]
+        limit["description"] += f" `{metric}: {{p95: 2s}}` is short for `percentiles: {{{metric}: {{p95: 2s}}}}`."
+        limit["anyOf"].append(members["Slo"]["properties"]["percentiles"]["additionalProperties"])
     top = _object(Scenario)
     shared = "Plan fields that all plans share; each plan may override them key by key."
     top["properties"]["defaults"] = {"$ref": "#/$defs/Defaults", "description": shared}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from math import isfinite
 from pathlib import Path
@@ -115,6 +116,16 @@ def _build(text: str, builder: _Builder) -> _Builder:
 def _events(text: str) -> Iterator[yaml.Event]:
     events: Iterator[yaml.Event] = yaml.parse(text, Loader=_LOADER)
     return events
+
+
+def scalar_spans(text: str) -> Iterator[tuple[int, int, bool]]:
+    """First and last offset of each scalar, and True if it is quoted or a block; up to the first syntax fault."""
+    starts = [0, *(found.end() for found in re.finditer(r"\r\n|[\n\r\x85\u2028\u2029]", text))]
+    with suppress(yaml.YAMLError):
+        for event in _events(text):
+            if isinstance(event, yaml.ScalarEvent):
+                first, last = (starts[mark.line] + mark.column for mark in (event.start_mark, event.end_mark))
+                yield first, last, event.style in ("'", '"', "|", ">")
 
 
 class _TooLargeError(Exception):

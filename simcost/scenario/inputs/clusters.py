@@ -254,7 +254,7 @@ def assumptions_of(cluster: Cluster) -> list[str]:
         lines += [
             f"Up to {on.spot.nodes} spot nodes {follow}; they are held and paid {price} while they are there{short}.",
             "Where spot nodes go, the jobs that began last stop, wherever they run.",
-            *(f"{text[:1].upper()}{text[1:]}" for text in trace.held_long()),
+            *(f"{text[:1].upper()}{text[1:]}" for text in (*trace.notation, *trace.held_long())),
         ]
     if isinstance(on, OnGpus | OnNodes) and on.failures is not None:
         each, alone = on.failures.per_node_day, on.failures.size_independent_per_day

@@ -80,7 +80,8 @@ def _node_usd_per_h(offer: Offer, disk_gb: float, catalog: Catalog) -> float:
     if not is_priced(catalog, offer.provider, ("storage",), region=offer.region):
         return usd_per_h
     tiers = catalog.tier_prices(offer.provider, "storage", offer.region)
-    return usd_per_h + month_usd(disk_gb, tiers) / HOURS_PER_MONTH
+    left = 1 - catalog.discount(offer.provider, "storage", offer.region, "storage")
+    return usd_per_h + left * month_usd(disk_gb, tiers) / HOURS_PER_MONTH
 
 
 def _offers(

@@ -74,6 +74,9 @@ def usage_of_run(folder: Path, plan: str | None) -> UsedByRun:
         )
         name = plan or document["best"] or document["baseline"]
         intervals = {str(one["name"]): one["intervals"]["per_month_usd"] for one in document["plans"]}
+        prices = {row["plan"]: list[Charge]() for row in charges}
+        for row in charges:
+            prices[row["plan"]].append(_charge(row))
         horizons = {int(run["replication"]): float(run["horizon_s"]) for run in runs if run["plan"] == name}
         numbered = {int(row["replication"]) for row in nodes}
     except (OSError, ValueError, LookupError, TypeError, pa.ArrowException) as error:
@@ -95,7 +98,7 @@ def usage_of_run(folder: Path, plan: str | None) -> UsedByRun:
     chosen = "" if plan else ", its best plan" if document["best"] else ", its baseline: none meets the SLO"
     note = f"Usage of the run is that of {name}{chosen}; --run-plan NAME takes another." if len(intervals) > 1 else ""
     level = (intervals[name] or {}).get("level", 0.95)
-    return UsedByRun(usages=usages, level=level, note=note, prices=price_list(map(_charge, charged)))
+    return UsedByRun(usages=usages, level=level, note=note, prices=price_list(prices.get(name, ())))
 
 
 def _refuse_unsold(plan: str, provider: str) -> None:
@@ -135,11 +138,14 @@ def _usage(nodes: list[Document], volumes: list[Document], lines: list[Key], hor
     place = {key: i for i, key in enumerate(lines)}
     amounts = [_amount(row) for row in volumes]
     count = len(nodes) + len(volumes)
+    no_price = np.full(count, np.nan)
     return UsageRows(
         start_s=np.array([*(row["start_s"] for row in nodes), *(row["charge_period_start_s"] for row in volumes)]),
         end_s=np.array([*(row["end_s"] for row in nodes), *(row["charge_period_end_s"] for row in volumes)]),
         quantity=np.array([*(1.0 for _ in nodes), *amounts]),
-        price_usd=np.full(count, np.nan),
+        price_usd=no_price,
+        list_usd=no_price,
+        contracted_usd=no_price,
         interrupted=np.zeros(count, np.bool_),
         line=np.array(
             [*(place[_node_key(row)] for row in nodes), *(place[_volume_key(row)] for row in volumes)],

@@ -9,7 +9,7 @@ from typing import Any
 
 from simcost.billing import Buy, ManagedEndpoint, OnDemand, Serverless, Spot
 from simcost.billing.owned import Owned
-from simcost.catalog import Catalog
+from simcost.catalog import Catalog, load_catalog
 from simcost.catalog.aliases import ANY_REGION
 from simcost.catalog.contracts import beside_its_time
 from simcost.catalog.dates import is_later, today
@@ -76,7 +76,7 @@ def _unusual_row(row: Mapping[str, Any], catalog: Catalog) -> str:
 def _dated_to_come(catalog: Catalog) -> list[str]:
     """That the newest fact of the catalog is of a day still to come: its date is taken for the day that it is."""
     newest = catalog.as_of
-    if not is_later(newest, today()):
+    if not is_later(newest, today()) or newest == load_catalog().as_of:
         return []
     files = " and ".join(f"{name}.csv" for name, day in catalog.newest_by_table().items() if day == newest)
     note = (

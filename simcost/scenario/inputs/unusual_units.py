@@ -9,7 +9,7 @@ from simcost.plan.serving import PrefixCaching
 from simcost.scenario.files.nodes import Keys, YamlNode, dotted, items
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Plan
-from simcost.units import format_seconds, parse_seconds
+from simcost.units import MEAN_MONTH_S, SECONDS_PER_DAY, format_seconds, parse_seconds
 
 LEAST_BYTES = 1e6
 """Per second, or in all: slower links and smaller images, tiers and overheads are not in use."""
@@ -48,7 +48,9 @@ def unusual_units(plan: Plan) -> list[str]:
 
 
 def unusual_limits(loaded: LoadedScenario) -> list[str]:
-    """A sentence for each latency limit of the SLO that is written without a unit, and is long for seconds."""
+    """A sentence for each latency limit of the SLO that is written without a unit, and is long for seconds; and one on
+    the length of a run of months that begin at no date.
+    """
     slos = [slo for node in (loaded.root, *items(loaded.root.get("tenants"))) if (slo := node.get("slo")) is not None]
     return [
         f"{dotted(path)} is {format_seconds(value)}: a number without a unit is in seconds; write its unit, as "
@@ -59,6 +61,23 @@ def unusual_limits(loaded: LoadedScenario) -> list[str]:
         if limits is not None and (limit := limits.get(name)) is not None
         for path, value in _numbers(limit)
         if value > longest_s
+    ] + _months(loaded)
+
+
+def _months(loaded: LoadedScenario) -> list[str]:
+    node, scenario = loaded.root.get("horizon"), loaded.scenario
+    if (
+        node is None
+        or scenario.horizon is None
+        or scenario.starts
+        or not str(node.value).rstrip().endswith(("mo", "y"))
+    ):
+        return []
+    return [
+        (
+            f"horizon: {node.value} is {scenario.horizon / SECONDS_PER_DAY:g} d, in months of "
+            f"{MEAN_MONTH_S / SECONDS_PER_DAY:g} d; with `starts` it is one of the calendar."
+        )
     ]
 
 

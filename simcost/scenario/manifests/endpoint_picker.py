@@ -23,7 +23,6 @@ _SCORERS: dict[str, tuple[type, dict[str, str]]] = {
         scorers.PrefixCache,
         {
             "blockSizeTokens": "block_tokens",
-            "blockSize": "block_tokens",
             "maxPrefixBlocksToMatch": "max_blocks",
         },
     ),
@@ -46,6 +45,17 @@ _PICKERS = {
     "random-picker": "random",
     "weighted-random-picker": "weighted-random",
 }
+_RENAMED = {
+    "kv-cache-scorer": "kv-cache-utilization-scorer",
+    "kvcache-aware-scorer": "precise-prefix-cache-scorer",
+    "prefix-cache": "prefix-cache-scorer",
+    "max-score": "max-score-picker",
+    "random": "random-picker",
+    "single-profile": "single-profile-handler",
+}
+"""Older types, and what they are called since."""
+_CHARACTERS_PER_TOKEN = 4
+"""By which the picker of llm-d takes a length in characters for tokens."""
 _INERT = (
     "single-profile-handler",
     "metrics-data-source",
@@ -53,67 +63,94 @@ _INERT = (
     "utilization-detector",
     "fcfs-ordering-policy",
     "global-strict-fairness-policy",
+    "openai-parser",
 )
 """Plugins of no profile whose behaviour is that of the simulator, or is read elsewhere."""
 _PASSED = (
     "no-hit-lru-scorer",
     "latency-scorer",
-    "prefix-cache-affinity-filter",
-    "lora-affinity-filter",
-    "decode-filter",
-    "prefill-filter",
+    "context-length-aware",
+    "pd-slo-pair-optimizer",
     "by-label",
     "by-label-selector",
-    "low-queue-filter",
-    "least-queue-filter",
-    "least-kv-cache-filter",
+    "tokenizer",
 )
-"""Scorers and filters that the router goes without, and says so."""
+"""Plugins of a profile that the router goes without, and says so; as are filters and producers of data."""
+_BY_ROLE = ("decode-filter", "prefill-filter", "encode-filter", "by-label", "by-label-selector")
+"""Filters that keep all replicas of a pool."""
+_PASSED_ENDINGS = ("-filter", "-producer")
 
 
 def read_epp(root: Fields, profile: str | None) -> EndpointPicker | None:
-    """The picker of a profile; None = the first, of which there may be one only."""
+    """The picker of a profile; None = the only one. Without profiles, all plugins are one, as in llm-d."""
     plugins = {one.text("name") or one.text("type") or "": one for one in root.items("plugins", required=True)}
-    profiles = root.items("schedulingProfiles", required=True)
+    if not root.has("schedulingProfiles"):
+        return _picker(root, plugins, [(name, plugin, None) for name, plugin in plugins.items()])
+    profiles = root.items("schedulingProfiles")
     names = [one.text("name") or "" for one in profiles]
     wanted = [one for one, name in zip(profiles, names, strict=True) if profile in (None, name)]
     if len(wanted) != 1:
-        root.fault(f"holds the profiles {', '.join(names)}; choose one by its name", "schedulingProfiles")
+        root.fault(
+            f"holds the profiles {', '.join(names)}; choose one by its name, with `name: PROFILE` next to `from:`",
+            "schedulingProfiles",
+        )
         return None
-    picker, weighted = "max-score", []
+    used: list[tuple[str, Fields, Fields | None]] = []
     for entry in wanted[0].items("plugins", required=True):
-        plugin = plugins.get(entry.text("pluginRef", required=True) or "")
-        kind = plugin.text("type") if plugin is not None else None
-        if plugin is None or kind is None:
+        name = entry.text("pluginRef", required=True) or ""
+        if name in plugins:
+            used.append((name, plugins[name], entry))
+        else:
             entry.fault(f"is none of the plugins; there are {', '.join(plugins)}", "pluginRef")
-        elif kind in _PICKERS:
+    return _picker(root, plugins, used)
+
+
+def _picker(
+    root: Fields, plugins: dict[str, Fields], used: list[tuple[str, Fields, Fields | None]]
+) -> EndpointPicker | None:
+    """The picker of these plugins, each with its entry in the profile; None = all plugins are in it."""
+    picker, weighted, notes = "max-score", [], root.reading.notes
+    for _, plugin, entry in used:
+        kind = _type(plugin)
+        if kind in _PICKERS:
             picker = _PICKERS[kind]
         elif kind in _SCORERS:
             weighted += _weighted(entry, plugin, kind)
             if kind.startswith("precise"):
-                root.reading.notes.append(f"plugin {kind}: an estimate is used, as for prefix-cache-scorer")
-        elif kind in _PASSED:
-            entry.passes(*entry.mapping)
-            root.reading.notes.append(f"plugin {kind}")
-        else:
-            near = did_you_mean(kind, [*_SCORERS, *_PICKERS]) or f"; known are {', '.join([*_SCORERS, *_PICKERS])}"
+                notes.append(f"plugin {kind}: an estimate is used, as for prefix-cache-scorer")
+        elif kind in _PASSED or kind.endswith(_PASSED_ENDINGS):
+            plugin.passes("parameters")
+            if entry is not None:
+                entry.passes(*entry.mapping)
+            notes.append(f"plugin {kind}")
+        elif entry is not None and kind:
+            known = [*_SCORERS, *_PICKERS]
+            near = did_you_mean(kind, known) or f"; known are {', '.join([*known, *_PASSED])}, filters and producers"
             plugin.fault(f"{kind!r} is not a scorer or picker known here{near}", "type")
-    _note_others(plugins, wanted[0])
+    names = {name for name, *_ in used}
+    for name, plugin in plugins.items():
+        if name not in names and (kind := _type(plugin)) not in _INERT:
+            plugin.passes("parameters")
+            selects = kind in _PICKERS or kind.endswith("-scorer")
+            notes.append(f"plugin {name}: not in the profile" if selects else f"plugin {name}")
+    if not weighted and all(kind in _PICKERS or kind in _BY_ROLE for kind in map(_type, (one for _, one, _ in used))):
+        weighted, picker = [Weighted(scorer=scorers.QueueDepth())], "random"
+        notes.append("no scorer: any replica, at random")
     return root.build(EndpointPicker, scorers=tuple(weighted), picker=picker)
 
 
-def _note_others(plugins: dict[str, Fields], profile: Fields) -> None:
-    """Plugins that the profile does not use."""
-    used = {entry.text("pluginRef") for entry in profile.items("plugins")}
-    for name, plugin in plugins.items():
-        if name not in used and plugin.text("type") not in _INERT:
-            plugin.reading.notes.append(f"plugin {name}: not in the profile")
+def _type(plugin: Fields) -> str:
+    """Type of a plugin by its present name."""
+    kind = plugin.text("type", required=True) or ""
+    return _RENAMED.get(kind, kind)
 
 
-def _weighted(entry: Fields, plugin: Fields, kind: str) -> list[Weighted]:
+def _weighted(entry: Fields | None, plugin: Fields, kind: str) -> list[Weighted]:
     scorer = _scorer(plugin, *_SCORERS[kind])
-    weight = entry.quantity("weight", above=True)
-    made = None if scorer is None else entry.build(Weighted, scorer=scorer, weight=weight)
+    weight = entry.quantity("weight") if entry is not None else None
+    if scorer is None or weight == 0:
+        return []
+    made = plugin.build(Weighted, scorer=scorer, weight=weight)
     return [] if made is None else [made]
 
 
@@ -123,10 +160,27 @@ def _scorer(plugin: Fields, cls: Callable[..., Any], names: dict[str, str]) -> A
         return cls()
     given = {ours: parameters.quantity(theirs) for theirs, ours in names.items() if parameters.has(theirs)}
     whole = {name: int(value) if value == int(value) else value for name, value in given.items() if value is not None}
-    if cls is scorers.PrefixCache and parameters.has("lruCapacityPerServer") and parameters.flag("autoTune") is False:
-        blocks = parameters.count("lruCapacityPerServer", 1)
-        whole["capacity_tokens"] = (blocks or 1) * int(whole.get("block_tokens", scorers.PrefixCache().block_tokens))
+    if cls is scorers.PrefixCache:
+        if "block_tokens" not in whole and (block := _block_tokens(parameters)):
+            whole["block_tokens"] = block
+        if parameters.has("lruCapacityPerServer") and parameters.flag("autoTune") is False:
+            blocks = parameters.count("lruCapacityPerServer", 1)
+            block = int(whole.get("block_tokens", scorers.PrefixCache().block_tokens))
+            whole["capacity_tokens"] = (blocks or 1) * block
     return plugin.build(cls, **whole)
+
+
+def _block_tokens(parameters: Fields) -> int | None:
+    """Tokens of a block: of the precise scorer's processor, or by its length in characters, as in older versions."""
+    for place in (parameters, parameters.child("indexerConfig")):
+        processor = place.child("tokenProcessorConfig") if place is not None else None
+        if processor is not None and (tokens := processor.count("blockSize", 1)):
+            return tokens
+    for key in ("blockSize", "hashBlockSize"):
+        if characters := parameters.count(key, 1):
+            parameters.reading.notes.append(f"{key} counts characters: {_CHARACTERS_PER_TOKEN} are taken as a token")
+            return max(1, round(characters / _CHARACTERS_PER_TOKEN))
+    return None
 
 
 _DETECTOR = "utilization-detector"
@@ -165,9 +219,10 @@ def _saturation(root: Fields) -> Saturation | None:
     at.duration("metricsStalenessThreshold")
     if at.has("metricsStalenessThreshold"):
         root.reading.notes.append("metricsStalenessThreshold: signals here are never older than the refresh")
+    queue = at.count("queueDepthThreshold", 1, 10**12)  # some write one that no pool reaches
     return at.build(
         Saturation,
-        queue=at.count("queueDepthThreshold", 1),
+        queue=None if queue is None else min(queue, 1_000_000),
         kv=at.quantity("kvCacheUtilThreshold", above=True),
     )
 

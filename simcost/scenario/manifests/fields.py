@@ -80,8 +80,8 @@ def go_duration(text: str) -> float:
     return float(f"{fsum(float(number) * _SECONDS[unit] for number, unit in parts):.15g}")
 
 
-_ALIKE = 0.85
-"""Likeness of a key to a field from which on it is taken as misspelt."""
+ALIKE = 0.85
+"""Likeness of a key to a field, or of a metric to another, from which on it is taken as misspelt."""
 
 
 def _last(key: str) -> str:
@@ -151,7 +151,7 @@ class Fields:
     def misspelt(self, key: str) -> str:
         """The field that a key was most likely meant as, of those that were looked for and are not given."""
         asked = {_last(name): name for name in sorted(self.read) if name not in self.mapping}
-        near = get_close_matches(_last(key), asked, n=1, cutoff=_ALIKE)
+        near = get_close_matches(_last(key), asked, n=1, cutoff=ALIKE)
         return f" (did you mean {asked[near[0]]}?)" if near else ""
 
     def passes(self, *keys: str) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from simcost.errors import InputError
 from simcost.plan.autoscaling import Keda, Source
 from simcost.plan.autoscaling.keda import CronTrigger, Fallback, MetricTrigger, Trigger
 from simcost.plan.autoscaling.metric_adapter import nearest
+from simcost.plan.autoscaling.policy import SignalName
 from simcost.scenario.files.faults import fault_at
 from simcost.scenario.manifests.fields import Fields
 from simcost.scenario.manifests.hpa import read_behavior
@@ -71,6 +72,54 @@ _SCALERS = {
     "external-push": Keys("threshold", "activationThreshold"),
 }
 """Semantics: kedacore/keda pkg/scalers."""
+_ASKED = ("external", "external-push")
+"""Triggers whose target KEDA asks of a server."""
+_OTHERS = (
+    "activemq",
+    "apache-pulsar",
+    "arangodb",
+    "artemis-queue",
+    "aws-dynamodb",
+    "aws-dynamodb-streams",
+    "aws-kinesis-stream",
+    "azure-app-insights",
+    "azure-blob",
+    "azure-data-explorer",
+    "azure-log-analytics",
+    "azure-monitor",
+    "azure-pipelines",
+    "beanstalkd",
+    "cassandra",
+    "couchdb",
+    "etcd",
+    "gcp-cloudtasks",
+    "gcp-storage",
+    "github-runner",
+    "huawei-cloudeye",
+    "ibmmq",
+    "kubernetes-resource",
+    "liiklus",
+    "mssql",
+    "nsq",
+    "openstack-metric",
+    "openstack-swift",
+    "predictkube",
+    "pulsar",
+    "redis-cluster-streams",
+    "redis-sentinel-streams",
+    "redis-streams",
+    "rocketmq",
+    "selenium-grid",
+    "solace-event-queue",
+    "solarwinds",
+    "solr",
+    "splunk",
+    "splunk-observability",
+    "stan",
+    "sumologic",
+    "temporal",
+)
+"""Triggers of KEDA whose thresholds are not read."""
 _DATADOG_TYPES = {"average": "AverageValue", "global": "Value"}
 _RESOURCES = ("cpu", "memory")
 _TRUE, _FALSE = ("1", "t", "T", "true", "TRUE", "True"), ("0", "f", "F", "false", "FALSE", "False")
@@ -164,9 +213,16 @@ def _fallback(fallback: Fields | None) -> Fallback | None:
 def _trigger(
     entry: Fields, number: int, taken: AbstractSet[str], signals: Mapping[str, Source], unmapped: list[Unmapped]
 ) -> Trigger | None:
-    kind = entry.choice("type", ("cron", *_RESOURCES, *_SCALERS), required=True)
+    kind = entry.choice("type", ("cron", *_RESOURCES, *_SCALERS, *_OTHERS), required=True)
     details = entry.child("metadata", required=True)
     if kind is None or details is None:
+        return None
+    if kind in _OTHERS:
+        entry.fault(
+            f"{kind!r} is a trigger of KEDA whose threshold is not read here; write type: external, with the "
+            "threshold as metadata: {threshold: ...}, and its metric as a signal",
+            "type",
+        )
         return None
     if kind == "cron":
         return _cron(details)
@@ -174,6 +230,12 @@ def _trigger(
         return _resource(entry, details, kind, signals, unmapped)
     name = _name(entry, details, f"s{number}-", taken) or f"s{number}-{kind}"
     keys = _keys(details, kind)
+    if kind in _ASKED and not details.has(keys.threshold):
+        details.fault(
+            "is not in the file: KEDA asks the server at scalerAddress for the target; write it here as threshold: ...",
+            keys.threshold,
+        )
+        return None
     threshold = details.quantity(keys.threshold, above=True, required=keys.default is None)
     query = _query(details, kind)
     name = published(details.text("query") or "") or name
@@ -259,8 +321,11 @@ def _remedy(name: str, query: Query | str | None, kind: str, details: Fields) ->
     if isinstance(query, Query):
         what, _, instead = query.several.partition("; ")
         return f"{what}, and KEDA fails on a query of several, so that it changes nothing; {instead}"
-    near = nearest(asked or name) or "{from: waiting}"
+    of_queue = _SCALERS[kind].default is not None or bool(_SCALERS[kind].older)
+    near = nearest(asked or name) or ("{from: waiting}" if of_queue else "{from: ...}")
     define = f"define it as signals: {{{name}: {near}}}"
+    if near == "{from: ...}":
+        define += f", of {', '.join(get_args(SignalName))}"
     return f"{query}; or {define}" if query else f"{kind}: what it reads is not a signal of the simulator; {define}"
 
 

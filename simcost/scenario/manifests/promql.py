@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from simcost.errors import did_you_mean
 from simcost.plan.autoscaling.metric_adapter import LATENCIES, METRICS, Known, canonical, known
 from simcost.plan.autoscaling.policy import Signal, SignalName, Source
-from simcost.scenario.manifests.fields import go_duration
+from simcost.scenario.manifests.fields import ALIKE, go_duration
 from simcost.scenario.manifests.promql_series import (
     OVER,
     SHAPES,
@@ -282,7 +282,7 @@ def _known(name: str) -> Known:
             f"{name!r} makes a mean, which is not a signal of the simulator; write histogram_quantile(0.5, sum by (le) "
             f"(rate({base}[5m])))"
         )
-    near = did_you_mean(name, list(METRICS)) or f"; known are {', '.join(METRICS)}"
+    near = did_you_mean(name, list(METRICS), ALIKE) or f"; known are {', '.join(METRICS)}"
     raise ValueError(f"{name!r} is not a metric known here{near}")
 
 

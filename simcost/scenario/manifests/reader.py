@@ -30,6 +30,8 @@ from simcost.scenario.manifests.manifest import Manifest
 
 _NONE: Mapping[str, Source] = {}
 _TEMPLATE = re.compile(r"\{\{-?\s*[.$\w(/\"].*?\}\}")
+_HELM = re.compile(r"\.(Values|Release|Chart|Files|Capabilities|Template)\b|\b(include|template|tpl)\s+\\?\"")
+"""Names in a template that only Helm has."""
 _OLD_HPA = {
     "autoscaling/v1": "holds the CPU target alone; kubectl get hpa.v2.autoscaling NAME -o yaml writes it as v2",
     "autoscaling/v2beta1": "was removed in Kubernetes 1.25; write autoscaling/v2 and target: {type, averageValue}",
@@ -63,10 +65,14 @@ _INSTEAD = {
     "write scaling: {kind: fixed, replicas: ...}",
     "StatefulSet": "it does not describe scaling: give its autoscaler, by kubectl get hpa,scaledobject -o yaml",
     "LeaderWorkerSet": "it does not describe scaling: give its autoscaler, by kubectl get hpa,scaledobject -o yaml",
+    "PodAutoscaler": "AIBrix makes an HPA of its strategy HPA: give that, by kubectl get hpa -o yaml; for KPA or APA "
+    "write its target as scaling: {kind: hpa, min: 1, max: 8, metrics: [{type: Pods, name: kv_utilisation, "
+    "target_type: AverageValue, target: 0.5}]}",
     "RayCluster": "it scales nodes, not replicas: give the Serve config, or the RayService",
     "EC2NodeClass": "it says how nodes are made: give the NodePool that names it",
 }
 """Remedies for objects of which others make an autoscaler."""
+_AIBRIX = "autoscaling.aibrix.ai/"
 _SCALERS = (
     "HorizontalPodAutoscaler",
     "ScaledObject",
@@ -158,12 +164,25 @@ def read_manifest(
 
 
 def _templates(text: str, file: str) -> list[Fault]:
-    """Places where a template engine should have been."""
-    faults = []
-    for number, line in enumerate(text.splitlines(), 1):
-        if (found := _TEMPLATE.search(line)) is not None:
-            message = f"holds the template {found[0]}; render it first: helm template CHART > manifest.yaml"
-            faults.append(Fault(file=file, line=number, column=found.start() + 1, message=message))
+    """Places where a template engine should have been.
+
+    A string may hold a template of another engine, such as a chat template: there, only Helm's own names count.
+    """
+    if "{{" not in text:
+        return []
+    spans, start, faults = list(yaml.scalar_spans(text)), 0, []
+    for number, line in enumerate(text.splitlines(keepends=True), 1):
+        for found in _TEMPLATE.finditer(line):
+            before = line[: found.start()]
+            at = start + found.start()
+            inside = next((quoted for first, last, quoted in spans if first <= at < last), None)
+            text_alone = inside or (inside is False and before.strip())
+            comment = inside is None and re.search(r"(^|\s)#", before)
+            if not comment and (not text_alone or _HELM.search(found[0])):
+                message = f"holds the template {found[0]}; render it first: helm template CHART > manifest.yaml"
+                faults.append(Fault(file=file, line=number, column=found.start() + 1, message=message))
+                break
+        start += len(line)
     return faults
 
 
@@ -196,7 +215,7 @@ def _outdated(kind: str, version: str) -> str:
     if kind == "HorizontalPodAutoscaler" and version in _OLD_HPA:
         return f"{version} {_OLD_HPA[version]}"
     same_group = version.partition("/")[0] == known[0].partition("/")[0]
-    if not same_group and kind in ("Service", "Configuration", "Revision"):
+    if version.startswith(_AIBRIX) or (not same_group and kind in ("Service", "Configuration", "Revision")):
         return ""
     near = did_you_mean(version, known) or f"; known is {' or '.join(known)}"
     return f"{version!r} of a {kind} is not known here{near}"

@@ -132,7 +132,7 @@ def _volumes_of_each(accounts: Sequence[Costs], catalog: Catalog) -> Iterator[st
             months.setdefault(charge.charge_period_start_s, []).append(charge)
     for (name, tiers), months in volumes.items():
         whole_usd = fsum(_on_one_bill(charges, tiers) for charges in months.values())
-        apart_usd = fsum(charge.effective_cost_usd for charges in months.values() for charge in charges)
+        apart_usd = fsum(charge.list_cost_usd for charges in months.values() for charge in charges)
         if abs(whole_usd - apart_usd) > _CENT * accounts[0].months:
             yield (
                 f"{name}: purchases that differ each have free and cheaper volumes of their own; on one bill, as "
@@ -372,6 +372,7 @@ def _joined(bills: Sequence[Costs], notes: Sequence[str] = ()) -> Costs:
         compute_by_state_usd=by_state,
         horizon_s=max(costs.horizon_s for costs in bills),
         notes=(*(note for costs in bills for note in costs.notes), *notes),
+        obligations=tuple(one for costs in bills for one in costs.obligations),
     )
 
 

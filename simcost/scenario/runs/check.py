@@ -6,9 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from simcost.errors import FaultsError, TraceError
+from simcost.errors import FaultsError, InputError, TraceError
 from simcost.scenario.checks.load import load_with_services
 from simcost.scenario.checks.routing_checks import door_of
+from simcost.scenario.files.faults import fault_at
 from simcost.scenario.inputs.conversation_notes import shorter_turns
 from simcost.scenario.inputs.gateway_notes import gateway_notes
 from simcost.scenario.inputs.other_calibrations import other_calibrations
@@ -20,7 +21,7 @@ from simcost.scenario.inputs.unusual_measurements import few_cached_tokens, unus
 from simcost.scenario.inputs.unusual_prices import paid_beyond_scaling, repeated_commitments, unusual_prices
 from simcost.scenario.inputs.unusual_scores import unusual_scores
 from simcost.scenario.inputs.unusual_units import unusual_limits, unusual_units
-from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.scenario.schema.loaded_scenario import AnyScenario, LoadedScenario
 from simcost.scenario.schema.scaling import FromManifest
 from simcost.scenario.schema.scenario import Plan
 
@@ -41,6 +42,7 @@ def check(path: Path, data_folder: Path | None = None) -> dict[str, Any]:
             from simcost.scenario.sweeps.space import check_sweep
 
             check_sweep(loaded)
+        _try_start(loaded)
     except FaultsError as error:
         return {"faults": [asdict(fault) for fault in error.faults], "notes": notes}
     pools = [loaded] if isinstance(loaded, LoadedScenario) else [*loaded.services.values()]
@@ -53,6 +55,27 @@ def check(path: Path, data_folder: Path | None = None) -> dict[str, Any]:
         notes += [note for pool in pools for note in shorter_turns(pool.scenario, pool.folder)]
         notes += [note for pool in pools for note in tokens_in_batches(pool.scenario, pool.folder)]
     return {"faults": [], "notes": notes}
+
+
+def _try_start(loaded: AnyScenario) -> None:
+    """Settle a scenario as a run does, up to its first simulation.
+
+    Raises:
+        FaultsError: what a run would refuse.
+    """
+    from simcost.scenario.runs.resolve import check_startable, settle
+    from simcost.scenario.runs.resolve_services import settle_services
+
+    try:
+        if isinstance(loaded, LoadedScenario):
+            check_startable(settle(loaded, seed=None, seeds=None))
+            return
+        for question in settle_services(loaded, seed=None, seeds=None).questions.values():
+            check_startable(question)
+    except FaultsError:
+        raise
+    except (InputError, OSError, ValueError) as error:
+        raise FaultsError([fault_at(loaded.root, str(error), str(loaded.path))]) from error
 
 
 def _unusual(loaded: LoadedScenario) -> Iterator[str]:

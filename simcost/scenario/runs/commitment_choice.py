@@ -129,14 +129,17 @@ class CommitmentChoice:
         key = str(buys)
         if key not in self._known:
             lines = [buy.line(self.catalog) for buy in buys]
-            found = [self._option(offer, lines) for offer in self.offers] if lines else []
+            prices = self.catalog
+            for buy in buys:
+                prices = buy.prices(prices) if isinstance(buy, OnDemand) else prices
+            found = [self._option(offer, lines, prices) for offer in self.offers] if lines else []
             self._known[key] = [one for one in found if one is not None]
         return self._known[key]
 
-    def _option(self, offer: Offered, lines: Sequence[Line]) -> tuple[Offered, Option] | None:
+    def _option(self, offer: Offered, lines: Sequence[Line], prices: Catalog) -> tuple[Offered, Option] | None:
         """None where it covers none of the lines, or no rate of it is known."""
         try:
-            [option] = options_of([offer], idle_hour(lines), self.catalog)
+            [option] = options_of([offer], idle_hour(lines), prices)
         except CatalogError:
             return None
         return (offer, option) if (option.draw > 0).any() else None

@@ -12,6 +12,7 @@ from simcost.billing import Buy, OnDemand, Spot
 from simcost.billing.api.pricing import TokenBill, token_charges
 from simcost.billing.api.tokens import ITEMS, NOTHING, TokenCount, rates
 from simcost.billing.bill import Charge, Place
+from simcost.billing.contract_periods import negotiated
 from simcost.billing.metering import usages_of
 from simcost.catalog import Catalog
 from simcost.compare.results import PoolResult
@@ -132,4 +133,5 @@ def charges_of_overflow(plan: Plan, ledger: Ledger, catalog: Catalog) -> tuple[C
         unit_hours=0.0,
         too_long=0,
     )
-    return token_charges(bill, Place(provider=price.provider, region="any", start_s=0.0, end_s=ledger.horizon_s))
+    place = Place(provider=price.provider, region="any", start_s=0.0, end_s=ledger.horizon_s)
+    return tuple(negotiated(token_charges(bill, place), catalog, dated=False))

@@ -148,6 +148,22 @@ class ResolvedPlan:
         return tuple(other_pool.sampled(replication) for other_pool in self.other_pools)
 
 
+def check_startable(question: ResolvedScenario) -> None:
+    """Check all that is known before a run of requests starts; `simcost check` and `run` both call it.
+
+    Raises:
+        InputError: a plan that cannot be made of the facts, or with times that cannot be counted.
+    """
+    from simcost.sim import check_times
+
+    for plan in question.plans:
+        for replication in {plan.factors.index(most(plan.factors)) for most in (min, max)}:
+            try:
+                check_times((plan.sampled(replication), *plan.sampled_others(replication)), question.horizon_s or 1.0)
+            except InputError as error:
+                raise InputError(f"plan {plan.plan.name!r}: {error}") from error
+
+
 def settle(
     loaded: LoadedScenario, *, seed: int | None, seeds: int | None, beside_requests: bool = False
 ) -> ResolvedScenario:

@@ -19,7 +19,7 @@ from simcost.scenario.runs.contributions import ServedSide, TrainedSide, as_one
 from simcost.scenario.runs.execution import Progress, RunOptions, watched, workers_of
 from simcost.scenario.runs.job_runs import JobRun, list_job_runs, serving_keys
 from simcost.scenario.runs.provenance import assumptions, input_files, provenance, resolved_text
-from simcost.scenario.runs.resolve import ResolvedScenario, settle
+from simcost.scenario.runs.resolve import ResolvedScenario, check_startable, settle
 from simcost.scenario.runs.resolve_services import settle_services
 from simcost.scenario.runs.results_folder import ComparedRuns, check_results, longest_s, results_by_plan, write_results
 from simcost.scenario.runs.service_provenance import input_files_of_services, resolved_services_text
@@ -68,9 +68,12 @@ def run(
         options = RunOptions(folder=out / "runs", workers=workers, fresh=fresh, progress=progress)
         if isinstance(loaded, LoadedServices):
             services = settle_services(loaded, seed=seed, seeds=seeds)
+            for question in services.questions.values():
+                check_startable(question)
             check_results(input_files_of_services(services), resolved_services_text(services), out)
             return write_results(compared_services(services, service_rows(services, options)), out)
         question = loaded if isinstance(loaded, ResolvedScenario) else settle(loaded, seed=seed, seeds=seeds)
+        check_startable(question)
         forecast = isinstance(question.source, ForecastDemand)
         resolved = resolved_text(question)
         check_results(input_files(question), resolved, out, forecast=forecast)

@@ -174,7 +174,8 @@ def _disks_usd(training: OnGpus | OnShared, buy: Buy, catalog: Catalog) -> float
     if price is None and gb:
         line = buy.line(catalog)
         tiers = catalog.tier_prices(line.provider, "storage", line.region)
-        price = tiers[0].price_usd if len(tiers) == 1 else 0.0
+        agreed = buy.prices(catalog).contract_for(line.provider, "storage", line.region, "storage")
+        price = tiers[0].price_usd if len(tiers) == 1 and agreed is None else 0.0
     return gb * (price or 0.0)
 
 

@@ -7,19 +7,15 @@ from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 from simcost.forecast.events.schema import Event
 from simcost.forecast.names import GrowthMode, ModelName
 from simcost.record import record
-from simcost.tables.calendar import MEAN_MONTH_S
 from simcost.trace.workload.spec import Stream
-from simcost.units import SECONDS, ByKind, PositiveCount, Share, Unit, Usd
-
-_LENGTHS = {**SECONDS.factors, "mo": MEAN_MONTH_S, "y": 12 * MEAN_MONTH_S}
-HorizonSeconds = Annotated[float, Unit("seconds, or calendar months", _LENGTHS, "28d or 3mo"), Gt(0), Le(1e9)]
+from simcost.units import ByKind, Horizon, PositiveCount, Share, Usd
 
 
 @record
 class Ahead:
     """Horizon of a forecast, and its options."""
 
-    horizon: HorizonSeconds
+    horizon: Horizon
     """Length of the run, which begins where the history ends; whole months (`3mo`) and years are of the calendar."""
     paths: Annotated[PositiveCount, Ge(2), Le(10_000)] = 200
     """Futures drawn; `seeds` of them are simulated, chosen so that they stand for all."""

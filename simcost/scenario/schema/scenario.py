@@ -1,7 +1,9 @@
 """Schema of the scenario file: the scenario and its plans; jobs, demand and scaling are defined beside it."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import field, fields, replace
+from datetime import datetime
 from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Le, MinLen
@@ -23,9 +25,10 @@ from simcost.scenario.schema.scaling import FromManifest, PlanScaling
 from simcost.scenario.schema.sweep import PlanSweep
 from simcost.scenario.schema.tenants import TenantTerms
 from simcost.slo import Slo
+from simcost.tables.calendar import months_after
 from simcost.trace.workload.closed import ClosedWorkload
 from simcost.trace.workload.spec import RecordedWorkload, Synthetic, stream_tenants, tenants
-from simcost.units import ByKind, PositiveCount, PositiveSeconds, Share
+from simcost.units import MEAN_MONTH_S, ByKind, Currency, Horizon, PositiveCount, PositiveSeconds, Share
 
 Workload = Annotated[RecordedWorkload | Synthetic | ClosedWorkload, ByKind()]
 
@@ -185,8 +188,9 @@ class Scenario:
     starts: str | None = None
     """Date and time of time 0, as `2026-07-20T00:00:00Z`, for autoscalers that follow a calendar;
     None = of a demand, the end of its history."""
-    horizon: PositiveSeconds | None = None
-    """Length of the run; None = the span of the workload, or the horizon of the forecast; of jobs alone, until the
+    horizon: Horizon | None = None
+    """Length of the run, as `28d`, `3mo` or `1y`: months are of the calendar where `starts` says when it begins, else
+    of 30.4375 days. None = the span of the workload, or the horizon of the forecast; of jobs alone, until the
     last one has ended."""
     seed: Annotated[int, Ge(0)] = 1
     """Start of all random numbers; the same seed gives the same result."""
@@ -202,6 +206,9 @@ class Scenario:
     margin: Share | None = None
     """Share of a cost that makes no difference to you, as 1%: plans whose costs surely differ by less are equivalent.
     None = no plan is called equivalent to another, only not significantly different."""
+    currency: Currency = "USD"
+    """Currency of all amounts: USD. Prices in another one are converted at a dated rate: `contracts.csv` and
+    `currencies.csv` of your catalog folder."""
     catalog: str | None = None
     """Folder with your own fact files, relative to this file."""
     choices: OfferChoices | None = None
@@ -213,6 +220,14 @@ class Scenario:
     (`regions` and `accelerators` are optional)."""
     sweep: PlanSweep | None = None
     """Values and ranges of fields over which `simcost sweep` runs the plans."""
+
+    def __post_init__(self) -> None:
+        months = (self.horizon or 0.5) / MEAN_MONTH_S
+        if self.starts is None or not months.is_integer():
+            return
+        with suppress(ValueError):  # a date that is none is a fault of its own
+            start = datetime.fromisoformat(self.starts)
+            object.__setattr__(self, "horizon", (months_after(start, int(months)) - start).total_seconds())
 
     def closed_workload(self) -> ClosedWorkload | None:
         """The closed loop of clients; None = requests come when they do."""

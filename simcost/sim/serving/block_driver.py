@@ -22,7 +22,6 @@ from simcost.trace.requests.batch import RequestBatch
 if TYPE_CHECKING:
     from simcost.sim.serving.client_driver import ReturningClients
 
-_BLOCK_TOKENS = 16
 _ENTRIES_PER_SEQUENCE = 64
 _PRICE = 1 << 20
 
@@ -39,8 +38,7 @@ def with_blocks(state: State, pool: Pool, clock: Clock, *, sessions: bool) -> Bl
     rules, slots = _rules(pool, sessions=sessions), len(state.load)
     if pool.adapters is not None:
         rules[blk.MAX_LORAS : blk.MAX_CPU_LORAS + 1] = pool.adapters.slots, pool.adapters.cpu_slots
-        times_s, most = (pool.adapters.disk_s, pool.adapters.link_s, pool.adapters.step_s), pool.adapters.slots
-        rules[blk.DISK_TICKS : blk.LORA_TICKS + 1] = [clock.ticks_of_each(time_s, most) for time_s in times_s]
+        rules[blk.DISK_TICKS : blk.LORA_TICKS + 1] = pool.adapters.ticks(clock)
     lists = _tiers(pool, rules, clock, slots)
     blocks, size = int(rules[blk.BLOCKS]), int(rules[blk.BLOCK_TOKENS])
     state.parameters[col.CAPACITY] = blocks * size + 1  # the last token of an answer has no slot
@@ -71,7 +69,7 @@ def with_blocks(state: State, pool: Pool, clock: Clock, *, sessions: bool) -> Bl
 def _rules(pool: Pool, *, sessions: bool) -> Ints:
     batching, cache = pool.batching, pool.prefix_cache
     rules = np.zeros(blk.RULES, np.int64)
-    size = cache.block_tokens if cache else batching.kv_block_tokens or _BLOCK_TOKENS
+    size = pool.block_tokens
     rules[blk.BLOCK_TOKENS] = size
     rules[blk.BLOCKS] = pool.kv_capacity_tokens // size
     rules[blk.KEPT_FREE] = int((batching.watermark or 0.0) * (int(rules[blk.BLOCKS]) + 1))
@@ -98,8 +96,7 @@ def _tiers(pool: Pool, rules: Ints, clock: Clock, slots: int) -> dict[str, Ints]
     for row, tier in zip(tiers, found, strict=True):
         row[blk.MOST_CHUNKS] = max(tier.capacity_tokens // chunk_tokens, 1)
         row[blk.LATENCY] = clock.ticks(tier.latency_s)
-        per_block_s = tier.s_per_token * int(rules[blk.BLOCK_TOKENS])
-        row[blk.TICKS_PER_BLOCK] = clock.ticks_of_each(per_block_s, int(rules[blk.BLOCKS]))
+        row[blk.TICKS_PER_BLOCK] = tier.block_ticks(clock, int(rules[blk.BLOCK_TOKENS]), int(rules[blk.BLOCKS]))
     most, lists = int(tiers[:, blk.MOST_CHUNKS].max(initial=1)), slots * len(found)
     return {
         "tiers": tiers,

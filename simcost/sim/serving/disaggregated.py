@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +92,7 @@ class DisaggregatedPlanes:
         self,
         pool: Pool,
         side: PrefillSide,
-        clocks: tuple[Clock, Clock],
+        clocks: Sequence[Clock],
         arrivals: Iterator[RequestBatch],
         *,
         limits: LatencyLimits,

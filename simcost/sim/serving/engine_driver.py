@@ -84,7 +84,7 @@ class DataPlane:
         self.clock = clock
         self.moves_alone = not kinds
         """True if one fleet has it for itself, and nothing else moves it forward."""
-        self._base_ticks = [int(one.base[0]) for _, one in kinds] or [int(clock.base[0])]
+        self._clocks = [one for _, one in kinds] or [clock]
         self._arrivals, self._next, self._final = arrivals, 0, False
         self._admission = pool.admission
         first = next(arrivals, None)
@@ -256,7 +256,7 @@ class DataPlane:
         if len(self.state.by_kind):
             hidden = sum(map(self._hidden, range(len(self.state.by_kind))))
         else:
-            hidden = steps * self._base_ticks[0] + (hidden << col.COARSE)
+            hidden = self._clocks[0].empty_steps(steps) + (hidden << col.COARSE)
         area = (in_system * totals[col.NOW] - totals[col.SUM_ARRIVALS] + totals[col.SUM_DEPARTURES]) % 2**64
         arrived = totals[col.ARRIVED] - (0 if self.clients is None else sum(self.clients.limited()))
         return PoolObservation(running, waiting, gate, kv_tokens, steps, hidden, in_system, arrived, completed, area)
@@ -281,7 +281,7 @@ class DataPlane:
 
     def _hidden(self, kind: int) -> int:
         steps, hidden = (int(count) for count in self.state.by_kind[kind, col.K_STEPS_NOW :])
-        return steps * self._base_ticks[kind] + (hidden << col.COARSE)
+        return self._clocks[kind].empty_steps(steps) + (hidden << col.COARSE)
 
     def _area_of_others(self, kind: int) -> int:
         """Request-ticks at the replicas of the other kinds since the start."""

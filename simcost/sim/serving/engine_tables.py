@@ -72,7 +72,7 @@ def base_of(clock: Clock, max_num_seqs: int) -> Ints:
     batch = min(max_num_seqs * (clock.drafts.rows if clock.drafts else 1), most - 1)
     per_token = max(float(time[most] - time[batch]) / (most - batch), 0.0)
     hidden = time - time[0] - np.rint(per_token * np.arange(most + 1)).astype(np.int64)
-    table = np.column_stack([time, hidden >> col.COARSE])
+    table = np.column_stack([time, hidden >> (col.COARSE + clock.step_shift)])
     changes = np.flatnonzero((table[1:] != table[:-1]).any(axis=1))
     return np.ascontiguousarray(table[: changes[-1] + 2 if len(changes) else 1])
 
@@ -81,11 +81,13 @@ def drafts_of(clock: Clock, max_num_seqs: int) -> Ints:
     """The table of drafting: what it takes beside its growth to a full batch is hidden by that."""
     if clock.drafts is None:
         return np.zeros((1, 3), np.int64)
-    period, time = 1 << col.RATE_BITS, clock.drafts.ticks
+    period, time = 1 << col.RATE_BITS, clock.drafts.units
     table = np.zeros((max(max_num_seqs, period) + 1, 3), np.int64)
     table[: len(time), col.DRAFT] = time
     per_sequence = int(time[-1]) // max(len(time) - 1, 1)
-    table[: len(time), col.DRAFT_HIDDEN] = np.maximum(time - per_sequence * np.arange(len(time)), 0) >> col.COARSE
+    table[: len(time), col.DRAFT_HIDDEN] = np.maximum(time - per_sequence * np.arange(len(time)), 0) >> (
+        col.COARSE + clock.step_shift
+    )
     decoded = (np.arange(period) * clock.drafts.rate) >> col.RATE_BITS
     table[1 : period + 1, col.TOKENS_BEFORE] = np.cumsum(decoded)
     return table
@@ -114,6 +116,7 @@ def parameters_of(pool: Pool, clock: Clock, window_ns: int, salt: int) -> Ints:
     parameters[col.FIRST_TOKEN_OVERHEAD] = clock.ticks(pool.first_token_overhead_s)
     drafts, plain = clock.drafts, (1, 1 << col.RATE_BITS, 0)
     parameters[col.BATCH_WINDOW] = clock.ticks(pool.batching.window)
+    parameters[col.STEP_SHIFT] = clock.step_shift
     parameters[col.SEQUENCE_ROWS : col.BATCH_WINDOW] = (
         plain if drafts is None else (drafts.rows, drafts.rate, drafts.slots)
     )

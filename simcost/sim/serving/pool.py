@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import nan
+from typing import TYPE_CHECKING
 
 from simcost.catalog import Slice
 from simcost.perf import StepTime
@@ -15,6 +16,11 @@ from simcost.plan.interruptions import Interruptions
 from simcost.plan.nodes import AtOnce, NodeKind, Nodes
 from simcost.plan.rate_limits import RateLimits
 from simcost.plan.serving import Drain, Metrics, PrefixCaching, Retries
+
+if TYPE_CHECKING:
+    from simcost.sim.clock import Clock
+
+_BLOCK_TOKENS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +89,11 @@ class Pool:
         return (self.scaling.scrape_s or 0.0) if stated is None else stated
 
     @property
+    def block_tokens(self) -> int:
+        """Tokens of a KV block."""
+        return self.prefix_cache.block_tokens if self.prefix_cache else self.batching.kv_block_tokens or _BLOCK_TOKENS
+
+    @property
     def in_blocks(self) -> bool:
         """True if the KV cache is in blocks."""
         return self.prefix_cache is not None or self.adapters is not None or self.batching.in_blocks
@@ -103,6 +114,14 @@ class TierRules:
     s_per_token: float
     """Time to load the KV cache of a token."""
 
+    def block_ticks(self, clock: Clock, block_tokens: int, blocks: int) -> int:
+        """Ticks to load a block of so many tokens.
+
+        Raises:
+            InputError: all blocks take longer than can be counted.
+        """
+        return clock.ticks_of_each(self.s_per_token * block_tokens, blocks)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdapterRules:
@@ -120,6 +139,14 @@ class AdapterRules:
     """Time to copy one from there into a slot."""
     step_s: float
     """Time that each adapter adds to a step."""
+
+    def ticks(self, clock: Clock) -> list[int]:
+        """Ticks of `disk_s`, `link_s` and `step_s`.
+
+        Raises:
+            InputError: those of all slots take longer than can be counted.
+        """
+        return [clock.ticks_of_each(time_s, self.slots) for time_s in (self.disk_s, self.link_s, self.step_s)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -196,11 +196,11 @@ def _prefix_hits(plane: DataPlane) -> PrefixHits | None:
         return None
     hit, pairs = int(blocks.cached[blk.HIT]), int(blocks.cached[blk.HIT_PAIRS])
     fullest = len(clock.base) - 1
-    ticks = clock.b * hit + (clock.e * pairs >> clock.e_shift) + int(clock.base[-1] - clock.base[0]) * hit // fullest
+    units = clock.b * hit + (clock.e * pairs >> clock.e_shift) + int(clock.base[-1] - clock.base[0]) * hit // fullest
     return PrefixHits(
         query_tokens=int(blocks.cached[blk.LOOKED_UP]),
         hit_tokens=hit,
-        saved_prefill_s=ticks * clock.tick_s,
+        saved_prefill_s=(units >> clock.step_shift) * clock.tick_s,
         tier_tokens=tuple(blocks.tiers[:, blk.TIER_HIT].tolist()),
         load_s=float(blocks.cached[blk.TIER_TIME]) * clock.tick_s,
     )

@@ -38,8 +38,9 @@ def replay(
     kv_capacity_tokens: int,
     first_token_overhead_s: float = 0.0,
     clients: int | None = None,
+    engines: int = 1,
 ) -> ReplayedLatencies:
-    """Play requests through one replica.
+    """Play requests through one replica, or through `engines` equal ones, each request to the least loaded.
 
     With `clients`, latencies count from when a client sends, and each of so many clients sends its next request when
     its last has ended, but not before it arrives: an engine that holds no more sequences than there are clients, whose
@@ -56,7 +57,7 @@ def replay(
         batching=Batching(
             max_num_seqs=most, max_num_batched_tokens=batching.max_num_batched_tokens, prefill=batching.prefill
         ),
-        scaling=Fixed(replicas=1),
+        scaling=Fixed(replicas=engines),
     )
     horizon_s = _horizon_s(requests, step)
     clock = clock_for(step, horizon_s=horizon_s, capacity=kv_capacity_tokens, batching=pool.batching)
@@ -71,7 +72,8 @@ def replay(
         on_rows=lambda block: rows.append(block.copy()),
         nodes=max(1 << 10, 2 * len(requests)),
     )
-    plane.open(0)
+    for slot in range(engines):
+        plane.open(slot)
     plane.advance(round(horizon_s * NS_PER_S))
     plane.finish()
     return _latencies(np.concatenate(rows), len(requests), clock.tick_s, clients, first_token_overhead_s)

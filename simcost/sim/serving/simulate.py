@@ -1,6 +1,6 @@
 """One run: a pool, its arrivals, a horizon -> a ledger."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import MappingProxyType
@@ -8,13 +8,30 @@ from types import MappingProxyType
 import simpy
 
 from simcost.ledger.requests import LatencyLimits, Ledger
+from simcost.sim.clock import clocks_for
 from simcost.sim.fleet import nodes_of
+from simcost.sim.serving.disaggregated import token_ticks
 from simcost.sim.serving.pool import Pool
 from simcost.sim.serving.recorder import Recorder
 from simcost.sim.serving.service_run import Service, ServiceRun, play
 from simcost.sim.serving.simulate_apart import simulate_apart
 from simcost.trace.requests.batch import RequestBatch
 from simcost.trace.workload.closed import ClosedWorkload
+
+
+def check_times(pools: Sequence[Pool], horizon_s: float) -> None:
+    """Check that all times of pools behind one router can be counted within a horizon, without simulating them.
+
+    Raises:
+        InputError: as simulating them does.
+    """
+    for pool, clock in zip(pools, clocks_for(pools, horizon_s), strict=True):
+        if pool.prefill is not None:
+            token_ticks(pool.prefill.transfer_s_per_token, clocks_for([pool.prefill.pool, pool], horizon_s)[1])
+        if pool.adapters is not None:
+            pool.adapters.ticks(clock)
+        for tier in pool.cache_tiers:
+            tier.block_ticks(clock, pool.block_tokens, pool.kv_capacity_tokens // pool.block_tokens)
 
 
 def simulate(

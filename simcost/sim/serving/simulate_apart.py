@@ -15,7 +15,7 @@ import simpy
 from simcost.ledger.requests import LatencyLimits, Ledger, RequestOutcomes
 from simcost.plan.autoscaling.dynamo import DisaggregatedPlanner
 from simcost.rng import stream
-from simcost.sim.clock import Clock, clock_for
+from simcost.sim.clock import clocks_for
 from simcost.sim.fleet import Fleet, nodes_of
 from simcost.sim.serving.disaggregated import DisaggregatedPlanes
 from simcost.sim.serving.engine_driver import DataPlane
@@ -47,7 +47,7 @@ def simulate_apart(
     """
     limits = limits or LatencyLimits()
     horizon_ns, window_ns = round(horizon_s * NS_PER_S), round(window_s(horizon_s) * NS_PER_S)
-    clocks = _clocks(side.pool, pool, horizon_s)
+    clocks = clocks_for([side.pool, pool], horizon_s)
     with ExitStack() as stack:
         writer = RowWriter(rows, clocks[0].tick_s) if rows else None
         if writer:
@@ -103,17 +103,6 @@ def _ledger(fleet: Fleet, horizon_s: float, tables: dict[str, Any], result: Requ
 
 def _drawn(seed: int, name: str) -> int:
     return int(stream(seed, name).integers(2**62))
-
-
-def _clocks(prefill: Pool, decode: Pool, horizon_s: float) -> tuple[Clock, Clock]:
-    """Clocks of both sides with one tick: the finest that both can have."""
-
-    def of(pool: Pool, **finest: int) -> Clock:
-        capacity = pool.kv_capacity_tokens
-        return clock_for(pool.step, horizon_s=horizon_s, capacity=capacity, batching=pool.batching, **finest)
-
-    finest = min(of(prefill).ticks_per_ns, of(decode).ticks_per_ns)
-    return of(prefill, finest=finest), of(decode, finest=finest)
 
 
 def _together(prefill: RequestOutcomes, decode: RequestOutcomes) -> RequestOutcomes:

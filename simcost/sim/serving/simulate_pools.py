@@ -16,7 +16,7 @@ import simpy
 from simcost.errors import InputError
 from simcost.ledger.requests import LatencyLimits, Ledger, PoolShare, RequestOutcomes
 from simcost.rng import stream
-from simcost.sim.clock import Clock, clock_for
+from simcost.sim.clock import clocks_for
 from simcost.sim.fleet import Fleet, control, interrupt, nodes_of, pulse, record_usage, sample, write_pulse
 from simcost.sim.fleet.records import FreeSlots
 from simcost.sim.serving.engine import layout as col
@@ -56,7 +56,7 @@ def simulate_pools(
         raise InputError(f"pool {twice[0]!r} appears twice; give each a name of its own")
     limits = limits or LatencyLimits()
     horizon_ns, window_ns = round(horizon_s * NS_PER_S), round(window_s(horizon_s) * NS_PER_S)
-    clocks = _clocks(pools, horizon_s)
+    clocks = clocks_for(pools, horizon_s)
     with ExitStack() as stack:
         writer = RowWriter(rows, clocks[0].tick_s) if rows else None
         if writer:
@@ -98,18 +98,6 @@ def _ledger(
         gb_out=fsum(share.gb_out for share in shares),
         pools=shares,
     )
-
-
-def _clocks(pools: Sequence[Pool], horizon_s: float) -> list[Clock]:
-    """Clocks with the same ticks: the coarsest that any pool needs."""
-
-    def clock(pool: Pool, **finest: int) -> Clock:
-        return clock_for(
-            pool.step, horizon_s=horizon_s, capacity=pool.kv_capacity_tokens, batching=pool.batching, **finest
-        )
-
-    finest = min(clock(pool).ticks_per_ns for pool in pools)
-    return [clock(pool, finest=finest) for pool in pools]
 
 
 def _fleets(pools: Sequence[Pool], plane: DataPlane, seed: int) -> list[Fleet]:

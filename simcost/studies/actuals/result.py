@@ -41,6 +41,7 @@ class SkuCosts:
     sku: str
     unit: str
     pricing: str
+    """Purchase option; `reserved_idle` = capacity that was reserved, and that nothing used."""
     quantity: float
     billed_usd: float
     effective_usd: float
@@ -96,6 +97,10 @@ class ActualCosts:
     coverage: Mapping[str, float | None]
     """Committed / (committed + on-demand) at list prices, by provider and `all`."""
     commitments: tuple[CommitmentCosts, ...]
+    unused_usd: float
+    """Effective cost of what nothing used: unused commitments, and idle reserved capacity."""
+    idle_reservation_usd: float
+    """The part of it for idle reserved capacity."""
     days: tuple[DayCosts, ...]
     quality: Sequence[FindingDocument]
     files: tuple[str, ...] | None = optional_key()

@@ -99,6 +99,8 @@ def actual_costs(actuals: Actuals) -> ActualCosts:
     """Sum the lines of a cost file."""
     lines = actuals.lines
     total = summed(lines, [])[0]
+    by_kind = {row["kind"]: row["effective_usd"] for row in summed(lines, ["kind"])}
+    idle_usd = by_kind.get("unused_capacity", 0.0)
     found = ActualCosts(
         verdict="",
         rows=actuals.rows,
@@ -108,11 +110,13 @@ def actual_costs(actuals: Actuals) -> ActualCosts:
         usd_per=actuals.usd_per,
         **_costs(total),
         below_list_share=_below_list(actuals),
-        by_kind_usd={row["kind"]: row["effective_usd"] for row in summed(lines, ["kind"])},
+        by_kind_usd=by_kind,
         months=tuple(_service(row) for row in summed(month(lines), ["month", "provider", "service"])),
         skus=_skus(actuals),
         coverage=_coverage(actuals),
         commitments=_commitments(actuals),
+        unused_usd=fsum((by_kind.get("unused", 0.0), idle_usd)),
+        idle_reservation_usd=idle_usd,
         days=_days(actuals),
         quality=actuals.quality,
     )
@@ -148,18 +152,19 @@ def _service(row: Mapping[str, Any]) -> ServiceCosts:
 
 
 def _skus(actuals: Actuals) -> tuple[SkuCosts, ...]:
-    """Usage of each SKU in each month; what has no quantity is in no row."""
-    used = is_(month(actuals.lines), "kind", "usage")
-    keys = ["month", "provider", "region", "sku", "unit", "pricing"]
+    """Usage and idle reserved capacity of each SKU in each month; what has no quantity is in no row."""
+    keys = ["month", "provider", "region", "sku", "unit"]
     return tuple(
         SkuCosts(
             **{key: row[key] for key in keys},
+            pricing=row["pricing"] if kind == "usage" else "reserved_idle",
             quantity=row["quantity"],
             **_costs(row),
             effective_usd_per_unit=unit_price(row, "effective_usd"),
             list_usd_per_unit=unit_price(row, "list_usd"),
         )
-        for row in summed(used, keys)
+        for kind, way in (("usage", ["pricing"]), ("unused_capacity", []))
+        for row in summed(is_(month(actuals.lines), "kind", kind), [*keys, *way])
         if row["quantity"]
     )
 
@@ -227,6 +232,8 @@ def verdict(result: ActualCosts) -> str:
     if coverage:
         lost = format_usd(fsum(commitment.unused_usd for commitment in result.commitments))
         said.append(f"commitments cover {percent(coverage)} of what they could, and {lost} of them was lost")
+    if result.idle_reservation_usd > 0:
+        said.append(f"{format_usd(result.idle_reservation_usd)} was lost on reserved capacity that was idle")
     left_out = {each["rule"]: each["rows"] for each in result.quality if each["rule"] in _LEFT_OUT}
     if left_out:
         those = " and ".join(f"{plural(rows, 'row')} without {_LEFT_OUT[rule]}" for rule, rows in left_out.items())

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from math import fsum, inf, prod
+from typing import Any
 
+from simcost.billing.price_list import price_list
 from simcost.compare.comparison import difference
 from simcost.compare.overlap import ActionStep, in_sequence, with_best
 from simcost.compare.racing import Race
@@ -83,9 +85,14 @@ class Advisor:
             cautions=self._cautions(list(then)) if then or (met and good) else (),
             simulated=self._simulated(),
             assumptions=[*lines, *dict.fromkeys(kind.left_out_of for kind in self._kinds if kind.left_out)],
-            provenance={**origin, **seeds},
+            provenance={**origin, **seeds, "prices": self._prices([name, *order[:1]])},
         )
         return replace(found, verdict=verdict(found))
+
+    def _prices(self, names: Sequence[str]) -> list[dict[str, Any]]:
+        """Prices that plans paid."""
+        runs = [run for (name, _), run in self._confirmed.results.items() if name in names]
+        return price_list(charge for run in runs for charge in run.bill.charges)
 
     def _begin(self) -> None:
         """Estimate the time: of the plan itself, and of the race of each kind that is tried."""

@@ -97,10 +97,11 @@ def _provenance(each: Mapping[str, Advice], seed: int) -> dict[str, object]:
     """That of the first, with the inputs and the seeds of all."""
     origins = {name: advice.provenance for name, advice in each.items()}
     inputs = {path: digest for origin in origins.values() for path, digest in origin["inputs"].items()}
+    prices = [row for origin in origins.values() for row in origin["prices"]]
     seeds = {
         f"service_{key}s": {name: origin[key] for name, origin in origins.items()}
         for key in ("seed", "search_seed", "confirmation_seed")
     }
     first = {key: value for key, value in next(iter(origins.values())).items() if not key.endswith("_seed")}
     of_all = {"seed": seed, "search_seed": seed, "confirmation_seed": confirmation_seed(seed)}
-    return first | of_all | {"inputs": inputs} | seeds
+    return first | of_all | {"inputs": inputs, "prices": prices} | seeds

@@ -9,6 +9,8 @@ from simcost.present.parts import Part, Table, notes
 from simcost.studies.bills.charts import spending
 from simcost.units import difference_usd
 
+_SHOWN = 4
+
 
 def parts(document: Mapping[str, Any]) -> list[Part]:
     """Parts below the verdict, on every screen."""
@@ -21,6 +23,7 @@ def parts(document: Mapping[str, Any]) -> list[Part]:
         Part(title="The bill", rows=_tree(document), titled=False),
         chart,
         Part(title="Commitments", rows=_commitments(document["commitments"]), titled=False),
+        Part(title="Contracts", rows=_contracts(document["contracts"]), titled=False),
         *(
             Part(title=f"By {tag}", rows=_payers(tag, words, document["effective_usd"]), titled=False)
             for tag, words in document["allocation"].items()
@@ -58,6 +61,23 @@ def _commitments(found: Sequence[Mapping[str, Any]]) -> Table:
         }
         for one in found
     ]
+
+
+def _contracts(found: Sequence[Mapping[str, Any]]) -> Table:
+    return [
+        {
+            "contract": one["contract"],
+            "without it": usd(one["covered_usd"]),
+            "saves": usd(one["saved_usd"]),
+            "covers": _first(one["covers"]),
+        }
+        for one in found
+    ]
+
+
+def _first(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
 
 
 def _plans(plans: Sequence[Mapping[str, Any]]) -> Table:

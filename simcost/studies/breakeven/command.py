@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 _UNITS = ("units", "unit_price", "unit_tokens")
 _OF_UNITS = ("output_weight", "cached_weight", "reserved_units", "reserved_price")
-_KEYS = ("hit", "written", "ttl", "min_tokens", "batch", "ttft", "tpot", *_UNITS, *_OF_UNITS)
+_SERVICES = ("batch", "flex", "priority")
+_KEYS = ("hit", "written", "ttl", "min_tokens", *_SERVICES, "region", "ttft", "tpot", *_UNITS, *_OF_UNITS)
 _WHOLE = ("units", "reserved_units", "min_tokens")
 _MAY_BE_0 = ("hit", "written", "unit_price", "cached_weight", "reserved_price", "min_tokens")
 
@@ -55,7 +56,8 @@ def add(verbs: Any) -> None:
         action="append",
         required=True,
         metavar="NAME[,KEY=VALUE...]",
-        help="provider/model; hit=40%% or ttl=1h of its cache, batch, ttft=0.8s and tpot=20ms (its p95, if you know "
+        help="provider/model; hit=40%% or ttl=1h of its cache, batch, flex or priority, "
+        "region=us, ttft=0.8s and tpot=20ms (its p95, if you know "
         "them), units=3,unit_price=$1/h,unit_tokens=2500 per minute; all words are in the guide self-host; repeatable",
     )
     api.add_argument("--plan", action="append", default=[], metavar="NAME", help="only this plan; repeatable")
@@ -143,12 +145,12 @@ def asked(text: str) -> "ApiOption":
     given: dict[str, Any] = {}
     for word in words:
         key, equals, value = word.partition("=")
-        if key not in _KEYS or (key == "batch") == bool(equals):
+        if key not in _KEYS or (key in _SERVICES) == bool(equals):
             hint = did_you_mean(key, _KEYS) or f"; known: {', '.join(_KEYS)}"
             raise argparse.ArgumentTypeError(f"{word!r} of {name} is not understood{hint}")
         if key in given:
             raise argparse.ArgumentTypeError(f"{key} appears twice in {text!r}; give it once")
-        given[key] = True if key == "batch" else _value(key, value)
+        given[key] = True if key in _SERVICES else value if key == "region" else _value(key, value)
     try:
         own = [word for word in words if not word.startswith(("ttft=", "tpot="))]
         return replace(_built(name, given), name=", ".join([name, *own]))
@@ -182,9 +184,19 @@ def _value(key: str, text: str) -> float:
 
 def _built(name: str, given: dict[str, Any]) -> "ApiOption":
     from simcost.billing.api.pricing import PerToken
+    from simcost.billing.api.tokens import SERVICE_TIERS
     from simcost.studies.breakeven.prices import ApiOption
 
-    purchase = PerToken(api=name, cache=_cache(given), batch="batch" in given, provisioned=_units(given))
+    services = [tier for tier in SERVICE_TIERS if tier in given]
+    if len(services) > 1:
+        raise ValueError(f"{' and '.join(services)} exclude each other; give one of them")
+    purchase = PerToken(
+        api=name,
+        cache=_cache(given),
+        service=services[0] if services else "standard",
+        region=given.get("region", "any"),
+        provisioned=_units(given),
+    )
     return ApiOption(
         name=name,
         purchase=purchase,

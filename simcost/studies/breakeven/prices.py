@@ -8,8 +8,9 @@ from itertools import chain
 from pathlib import Path
 
 from simcost.billing.api.pricing import PerToken, TokenBill, bill_tokens
-from simcost.billing.api.tokens import HitShare, NoCache, PrefixReuse, PromptCache
+from simcost.billing.api.tokens import HitShare, NoCache, PrefixReuse, PromptCache, rates
 from simcost.catalog import Catalog
+from simcost.catalog.facts import TokenPrice
 from simcost.scenario.runs.resolve import Source
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.studies.breakeven.stated_levels import stated_misses
@@ -41,17 +42,23 @@ def priced(asked: ApiOption, catalog: Catalog, cache: PromptCache, said: str) ->
         CatalogError: no price of it.
     """
     purchase = replace(asked.purchase, cache=cache)
-    price = catalog.token_price(purchase.api)
+    price = catalog.token_price_as_paid(purchase.api)
     return Api(
         name=asked.name,
         purchase=purchase,
         price=price,
         ended=price.deprecation_date if price.deprecation_date <= catalog.as_of else "",
         cache=said,
-        hits_at_input_price=price.cache_read_usd_per_m is None or (purchase.batch and not price.batch_caches),
+        hits_at_input_price=_at_input_price(price, purchase),
         ttft_p95_s=asked.ttft_p95_s,
         tpot_p95_s=asked.tpot_p95_s,
     )
+
+
+def _at_input_price(price: TokenPrice, purchase: PerToken) -> bool:
+    """True if cached tokens cost as much as others."""
+    fresh, read = rates(price, service=purchase.service).usd_per_m[0, :2]
+    return bool(fresh == read)
 
 
 def in_scenario(asked: ApiOption, loaded: LoadedScenario, source: Source) -> Api:
@@ -66,7 +73,7 @@ def in_scenario(asked: ApiOption, loaded: LoadedScenario, source: Source) -> Api
         loaded.scenario.slo,
         ttft_p95_s=asked.ttft_p95_s,
         tpot_p95_s=asked.tpot_p95_s,
-        batch=asked.purchase.batch,
+        batch=asked.purchase.service == "batch",
     )
     return replace(_with_its_cache(asked, loaded, source), slo_misses=misses)
 
@@ -79,7 +86,7 @@ def _with_its_cache(asked: ApiOption, loaded: LoadedScenario, source: Source) ->
     if recorded and len(recorded) == len(loaded.scenario.workload):
         paths = [inside(loaded.folder, one.path) for one in recorded]
         return _with_shares(asked, loaded.catalog, paths, source.horizon_s)
-    price = loaded.catalog.token_price(asked.purchase.api)
+    price = loaded.catalog.token_price_as_paid(asked.purchase.api)
 
     def requests() -> Iterator[Shared]:
         return shared_in_stream(source.batches(0), keep_s)
@@ -165,7 +172,7 @@ def _with_and_without(
     asked: ApiOption, catalog: Catalog, traces: Sequence[Path], horizon_s: float
 ) -> tuple[TokenBill, TokenBill]:
     """Bills of traces with the cache and without it."""
-    price = catalog.token_price(asked.purchase.api)
+    price = catalog.token_price_as_paid(asked.purchase.api)
 
     def requests() -> Iterator[Shared]:
         return chain.from_iterable(shared_in_trace(path, asked.purchase.cache.keep_s) for path in traces)
@@ -180,7 +187,7 @@ def _with_and_without(
 def _as_stated(asked: ApiOption, catalog: Catalog) -> Api:
     cache = asked.purchase.cache
     text = stated(cache)
-    write_usd = catalog.token_price(asked.purchase.api).cache_write_usd_per_m
+    write_usd = catalog.token_price_as_paid(asked.purchase.api).cache_write_usd_per_m
     if isinstance(cache, HitShare) and cache.hit and not cache.written and write_usd:
         text += f", and nothing written to it, for which it takes ${write_usd:g} per 1M tokens (`written=`)"
     return priced(asked, catalog, cache, text)

@@ -152,7 +152,7 @@ def _about_apis(apis: Sequence[Api], bills: Sequence[TokenBill], newest: str) ->
         yield f"{api.name}: {_prices(price, bill)}; {price.source}, {dated}; {api.cache}."
         yield from about_api(api.name, price, newest)
         if (units := api.purchase.provisioned) is not None:
-            yield _about_units(api.name, units, bill, batch=api.purchase.batch)
+            yield _about_units(api.name, units, bill, batch=api.purchase.service == "batch")
         if bill.too_long:
             yield (
                 f"{api.name}: {bill.too_long:,} of {bill.requests:,} requests are longer than its window of "

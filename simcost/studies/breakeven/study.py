@@ -214,7 +214,7 @@ def api_costs(api: Api, bills: Sequence[TokenBill]) -> ApiCosts:
         units_load=_mean([bill.units_load for bill in bills]) if api.purchase.provisioned else None,
         peak_requests_per_min=_mean([bill.peak_requests_per_min for bill in bills]),
         peak_tokens_per_min=_mean([bill.peak_tokens_per_min for bill in bills]),
-        batch=api.purchase.batch,
+        batch=api.purchase.service == "batch",
         slo_misses=api.slo_misses,
         ended=api.ended,
         ttft_p95_s=api.ttft_p95_s,

@@ -38,6 +38,7 @@ def _add_engine(parser: Any) -> None:
     engine.add_argument("--model", metavar="MODEL", help="name of a model in the catalog")
     engine.add_argument("--on", metavar="ACCELERATOR", help="name of an accelerator in the catalog")
     engine.add_argument("--tp", type=positive, metavar="N", help="accelerators per replica")
+    engine.add_argument("--engines", type=positive, metavar="N", help="engines that served the log, behind one queue")
     engine.add_argument("--precision", default="bf16", help="bf16, fp8, int8, int4 or fp4 (default bf16)")
     engine.add_argument("--kv-precision", default="bf16", help="of the KV cache (default bf16)")
     engine.add_argument("--memory-utilisation", type=float, default=0.92, help="share of memory used (default 0.92)")
@@ -66,6 +67,7 @@ def _calibrate(arguments: Arguments) -> None:
         max_num_seqs=arguments.max_num_seqs,
         max_num_batched_tokens=arguments.max_num_batched_tokens,
         kv_tokens=arguments.kv_tokens,
+        engines=arguments.engines,
     )
     load = Load(
         concurrency=arguments.concurrency,

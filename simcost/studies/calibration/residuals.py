@@ -182,6 +182,7 @@ def _replayed(
             kv_capacity_tokens=engine.capacity,
             first_token_overhead_s=tried.first_token_overhead_s,
             clients=clients,
+            engines=engine.configuration.engines or 1,
         )
     except InputError:
         return None

@@ -115,9 +115,12 @@ def _of_run(
         message = f"the first {_MOST_REQUESTS:,} of {len(run):,} requests are fitted"
         findings.append(finding("first_requests", message, len(run)))
         run = _first(run, _MOST_REQUESTS)
+    engines = engine.configuration.engines or 1
+    if engines > 1:
+        findings.append(_of_pool(engines, run))
     whole = RunProblem(engine=engine, run=run, index=np.flatnonzero(run.timed))
     _check_longest(int((run.prompt_tokens + run.output_tokens).max()), engine)
-    check_running(run, str(observation.files[0]), engine.batching.max_num_seqs)
+    check_running(run, str(observation.files[0]), engine.batching.max_num_seqs * engines)
     held = _held_out(whole, freedom, lambda done: progress(0.45 * done))
     fitted = fit(engine, whole, freedom, first=_short(whole), progress=lambda done: progress(0.45 + 0.45 * done))
     drawn = replicates(engine, whole, freedom, fitted, seed)
@@ -145,6 +148,8 @@ def _of_points(
     observation: ObservedEngine, engine: Engine, seed: int, progress: Callable[[float], None]
 ) -> Calibration:
     points = observation.points
+    if (engine.configuration.engines or 1) > 1:
+        raise InputError("--engines is for a log of requests; of benchmark points state the load of one engine")
     requests = tuple(requests_of(point, seed) for point in points)
     whole = PointsProblem(engine=engine, points=points, requests=requests)
     _check_longest(max(int((batch.prompt_tokens + batch.output_tokens).max()) for batch in requests), engine)
@@ -178,6 +183,22 @@ def _of_points(
         "worst_point": largest(left_out or each),
     }
     return _calibration(observation, engine, fitted, sigma, document, _poor_points(each))
+
+
+def _of_pool(engines: int, run: ObservedRun) -> Finding:
+    """What fitting several engines to one log takes for granted.
+
+    Raises:
+        InputError: the clients are those of a closed loop, which one queue of several engines does not replay.
+    """
+    if run.clients is not None:
+        raise InputError(f"the log is of {run.clients} clients in a closed loop: calibrate on the log of one engine")
+    message = (
+        f"the log does not say which of the {engines} engines served a request: {engines} equal ones are fitted behind "
+        "one queue, each request to the least loaded; ranks that wait for each other in every step, as those of an "
+        "expert-parallel model do, differ; pass --engines 1 if the log is of one of them"
+    )
+    return finding("pool", message, engines)
 
 
 def _calibration(
@@ -223,7 +244,7 @@ def _poor_steps(errors: Errors) -> list[Finding]:
         return []
     message = (
         f"the best replay is still {off:.0%} off: settings of the engine are others than those taken (sequences, "
-        "token budget, KV cache), it has what a replica here has not, such as speculation or several ranks, or columns "
+        "token budget, KV cache), it has what a replica here has not, such as speculation, or several engines served it (--engines), or columns "
         "of the log are exchanged, such as those of prompt and output tokens"
     )
     return [finding("poor_fit", message)]

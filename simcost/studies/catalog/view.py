@@ -230,6 +230,17 @@ _COLUMNS: dict[str, tuple[int, dict[str, Cell]]] = {
             **_QUALITY,
         },
     ),
+    "token-rules": (
+        2,
+        {
+            "provider": _text("provider"),
+            "models": _text("models"),
+            "cache write, x input": _number("cache_write"),
+            "kept 1 h": _number("cache_write_1h"),
+            "batch": _number("batch"),
+            **_QUALITY,
+        },
+    ),
     "benchmark-scores": (
         3,
         {

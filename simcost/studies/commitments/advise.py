@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from math import fsum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +18,10 @@ from simcost.scenario.inputs.purchasing import load_purchasing
 from simcost.studies.commitments.demand import CommitmentDemand
 from simcost.studies.commitments.result import CommitmentAdvice
 from simcost.trace.usage.usage import HOURLY, KEY, UsageRows
-from simcost.units import SECONDS_PER_HOUR
+from simcost.units import SECONDS_PER_HOUR, format_usd
+
+if TYPE_CHECKING:
+    from simcost.billing.metering import Metered
 
 
 def advise(
@@ -57,8 +61,13 @@ def advise(
 
     plan, catalog = load_purchasing(options)
     choices = offered(plan.commitments)
+    if plan.discount is not None:
+        providers = {plan.provider} if plan.provider else {getattr(one, "provider", "") for one in plan.commitments}
+        if len(providers) != 1:
+            raise InputError(f"{options}: `discount` is of one provider: add `provider: NAME`")
+        catalog = catalog.with_discount(providers.pop(), plan.discount)
     history, findings = (None, ()) if usage is None else _history(usage, mapping, plan, catalog)
-    demand = history if paths is None else _forecast(paths, plan, catalog, per_instance)
+    demand = history if paths is None else _forecast(paths, plan, catalog, per_instance, history)
     if demand is None:
         raise InputError("no demand: give a file of usage, or --paths with the sample paths of a forecast")
     if history is not None and paths is not None:
@@ -85,8 +94,9 @@ def _history(
     from simcost.trace.usage.reader import read_usage
 
     read = read_usage(usage, mapping=mapping, provider=plan.provider, region=plan.region)
-    past = from_history(usage_account(read, plan, catalog), sustained=plan.sustained_use)
-    return past, (*read.findings, *_without_rows(read), *_not_covered(read))
+    account = usage_account(read, plan, catalog)
+    past = from_history(account, sustained=plan.sustained_use)
+    return past, (*read.findings, *_without_rows(read), *_not_covered(read), *_idle(account))
 
 
 def _not_covered(usage: UsageRows) -> list[FindingDocument]:
@@ -100,6 +110,21 @@ def _not_covered(usage: UsageRows) -> list[FindingDocument]:
     count = int(np.isin(usage.line, spot + other).sum())
     said = f"no commitment covers {' nor '.join(left)}: their cost is in no figure here; `simcost bill` has it"
     return [{"kind": "not_covered", "count": count, "message": said}]
+
+
+def _idle(account: Metered) -> list[FindingDocument]:
+    """A finding on reserved capacity that was idle: what it cost, and that no commitment is sized on it."""
+    idle = [(i, line) for i, line in enumerate(account.lines) if line.reserved_idle]
+    hours = account.hours.sum(axis=0)
+    usd = fsum(float(hours[i]) * line.contracted_usd for i, line in idle)
+    if not usd:
+        return []
+    said = (
+        f"{format_usd(usd)} was lost on reserved capacity that was idle "
+        f"({_names((line.provider, line.sku) for _, line in idle)}): no commitment here is sized on it, and it is in "
+        "no figure; give the reservation back, or use it"
+    )
+    return [{"kind": "idle_reservation", "count": len(idle), "message": said}]
 
 
 def _not_forecast(history: CommitmentDemand, demand: CommitmentDemand) -> list[FindingDocument]:
@@ -142,21 +167,30 @@ def _without_rows(usage: UsageRows) -> list[FindingDocument]:
     return [{"kind": "without_rows", "count": int(length_h[long].sum()), "message": said}]
 
 
-def _forecast(paths: Path, plan: Purchasing, catalog: Catalog, per_instance: float) -> CommitmentDemand:
-    """Demand of the sample paths of a forecast."""
+def _forecast(
+    paths: Path, plan: Purchasing, catalog: Catalog, per_instance: float, history: CommitmentDemand | None
+) -> CommitmentDemand:
+    """Demand of the sample paths of a forecast, at the prices that the usage states, else those of the catalog."""
     from simcost.scenario.storage.sample_paths import read_paths
     from simcost.studies.commitments.demand import from_paths
 
     futures = read_paths(paths)
-    lines = {future.series: _line(future.series, plan, catalog) for future in futures}
+    lines = {future.series: _line(future.series, plan, catalog, history) for future in futures}
     return from_paths(futures, lines, per_instance, sustained=plan.sustained_use)
 
 
-def _line(series: str, plan: Purchasing, catalog: Catalog) -> Any:
-    """The instances that a series counts: it is named after its SKU."""
+def _line(series: str, plan: Purchasing, catalog: Catalog, history: CommitmentDemand | None) -> Any:
+    """The instances that a series counts: it is named after its SKU. Of several prices in the usage, that of the most
+    hours.
+    """
     from simcost.billing.metering import Line
 
     name = series if "/" in series or not plan.provider else f"{plan.provider}/{series}"
+    if history is not None:
+        hours = history.pooled.sum(axis=0)
+        stated = [i for i, line in enumerate(history.lines) if line.name == name and line.quality == "given"]
+        if stated:
+            return replace(history.lines[max(stated, key=lambda i: float(hours[i]))], zone="", account="", tags=())
     offer = catalog.offer(name, None if plan.region == "any" else plan.region)
     own = plan.own_price(offer.provider, offer.sku)
     known = catalog.contracted(offer)

@@ -92,13 +92,13 @@ class CommitmentDemand:
 def from_history(account: Metered, *, sustained: bool = False) -> CommitmentDemand:
     """A history is one future, cut into weeks, or days where there are fewer than four weeks; a rest at its begin is
     left out, so that every piece has each hour of the week, or day, once; `sustained`: with GCP's sustained-use
-    discounts.
+    discounts. Reserved capacity that was idle is no demand: it can be given back.
 
     Raises:
         InputError: less than two days.
     """
     count = len(account.length_h)
-    standard = [i for i, line in enumerate(account.lines) if line.pricing == "standard"]
+    standard = [i for i, line in enumerate(account.lines) if line.pricing == "standard" and not line.reserved_idle]
     piece = WEEK_H if count >= 4 * WEEK_H else DAY_H
     pieces = count // piece
     if pieces < 2:

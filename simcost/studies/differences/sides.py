@@ -274,7 +274,7 @@ def _row_of_charge(charge: Row) -> Row:
         "region": "" if charge["region"] == "any" else charge["region"],
         "unit": unit,
         "quantity": each * charge["consumed_quantity"] if kind == "usage" else 0.0,
-        "unused": charge["commitment_status"] == "Unused",
+        "unused": charge["commitment_status"] == "Unused" or kind == "unused_capacity",
         "commitment": charge["commitment"],
         "kind": kind,
         "spot": charge["pricing_category"] == "Dynamic",
@@ -289,7 +289,7 @@ def _row_of_line(line: Row) -> Row:
         "region": line["region"],
         "unit": line["unit"],
         "quantity": line["quantity"] - line["unpriced_quantity"] if line["kind"] == "usage" else 0.0,
-        "unused": line["kind"] == "unused",
+        "unused": line["kind"] in ("unused", "unused_capacity"),
         "commitment": line["commitment"],
         "kind": line["kind"],
         "spot": line["pricing"] == "spot",
@@ -353,8 +353,10 @@ def _side(rows: Iterable[Row], catalog: Catalog) -> BillSide:
 
 def _without_quantity(row: Row) -> str:
     """Name of a cost that has no quantity: its commitment, its kind such as `aws tax`, else its SKU."""
+    if row["kind"] == "unused_capacity":
+        return f"{row['sku']}, reserved and idle"
     if row["unused"]:
         return str(row["commitment"] or row["sku"])
-    if row["kind"] in ("usage", "unused_capacity"):
+    if row["kind"] == "usage":
         return f"{row['sku']} {row['region']}".rstrip()
     return f"{row['sku'].partition('/')[0]} {row['kind']}".lstrip()

@@ -53,7 +53,7 @@ def _add_forecast(verbs: Any) -> None:
     )
     ahead.add_argument(
         "--horizon",
-        type=horizon_s,
+        type=seconds,
         metavar="TIME",
         help="how far ahead, e.g. 28d or 12mo (default: by the history)",
     )
@@ -255,21 +255,6 @@ def _reading(arguments: Arguments, **more: tuple[str, ...]) -> Any:
         time_format=arguments.time_format,
         **more,
     )
-
-
-def horizon_s(text: str) -> float:
-    """A horizon in seconds: a duration, or months and years, of the mean length by which `steps_ahead` knows them."""
-    from argparse import ArgumentTypeError
-
-    months, unit = (text[:-2], 1) if text.endswith("mo") else (text[:-1], 12) if text.endswith("y") else ("", 0)
-    if months.isdecimal() and len(months) <= 6:
-        from simcost.tables.calendar import MEAN_MONTH_S
-
-        return int(months) * unit * MEAN_MONTH_S
-    try:
-        return seconds(text)
-    except ArgumentTypeError as error:
-        raise ArgumentTypeError(f"{error}; of calendar months and years 3mo, 1y") from error
 
 
 def _usd(text: str) -> float:

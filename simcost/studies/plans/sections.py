@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import simcost.present
+from simcost.documents import to_document
 from simcost.outputs import whole_file
 from simcost.present.chart_style import Document
 from simcost.present.forecast_charts import fan
@@ -53,7 +54,7 @@ def write_html(folder: Path) -> Path:
         if stamp is not None and made_of(target) == stamp:
             return target
     document, shown = read(folder)
-    text = page(document["scenario"], document, parts(document, shown))
+    text = page(document["scenario"], to_document(document), parts(document, shown))
     with whole_file(target) as draft:
         draft.write_text(sealed_page(text, str(stamp)), encoding="utf-8")
     return target

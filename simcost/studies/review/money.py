@@ -61,13 +61,15 @@ def charge_rows(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def commitments_of(plan: Plan, rows: Iterable[Mapping[str, Any]]) -> Iterator[CommitmentOfMonth]:
-    """Used and unused money of the commitments of a plan."""
+    """Used and unused money of the commitments of a plan, and of reserved capacity that was idle."""
     months = float(plan["horizon_s"]) / SECONDS_PER_HOUR / HOURS_PER_MONTH
     sums: dict[str, dict[str, float]] = {}
     for row in rows:
-        if row["charge_category"] == "Usage" and row["commitment"]:
-            found = sums.setdefault(row["commitment"], {"Used": 0.0, "Unused": 0.0})
-            found["Unused" if row["commitment_status"] == "Unused" else "Used"] += row["effective_cost_usd"]
+        idle = f"{row['provider']}/{row['sku']}, reserved and idle" if row["capacity_reservation_status"] else ""
+        if row["charge_category"] == "Usage" and (row["commitment"] or idle):
+            found = sums.setdefault(idle or row["commitment"], {"Used": 0.0, "Unused": 0.0})
+            unused = idle or row["commitment_status"] == "Unused"
+            found["Unused" if unused else "Used"] += row["effective_cost_usd"]
     for name, found in sums.items():
         yield CommitmentOfMonth(
             plan=plan["name"], commitment=name, used_usd=found["Used"] / months, unused_usd=found["Unused"] / months

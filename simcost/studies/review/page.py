@@ -78,7 +78,7 @@ def page(review: Review, sections: Sequence[Section], paper: str = "") -> str:
 
 def _section(review: Review, section: Section, numbered: Iterator[int]) -> str:
     if section.title == "Decision":
-        return _decision(review)
+        return _decision(review) + "".join(_part(review, part, section.title) for part in section.parts[1:])
     if section.title == KEY_FIGURES:
         body = _figures(section.parts[0])
     else:

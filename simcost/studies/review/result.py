@@ -126,6 +126,8 @@ class WrittenReview:
     slo: str
     decision: str
     rejected: Sequence[str]
+    obligations: Sequence[Mapping[str, Any]]
+    """Amounts to sign for the chosen plan, as in the result."""
     flips: Sequence[PriceFlip]
     risks: Sequence[str]
     files: Sequence[str]
@@ -139,6 +141,9 @@ def written(review: Review, file: str) -> WrittenReview:
         slo=review.badge,
         decision=review.decision,
         rejected=review.rejected,
+        obligations=next(
+            plan.get("obligations", ()) for plan in review.document["plans"] if plan["name"] == review.chosen
+        ),
         flips=review.flips,
         risks=review.risks,
         files=(file,),

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from simcost.documents import to_document
 from simcost.scenario.runs.provenance import dump
 from simcost.scenario.storage.results import first_run, plan_charges, scenario_as_run
 from simcost.studies.review import wording
@@ -42,7 +43,7 @@ def review(
     rows = {name: charge_rows(plan_charges(folder, name)[0]) for name in plans}
     charges, commitments = _money(document, rows)
     return Review(
-        document=document,
+        document=to_document(document),
         title=title or f"Capacity review: {document['scenario']}",
         author=author,
         date=date,

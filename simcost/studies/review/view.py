@@ -13,6 +13,7 @@ from simcost.studies.review.condensed import condensed, limits_of_services, shor
 from simcost.studies.review.money_view import allocation, charges, commitments, unit_price
 from simcost.studies.review.result import Review, WrittenReview
 from simcost.studies.review.wording import NOT_SIMULATED, chosen_plan, measure, name_of, target
+from simcost.units import HOURS_PER_YEAR, SECONDS_PER_HOUR
 
 _REASONS = 3
 """Drivers that the decision shows."""
@@ -92,7 +93,7 @@ def sections(review: Review, run: Sequence[Part]) -> list[Section]:
     """
     placed = _placed(condensed(run, review.document))
     whole = [
-        Section(title="Decision", parts=[_decision(review)], folded=False),
+        Section(title="Decision", parts=[_decision(review), to_sign(review)], folded=False),
         Section(title=KEY_FIGURES, parts=[_figures(review)], folded=False),
         Section(title="Plans compared", parts=[*placed["Plans compared"], _terms(review)], folded=False),
         Section(title="Alternatives rejected", parts=[Part(said=review.rejected)], folded=False),
@@ -154,6 +155,33 @@ def _decision(review: Review) -> Part:
         f"Decision asked for: {review.decision}",
     ]
     return Part(title="Decision", said=said, titled=False)
+
+
+def to_sign(review: Review) -> Part:
+    """Each amount that a plan needs signed, with its term."""
+    rows = [
+        {
+            "Plan": plan["name"],
+            "Commitment": one["name"],
+            "Due at the start": usd(one["upfront_usd"]),
+            "Due a month": usd(one["per_month_usd"]),
+            "In all": usd(one["total_usd"]),
+            "Term": _term(one["term_h"]),
+        }
+        for plan in review.document["plans"]
+        for one in plan.get("obligations", ())
+    ]
+    return Part(title="Amounts to sign for, used or not", rows=rows, left=2)
+
+
+def _term(term_h: float | None) -> str:
+    """Length of a term, in years where it is some."""
+    if term_h is None:
+        return "no end stated"
+    years = round(term_h / HOURS_PER_YEAR, 2)
+    if years < 1:
+        return seconds(term_h * SECONDS_PER_HOUR)
+    return "1 year" if years == 1 else f"{exact(years)} years"
 
 
 def _figures(review: Review) -> Part:

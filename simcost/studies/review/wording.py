@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from math import fsum
 from typing import Any
 
 from simcost.present.format import amount, attained, exact, seconds, share, share_change, usd
@@ -150,7 +151,20 @@ def decision(document: Document) -> str:
         return "A better model, or another limit of quality; then run the scenario again. No spend is asked for."
     if document["best"] is None:
         return "More capacity, other hardware or another SLO; then run the scenario again. No spend is asked for."
-    return f"Approve {plan['name']} at {_cost(document)}, for the demand described below."
+    return f"Approve {plan['name']} at {_cost(document)}, for the demand described below.{_signed(plan)}"
+
+
+def _signed(plan: Mapping[str, Any]) -> str:
+    """A sentence on what the plan needs signed; empty where it needs nothing."""
+    owed = plan.get("obligations", ())
+    upfront, total = (fsum(one[key] or 0.0 for one in owed) for key in ("upfront_usd", "total_usd"))
+    monthly = fsum(one["per_month_usd"] for one in owed if one["total_usd"] is None)
+    amounts = [
+        *([f"{usd(upfront)} at the start"] if upfront else []),
+        *([f"{usd(total)} in all over the terms"] if total > upfront else []),
+        *([f"{usd(monthly)} a month with no stated end"] if monthly else []),
+    ]
+    return f" To be signed for, used or not: {' and '.join(amounts)}." if amounts else ""
 
 
 def rejected(document: Document) -> Iterator[str]:

@@ -194,6 +194,7 @@ def _taken(trace: SpotSeries, gang: int) -> Findings:
     if trace.assumed:
         text = f"{trace.name} has prices only: spot counts as always there, unless a policy limits its price."
         said.append({"kind": "assumed", "trace": trace.name, "message": text})
+    said += [{"kind": "time_notation", "trace": trace.name, "message": text} for text in trace.notation]
     said += [{"kind": "gap", "trace": trace.name, "message": text} for text in trace.held_long()]
     return said
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from simcost.billing.storage_transfer import Item, gb_months, month_usd, run_usd
 from simcost.catalog import Catalog
 from simcost.catalog.aliases import ANY_REGION
+from simcost.catalog.contracts import service_of
 from simcost.catalog.dates import is_stale, price_of_date
 from simcost.catalog.facts import Offer, Provenance
 from simcost.errors import CatalogError, InputError, did_you_mean
@@ -284,7 +285,8 @@ def _volume(
         tiers = catalog.tier_prices(price.provider, item, price.region)
     except CatalogError:
         return None, f"{item}: the catalog has no price of {price.provider}; give yours per GB"
+    left = 1 - catalog.discount(price.provider, item, price.region, service_of(item))
     if item == "egress":
-        return time_s.map(lambda _: month_usd(gb, tiers)), ""
-    priced = [run_usd(quantity(run_s), tiers, run_s) for run_s in (time_s.low, time_s.mid, time_s.high)]
+        return time_s.map(lambda _: left * month_usd(gb, tiers)), ""
+    priced = [left * run_usd(quantity(run_s), tiers, run_s) for run_s in (time_s.low, time_s.mid, time_s.high)]
     return ValueRange(min(priced), priced[1], max(priced)), ""

@@ -1,14 +1,16 @@
 """Cells and rows of a cost file, cleaned: words, numbers and times as columns, each with its repairs."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from simcost.errors import TraceError
-from simcost.tables.cells import NO_VALUE, Flags, Floats, Ints, TimeRule, as_text, empty, instants, real_numbers
+from simcost.tables.cells import NO_VALUE, Flags, Floats, Ints, as_text, empty, real_numbers
+from simcost.tables.dates import ISO, TimeRule, TimeSource, instants, time_rule
 from simcost.trace.focus.columns import COLUMNS
 from simcost.units import NS_PER_S
 
@@ -17,6 +19,16 @@ LARGEST = 1e15
 _AMOUNT = r"\s*-?\s*(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?\s*"
 _MONEY = rf"^\s*-?(?:\([$€£¥]?{_AMOUNT}\)|[$€£¥]{_AMOUNT})$"
 """An amount with a currency sign or in parentheses."""
+IDLE_MARKS = {
+    "x_UsageType": r"Unused(Box|Ded):",
+    "ResourceId": r"(?i)/capacityreservationgroups/",
+    "x_SystemLabels": r"is_unused_reservation\W+(value\W+)?true",
+}
+"""Marks of idle reserved capacity in exports without CapacityReservationStatus. AWS has usage types of its own, Azure
+bills the unused part to the reservation, Google Cloud has a system label. Sources: AWS Data Exports guide, monitoring
+On-Demand Capacity Reservations; Azure, overview of on-demand capacity reservation; Google Cloud, system labels of the
+detailed billing export.
+"""
 _ISO_Z = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$"
 
 
@@ -37,6 +49,12 @@ class Words:
         """Rows that have one of the words."""
         hits = np.append(pc.is_in(self.distinct, pa.array(words)).to_numpy(zero_copy_only=False), [False])
         result: Flags = hits[self.codes]
+        return result
+
+    def matching(self, pattern: str) -> Flags:
+        """Rows whose word matches a regular expression."""
+        hits = pc.match_substring_regex(self.distinct, pattern).fill_null(fill_value=False)
+        result: Flags = np.append(hits.to_numpy(zero_copy_only=False), [False])[self.codes]
         return result
 
     def same(self, other: "Words") -> Flags:
@@ -120,17 +138,44 @@ def _accounting(column: pa.Array) -> Floats:
     return np.where(negative, -values, values)
 
 
-def times(column: pa.Array) -> tuple[Ints, Flags, Mended]:
+@dataclass(slots=True)
+class FocusTimes:
+    """Reads the columns of times of one file, each as its first rows are written.
+
+    Attributes:
+        theirs: ours -> the file's column.
+        again: all parts of a column of ours once more.
+        rules: how each column of the file is read.
+    """
+
+    theirs: Mapping[str, str]
+    again: Callable[[str], Iterable[pa.Array]]
+    rules: dict[str, TimeRule] = field(default_factory=dict)
+
+    def rule(self, ours: str, distinct: pa.Array) -> TimeRule:
+        """Rule for a column, by its first words. Raises TraceError for numbers that count from an unknown start."""
+        name = self.theirs.get(ours, ours)
+        if name not in self.rules:
+            if not len(distinct):
+                return ISO
+            rule = time_rule(distinct, name, None, TimeSource(rest=lambda: self.again(ours)))
+            if not rule.epoch:
+                raise TraceError(f"{name}: {distinct[0].as_py()!r} is not a date; write ISO time")
+            self.rules[name] = rule
+        return self.rules[name]
+
+
+def times(column: pa.Array, rule_of: Callable[[pa.Array], TimeRule]) -> tuple[Ints, Flags, Mended]:
     """Seconds since 1970 UTC, and which rows have a time; text without a zone is taken as UTC."""
     none = np.zeros(len(column), np.bool_)
     if pa.types.is_date(column.type):
         column = column.cast(pa.timestamp("s"))
     if pa.types.is_timestamp(column.type):
-        nanoseconds, ok = instants(column, TimeRule(None, epoch=True))
+        nanoseconds, ok = instants(column, ISO)
         missing = column.is_null().to_numpy(zero_copy_only=False)
         return nanoseconds // NS_PER_S, ok, Mended(none, ~ok & ~missing, none)
     said, mended = words(column)
-    nanoseconds, ok = instants(said.distinct, TimeRule(None, epoch=True))
+    nanoseconds, ok = instants(said.distinct, rule_of(said.distinct.drop_null()))
     plain = ~pc.match_substring_regex(said.distinct, _ISO_Z).to_numpy(zero_copy_only=False)
     seconds = np.append(nanoseconds, [0])[said.codes] // NS_PER_S
     known = _at(ok, said.codes)
@@ -196,17 +241,25 @@ class FocusRows:
         return self.word(column).given
 
     @property
+    def idle(self) -> Flags:
+        """Rows of reserved capacity that nothing used, by the FOCUS status or the provider's own mark."""
+        marked = self.is_("CapacityReservationStatus", "Unused")
+        for column, pattern in IDLE_MARKS.items():
+            marked |= self.word(column).matching(pattern)
+        return marked & self.is_("ChargeCategory", "Usage") & ~self.is_("CommitmentDiscountStatus", "Unused")
+
+    @property
     def used(self) -> Flags:
         """Rows of usage, without what stands for an unused commitment or reservation."""
         unused = self.is_("CommitmentDiscountStatus", "Unused")
-        return self.is_("ChargeCategory", "Usage") & ~unused & ~self.is_("CapacityReservationStatus", "Unused")
+        return self.is_("ChargeCategory", "Usage") & ~unused & ~self.idle
 
 
-def clean(columns: Mapping[str, pa.Array]) -> FocusRows:
+def clean(columns: Mapping[str, pa.Array], read: FocusTimes) -> FocusRows:
     """The columns of a chunk, each by its kind; columns that are not of FOCUS are text.
 
     Raises:
-        TraceError: a column of a type that cannot be read.
+        TraceError: a column of a type that cannot be read, or of times that are no dates.
     """
     found: dict[str, Words] = {}
     floats: dict[str, Floats] = {}
@@ -219,7 +272,7 @@ def clean(columns: Mapping[str, pa.Array]) -> FocusRows:
             if kind == "decimal":
                 floats[name], mended[name] = numbers(column)
             elif kind == "time":
-                seconds[name], timed[name], mended[name] = times(column)
+                seconds[name], timed[name], mended[name] = times(column, partial(read.rule, name))
             else:
                 allowed = COLUMNS[name].allowed if name in COLUMNS else ()
                 found[name], mended[name] = words(column, allowed)

@@ -239,8 +239,8 @@ OF_1_1 = (
     "SkuMeter",
     "SkuPriceDetails",
 )
-EXTRA = ("x_SkuDetails", "x_UsageType")
-"""Providers' own columns that tell an instance type."""
+EXTRA = ("x_SkuDetails", "x_UsageType", "x_SystemLabels")
+"""Providers' own columns that tell an instance type, or that reserved capacity was idle."""
 WHAT = "FOCUS export, as CSV (also .gz) or Parquet"
 
 

@@ -14,14 +14,17 @@ import pyarrow.parquet as pq
 from simcost.errors import InputError
 from simcost.tables.cells import Flags, Floats, Ints
 from simcost.trace.focus.cells import FocusRows
-from simcost.trace.focus.lines import LineNames, Names, Sums, measured, named, sku_codes
+from simcost.trace.focus.lines import COSTS, LineNames, Names, Sums, cost, measured, named, sku_codes
+from simcost.trace.usage.usage import RESERVED_IDLE, price_groups
 from simcost.units import SECONDS_PER_HOUR
 
 READ = ("AvailabilityZone", "SubAccountId", "Tags")
 """Columns that are read in addition to those of lines."""
 TAGS = ("workload", "model", "tenant", "team", "project")
 """Tags that tell what a machine was used for; case does not matter."""
-_KEYS = ("start_s", "end_s", "provider", "service", "region", "sku", "zone", "account", "spot", *TAGS)
+_KEYS = ("start_s", "end_s", "provider", "service", "region", "sku", "zone", "account", "pricing", *TAGS)
+_PRICES = ("list", "contracted")
+_PRICING = ("standard", "spot", RESERVED_IDLE)
 
 
 @dataclass(slots=True)
@@ -32,7 +35,7 @@ class UsageSeries:
     zone: Names = field(default_factory=Names)
     account: Names = field(default_factory=Names)
     tags: dict[str, Names] = field(default_factory=lambda: {tag: Names() for tag in TAGS})
-    sums: Sums = field(default_factory=lambda: Sums(_KEYS, ("hours", "usd")))
+    sums: Sums = field(default_factory=lambda: Sums((*_KEYS, *_PRICES), ("hours", "usd", "list_usd", "contracted_usd")))
     others: int = 0
     """Rows of usage that are not counted in hours."""
 
@@ -44,6 +47,10 @@ class UsageSeries:
         keep = ~np.isnan(quantity) & hourly & _timed(rows)
         if not keep.any():
             return
+        spot = rows.is_("PricingCategory", "Dynamic")
+        costs = {f"{name}_usd": cost(rows, COSTS[f"{name}_usd"]) * rate for name in _PRICES}
+        hours = np.where(quantity == 0, np.nan, quantity)
+        groups = price_groups(*(usd / hours for usd in costs.values()))
         keys = {
             "start_s": rows.times_s["ChargePeriodStart"],
             "end_s": rows.times_s["ChargePeriodEnd"],
@@ -53,10 +60,11 @@ class UsageSeries:
             "sku": sku_codes(rows, self.reading.sku),
             "zone": self.zone.codes(rows.word("AvailabilityZone")),
             "account": self.account.codes(rows.word("SubAccountId")),
-            "spot": rows.is_("PricingCategory", "Dynamic").astype(np.int64),
+            "pricing": np.select([rows.idle, spot], [2, 1], 0).astype(np.int64),
+            **dict(zip(_PRICES, groups.T, strict=True)),
             **self._tags(rows),
         }
-        values = {"hours": quantity, "usd": rows.number("EffectiveCost") * rate}
+        values = {"hours": quantity, "usd": rows.number("EffectiveCost") * rate, **costs}
         self.sums.add(*({name: column[keep] for name, column in part.items()} for part in (keys, values)))
 
     def _tags(self, rows: FocusRows) -> dict[str, Ints]:
@@ -70,15 +78,16 @@ class UsageSeries:
     def table(self) -> tuple[pa.Table, int]:
         """The usage, and how many periods are below zero once corrections are netted: that is not usage.
 
-        Columns: provider, service, sku, region, zone, account, start, end (UTC), quantity (machines that ran all the time
-        from start to end), unit (h), pricing (standard or spot), price (USD an hour of a machine, of spot: what was paid),
-        and the tags that some row has.
+        The columns are those that a file of usage is read with, `tag:` aside: provider, service, sku, region, zone,
+        account, start, end (UTC), quantity (machines that ran all the time from start to end), unit (h), pricing
+        (standard, spot or reserved_idle), price (USD an hour of a machine, of spot: what was paid), list_price and
+        contracted_price (the same, before commitments; empty where the export does not say), and the tags of some row.
         """
-        sums = self.sums.table()
+        sums = _netted(self.sums.table())
         names = {**self.reading.names(), **self.tags, "zone": self.zone, "account": self.account}
         found = named(sums, {key: known for key, known in names.items() if key in sums.column_names})
         length_h = pc.divide(pc.subtract(sums["end_s"], sums["start_s"]).cast(pa.float64()), SECONDS_PER_HOUR)
-        spot = pc.equal(sums["spot"], 1)
+        spot = pc.equal(sums["pricing"], 1)
         table = pa.table(
             {
                 **{name: found[name] for name in ("provider", "service", "sku", "region", "zone", "account")},
@@ -86,13 +95,37 @@ class UsageSeries:
                 "end": _utc(sums["end_s"]),
                 "quantity": pc.divide(sums["hours"], length_h),
                 "unit": pa.array(["h"] * len(sums)),
-                "pricing": pc.if_else(spot, "spot", "standard"),
+                "pricing": pa.array(_PRICING, pa.string()).take(sums["pricing"]),
                 "price": pc.if_else(spot, pc.divide(sums["usd"], sums["hours"]), pa.scalar(None, pa.float64())),
+                **{f"{name}_price": _price(sums[f"{name}_usd"], sums["hours"]) for name in _PRICES},
                 **{tag: found[tag] for tag, known in self.tags.items() if len(known.names) > 1},
             }
         )
         below = int(pc.sum(pc.less(table["quantity"], -1e-9)).as_py() or 0)
         return table.filter(pc.greater(table["quantity"], 1e-9)), below
+
+
+def _netted(sums: pa.Table) -> pa.Table:
+    """The sums, in which corrections below zero are taken off what they correct, also at another price."""
+    below = sums.filter(pc.less(sums["hours"], 0.0))
+    if not below.num_rows:
+        return sums
+    corrected = below.select(_KEYS).group_by(list(_KEYS), use_threads=False).aggregate([])
+    touched = sums.join(corrected, list(_KEYS), join_type="left semi", use_threads=False)
+    others = sums.join(corrected, list(_KEYS), join_type="left anti", use_threads=False)
+    values = [name for name in sums.column_names if name not in (*_KEYS, *_PRICES)]
+    added = touched.group_by(list(_KEYS), use_threads=False).aggregate(
+        [*((name, "max") for name in _PRICES), *((name, "sum") for name in values)]
+    )
+    renamed = added.select([*_KEYS, *(f"{name}_max" for name in _PRICES), *(f"{name}_sum" for name in values)])
+    whole = pa.concat_tables([others.select(sums.column_names), renamed.rename_columns(sums.column_names)])
+    return whole.sort_by([(name, "ascending") for name in (*_KEYS, *_PRICES)])
+
+
+def _price(usd: pa.ChunkedArray, hours: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Price of an hour; null where a cost is not said, or is 0."""
+    price = pc.divide(usd, hours)
+    return pc.if_else(pc.greater(price, 0.0), price, pa.scalar(None, pa.float64()))
 
 
 @lru_cache(65_536)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from simcost.tables.cells import Flags, Floats, Ints
-from simcost.trace.focus.cells import FocusRows, Words
+from simcost.trace.focus.cells import IDLE_MARKS, FocusRows, Words
 
 PROVIDERS = {
     "aws": "aws",
@@ -55,8 +55,12 @@ _OTHERS = {
 _MACHINES = re.compile(r"^(?:instance|vm|virtual machine|gpu instance|node|box|compute)[- ]?(?=hours?$|hrs?$)")
 _BLOCK = re.compile(r"^(\d[\d,]*(?:\.\d+)?)\s*([KMB])?[ /]\s*(.+)$", re.IGNORECASE)
 _SCALE = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9}
+_ECHO = r"(^|-)(Reservation|DedicatedRes):"
+"""Usage types of AWS for the used part of a reservation, whose hours and cost stand in the rows of the instances."""
 _TYPE_KEYS = ("InstanceType", "x_InstanceType", "instanceType", "ServiceType", "VMName")
-_USAGE_TYPE = re.compile(r"(?:BoxUsage|SpotUsage|DedicatedUsage|HostBoxUsage|UnusedBox|Reservation):([\w.-]+)$")
+_USAGE_TYPE = re.compile(
+    r"(?:BoxUsage|SpotUsage|DedicatedUsage|HostBoxUsage|UnusedBox|UnusedDed|Reservation|DedicatedRes):([\w.-]+)$"
+)
 
 
 def provider_of(name: str) -> str:
@@ -197,7 +201,6 @@ _VALUES = (
     "unlisted_quantity",
 )
 READ = (
-    "ResourceId",
     "ProviderName",
     "ServiceName",
     "RegionId",
@@ -225,7 +228,7 @@ READ = (
     "ListUnitPrice",
     "ContractedUnitPrice",
     "x_SkuDetails",
-    "x_UsageType",
+    *IDLE_MARKS,
     *COSTS.values(),
 )
 """The columns that are read, where they are there."""
@@ -329,7 +332,7 @@ def kinds(rows: FocusRows) -> Ints:
     conditions = [
         rows.used,
         usage & rows.is_("CommitmentDiscountStatus", "Unused"),
-        usage,
+        rows.idle,
         *(rows.is_("ChargeCategory", name) for name in ("Purchase", "Tax", "Credit", "Adjustment")),
     ]
     return np.select(conditions, np.arange(len(conditions)), len(KINDS) - 1).astype(np.int64)
@@ -371,13 +374,15 @@ def _types(details: Words, names: Names) -> Ints:
 
 
 def measured(rows: FocusRows, names: Names) -> tuple[Floats, Ints]:
-    """Usage of each row in our units, NaN where it is not usage or does not say; and the unit's number."""
+    """Usage and idle reserved capacity of each row in our units, NaN where it is neither or does not say; and the
+    unit's number.
+    """
     consumed = rows.has("ConsumedQuantity")
     quantity, unit = _in_ours(rows, "PricingQuantity", "PricingUnit", names)
     if consumed.any():
         ours, unit_of_it = _in_ours(rows, "ConsumedQuantity", "ConsumedUnit", names)
         quantity, unit = np.where(consumed, ours, quantity), np.where(consumed, unit_of_it, unit)
-    known = rows.used & ~np.isnan(quantity)
+    known = (rows.used | rows.idle) & ~np.isnan(quantity) & ~rows.word("x_UsageType").matching(_ECHO)
     return np.where(known, quantity, np.nan), np.where(known, unit, 0)
 
 

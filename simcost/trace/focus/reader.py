@@ -13,10 +13,11 @@ import pyarrow.compute as pc
 
 from simcost.errors import TraceError
 from simcost.tables.cells import Floats
+from simcost.tables.dates import time_findings
 from simcost.tables.header import peek
 from simcost.tables.sources import Chunk, open_chunks, row_of
 from simcost.trace.focus import export, lines
-from simcost.trace.focus.cells import FocusRows, clean
+from simcost.trace.focus.cells import FocusRows, FocusTimes, clean, flat_text
 from simcost.trace.focus.columns import COLUMNS, WHAT, Header, find_header
 from simcost.trace.focus.export import UsageSeries
 from simcost.trace.focus.findings import Place, Quality
@@ -109,18 +110,26 @@ def header_of(path: Path) -> Header:
 def chunks(path: Path, header: Header, wanted: Sequence[str], quality: Quality) -> Iterator[tuple[FocusRows, Place]]:
     """The cleaned rows of a file, and the place of each."""
     asked = {ours: theirs for ours, theirs in header.theirs.items() if ours in wanted}
-    for chunk in open_chunks(
-        path, peek(path, WHAT).container, lambda _: asked, WHAT, nested=True, is_number=_is_decimal
-    ):
+    container = peek(path, WHAT).container
+
+    def again(ours: str) -> Iterator[pa.Array]:
+        found = open_chunks(path, container, lambda _: {ours: asked[ours]}, WHAT, nested=True, is_number=_is_decimal)
+        return (flat_text(chunk.columns[ours]) for chunk in found if ours in chunk.columns)
+
+    read = FocusTimes(asked, again)
+    for chunk in open_chunks(path, container, lambda _: asked, WHAT, nested=True, is_number=_is_decimal):
         for at, reason in chunk.malformed[:1]:
             quality.count("malformed", f"cannot be read ({reason})", "left out", len(chunk.malformed), at)
         columns, place = _charges(chunk, quality)
         if columns and len(next(iter(columns.values()))):
             try:
-                rows = clean(columns)
+                rows = clean(columns, read)
             except TraceError as error:
                 raise TraceError(f"{path}: {error}") from error
             yield rows, place
+    for kind, _, message in time_findings(read.rules):
+        names = (name for name, rule in read.rules.items() if rule.finding()[0] == kind)
+        quality.columns(kind, "not written as ISO times", names, message)
 
 
 def _charges(chunk: Chunk, quality: Quality) -> tuple[Mapping[str, pa.Array], Place]:

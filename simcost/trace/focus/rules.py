@@ -167,7 +167,7 @@ READING: tuple[RowRule, ...] = (
     RowRule(
         "stray_quantity",
         "consume though they are not usage, or an unused commitment",
-        lambda rows: rows.has("ConsumedQuantity") & ~rows.used & ~rows.is_("CapacityReservationStatus", "Unused"),
+        lambda rows: rows.has("ConsumedQuantity") & ~rows.used & ~rows.idle,
         done="the quantity is ignored",
         needs=("ConsumedQuantity",),
         source="ConsumedQuantity-C-004-C",

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from simcost.errors import InputError, TraceError, did_you_mean
-from simcost.tables.cells import TimeRule, instants, without_zone
+from simcost.tables.dates import ISO, instants, without_zone
 from simcost.trace.jobs.jobs import NONE, Flags, Jobs
 from simcost.trace.jobs.rejections import finding, kept_out
 from simcost.trace.requests.writer import iso_utc
@@ -229,7 +229,7 @@ def _since_s(since: str, start_utc: str | None, timezone: str) -> float:
 
 
 def _epoch_ns(text: str) -> int:
-    values, ok = instants(pa.array([text]), TimeRule(None, epoch=True))
+    values, ok = instants(pa.array([text]), ISO)
     if not ok[0]:
         raise InputError(f"{text!r} is not an ISO time; write e.g. 2017-10-01 or 2017-10-01T08:00:00Z")
     return int(values[0])

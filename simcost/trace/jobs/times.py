@@ -8,7 +8,16 @@ import pyarrow.compute as pc
 
 from simcost.errors import TraceError
 from simcost.tables.calendar import find_zone
-from simcost.tables.cells import EPOCH_S, Flags, Ints, TimeRule, empty, instants, time_rule, without_zone
+from simcost.tables.cells import Flags, Ints, empty
+from simcost.tables.dates import (
+    EPOCH_S,
+    TimeRule,
+    TimeSource,
+    instants,
+    time_findings,
+    time_rule,
+    without_zone,
+)
 from simcost.trace.jobs.rejections import Sieve, finding
 from simcost.trace.series.local_time import offsets
 from simcost.units import NS_PER_S, how_many
@@ -74,22 +83,21 @@ def read_times(sieve: Sieve, timezone: str) -> LogTimes:
     find_zone(timezone)
     found: dict[str, Times] = {}
     naive: dict[str, Flags] = {}
-    epochs: dict[str, bool] = {}
-    for ours in ("submit_s", "start_s", "end_s", "deadline_s"):
-        column = sieve.table.columns.get(ours)
-        if column is None or not (known := ~empty(column, words=True)).any():
-            continue
-        rule = time_rule(column.filter(pa.array(known)), sieve.table.theirs[ours], None)
+    rules = _rules(sieve)
+    sieve.findings += [
+        finding(*found) for found in time_findings({sieve.table.theirs[ours]: rule for ours, rule in rules.items()})
+    ]
+    epochs = {ours: rule.epoch for ours, rule in rules.items()}
+    for ours, rule in rules.items():
+        column = sieve.table.columns[ours]
+        known = ~empty(column, words=True)
         ns, ok = instants(column, rule)
         ok &= (np.abs(ns) < _LATEST_NS) & (rule.epoch | (ns >= 0))
         bad = known & ~ok
         sieve.drop(bad, "time", ours, f"no time, negative, or out of range{_milliseconds(ours, column, bad, rule)}")
-        found[ours], epochs[ours] = Times(ns, known), rule.epoch
-        if rule.sheet:
-            said = f"{sieve.table.theirs[ours]} was read as {rule.unit} since an unknown start, but {rule.sheet}"
-            sieve.findings.append(finding("time_unit", 1, said))
+        found[ours] = Times(ns, known)
         if rule.unit is None:
-            naive[ours] = known & without_zone(column)
+            naive[ours] = known & without_zone(column, rule)
     if len(set(epochs.values())) > 1:
         said = ", ".join(
             f"{sieve.table.theirs[ours]} {'dates' if epoch else 'seconds from a start'}"
@@ -110,6 +118,20 @@ def read_times(sieve: Sieve, timezone: str) -> LogTimes:
     for ours, flags in naive.items():
         found[ours], later[ours] = _utc(sieve, ours, found[ours], flags, timezone)
     return LogTimes(_in_order(found, later), all(epochs.values()))
+
+
+def _rules(sieve: Sieve) -> dict[str, TimeRule]:
+    """Rules for the columns that hold times. Where one counts from an unknown start, none is days of a spreadsheet."""
+    rules = {}
+    for ours in ("submit_s", "start_s", "end_s", "deadline_s"):
+        column = sieve.table.columns.get(ours)
+        if column is not None and (known := ~empty(column, words=True)).any():
+            source = TimeSource(place=str(sieve.path))
+            rules[ours] = time_rule(column.filter(pa.array(known)), sieve.table.theirs[ours], None, source)
+    if all(rule.epoch for rule in rules.values()):
+        return rules
+    seconds = TimeRule("s", epoch=False, guessed=True)
+    return {ours: seconds if rule.serial else rule for ours, rule in rules.items()}
 
 
 def _milliseconds(ours: str, column: pa.Array, bad: Flags, rule: TimeRule) -> str:

@@ -30,6 +30,8 @@ class Configuration:
     max_num_seqs: int | None = None
     max_num_batched_tokens: int | None = None
     kv_tokens: int | None = None
+    engines: int | None = None
+    """Engines behind one queue that served the requests, such as data-parallel ranks; the other settings are of one."""
 
     def over(self, other: Configuration) -> Configuration:
         """These settings, and those of the other where there are none."""

@@ -191,7 +191,7 @@ def _sound(kind: str, path: Path, points: list[ObservedPoint], configuration: Co
 
 
 def _sound_run(kind: str, path: Path, run: ObservedRun, configuration: Configuration) -> ObservedEngine:
-    run, findings = check_run(run, str(path), np.arange(1, len(run) + 1), configuration)
+    run, findings = check_run(run, str(path), np.arange(1, len(run) + 1))
     return ObservedEngine(kind=kind, files=(path,), configuration=configuration, run=run, findings=tuple(findings))
 
 

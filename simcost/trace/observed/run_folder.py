@@ -29,6 +29,8 @@ _TOKENS = ("input_toks", "output_toks")
 _TIMES = ("arrival_time", "queued_ts", "scheduled_ts", "first_token_ts", "last_token_ts")
 _LABELS = ("model", "engine", "engine_id", "replica", "host", "gpu", "vllm_version")
 """Columns that say which engine served a request, where a log has them."""
+_RANKS = ("engine_id", "replica")
+"""Those that tell data-parallel ranks apart."""
 _OTHER_CLOCK_S = 1e5
 _DRIFT = 0.05
 """Largest spread of the offset of two clocks, relative to the span, that is a delay and no drift."""
@@ -67,11 +69,11 @@ def read_log(path: Path) -> ObservedEngine:
     configuration = Configuration()
     if meta.is_file():
         said = _settings(meta)
-        configuration = _configuration(said, meta)
+        configuration = _configuration(said, named=any(row.get(name) is not None for name in _RANKS for _, row in rows))
         findings += _cut(said, len(run), meta)
     else:
         findings.append(finding("no_settings", f"{meta}: no such file, so that the settings of the engine are unknown"))
-    run, found = check_run(run, str(path), lines[order], configuration)
+    run, found = check_run(run, str(path), lines[order])
     return ObservedEngine(
         kind="run-folder",
         files=(path, *([meta] if meta.is_file() else [])),
@@ -239,18 +241,8 @@ def _cut(said: Mapping[str, Any], rows: int, path: Path) -> list[Finding]:
     return [finding("cut_log", message, served - rows)]
 
 
-def _configuration(said: Mapping[str, Any], path: Path) -> Configuration:
-    """Settings of the engine.
-
-    Raises:
-        TraceError: a run of several engines.
-    """
-    ranks = count(member(said, "engine_kwargs", "data_parallel_size")) or 1
-    if ranks > 1:
-        raise TraceError(
-            f"{path}: data_parallel_size is {ranks}: the log holds the requests of {ranks} engines, and does not say "
-            "which served which; calibrate on the log of one rank"
-        )
+def _configuration(said: Mapping[str, Any], *, named: bool) -> Configuration:
+    """Settings of the engine; `named` is True if each line names the engine that served it, which is one."""
     version = said.get("vllm_version")
     blocks, size = (count(member(said, "kv_cache", name)) for name in ("num_gpu_blocks", "block_size"))
     model = said.get("model") or member(said, "engine_kwargs", "model")
@@ -260,5 +252,6 @@ def _configuration(said: Mapping[str, Any], path: Path) -> Configuration:
         tp=count(member(said, "engine_kwargs", "tensor_parallel_size")),
         max_num_seqs=count(member(said, "engine_kwargs", "max_num_seqs")),
         max_num_batched_tokens=count(member(said, "engine_kwargs", "max_num_batched_tokens")),
+        engines=1 if named else count(member(said, "engine_kwargs", "data_parallel_size")),
         kv_tokens=count(member(said, "kv_cache", "num_kv_tokens")) or (blocks * size if blocks and size else None),
     )

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.errors import TraceError
-from simcost.trace.observed.observation import Configuration, Finding, Floats, Ints, ObservedPoint, ObservedRun, finding
+from simcost.trace.observed.observation import Finding, Floats, Ints, ObservedPoint, ObservedRun, finding
 from simcost.trace.requests.tally import FASTEST_S, FEWEST_TOKENS, SLOWEST_S
 from simcost.units import how_many, plural
 
@@ -31,19 +31,16 @@ and at least; no queue stands before it.
 """
 
 
-def check_run(
-    run: ObservedRun, place: str, lines: Ints, configuration: Configuration
-) -> tuple[ObservedRun, list[Finding]]:
+def check_run(run: ObservedRun, place: str, lines: Ints) -> tuple[ObservedRun, list[Finding]]:
     """The run with impossible latencies taken out, and what a reader should know of it.
 
     Args:
         run: as it was read.
         place: of its file.
         lines: line of each request.
-        configuration: settings of the engine.
 
     Raises:
-        TraceError: nothing is left to fit, times are in another unit, or several engines are mixed.
+        TraceError: nothing is left to fit, or times are in another unit.
     """
     run, findings = _without_going_back(run, place, lines)
     missing = len(run) - int(run.timed.sum())
@@ -60,7 +57,6 @@ def check_run(
         )
     check_unit(_median(_per_token_s(run)), place)
     _check_first_token(_median(run.ttft_s), place)
-    check_running(run, place, configuration.max_num_seqs)
     run, in_one_piece = _without_whole_answers(run, place, lines)
     return run, [*findings, *warmed_up, *in_one_piece, *_phases(run, place)]
 
@@ -265,10 +261,10 @@ def _without_warm_up(run: ObservedRun, place: str, lines: Ints) -> tuple[Observe
     return replace(run, ttft_s=ttft, e2e_s=e2e, queue_s=queue), [finding("warm_up", message, count)]
 
 
-def check_running(run: ObservedRun, place: str, most: int | None) -> None:
-    """Raise TraceError where more sequences decode at once than one engine takes."""
+def check_running(run: ObservedRun, place: str, most: int) -> None:
+    """Raise TraceError where more sequences decode at once than the engines take."""
     known = ~np.isnan(run.ttft_s + run.e2e_s)
-    if most is None or not known.any():
+    if not known.any():
         return
     begin, end = run.arrival_s + run.ttft_s, run.arrival_s + run.e2e_s
     times = np.concatenate([begin[known], end[known]])
@@ -277,7 +273,8 @@ def check_running(run: ObservedRun, place: str, most: int | None) -> None:
     if running > 1.1 * most:
         raise TraceError(
             f"{place}: {running} sequences decode at once, but the engine takes {most} (max_num_seqs): the log mixes "
-            "several engines, or the setting is another one; keep the lines of one engine"
+            "several engines, or the setting is another one; keep the lines of one engine, or pass --engines N to fit N "
+            "behind one queue"
         )
 
 

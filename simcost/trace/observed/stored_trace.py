@@ -56,7 +56,7 @@ def read_stored(path: Path) -> ObservedEngine:
         queue_s=unknown,
     )
     configuration = Configuration(model=next(iter(info.models), None))
-    run, findings = check_run(run, str(path), np.arange(1, len(run) + 1), configuration)
+    run, findings = check_run(run, str(path), np.arange(1, len(run) + 1))
     shared, counted = sum(int(tokens.sum()) for _, tokens in shared_in_trace(path, _EVER_S)), counted_requests(path)
     findings += cached_prompts(shared / int(run.prompt_tokens.sum()), str(path), counted=bool(counted))
     return ObservedEngine(kind="trace", files=(path,), configuration=configuration, run=run, findings=tuple(findings))

@@ -1,16 +1,15 @@
 """Arrivals of one log: which unit, pattern and zone its times have, decided at its first rows."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from simcost.errors import TraceError
 from simcost.tables.calendar import DAY_S, find_zone
-from simcost.tables.cells import Flags, Ints, TimeRule, TimeUnit, instants, time_rule, without_zone
-from simcost.trace.requests.dates import TimePattern, dated
+from simcost.tables.cells import Flags, Ints, empty
+from simcost.tables.dates import ISO, TimePattern, TimeRule, TimeSource, TimeUnit, instants, time_rule, without_zone
 from simcost.trace.requests.number_marks import NumberMarks
 from simcost.trace.series.local_time import newest_first, offsets
 from simcost.units import NS_PER_S, how_many, plural
@@ -32,7 +31,8 @@ class ArrivalReader:
         unit: of numbers; None = found out.
         start: ISO time at which relative arrivals are 0; None = unknown.
         pattern: of dates; None = ISO, numbers, or dates whose order is certain.
-        month_first: see `dates.dated`.
+        month_first: as of a `TimeSource`.
+        rest: reads all arrivals of the log again; None = it cannot.
         marks: of the numbers.
         timezone: of dates that do not say theirs; None = not stated, UTC.
         utc: the software that wrote the log writes UTC where it writes no zone.
@@ -44,13 +44,13 @@ class ArrivalReader:
     start: str | None = None
     pattern: TimePattern | None = None
     month_first: bool = False
+    rest: Callable[[], Iterator[pa.Array]] | None = None
     marks: NumberMarks = field(default_factory=NumberMarks)
     timezone: str | None = None
     utc: bool = False
     start_ns: int = 0
     _rule: TimeRule | None = None
     _column: str = ""
-    _found: TimePattern | None = None
     _zoned: bool | None = None
     _mixed: bool = False
     _skipped: bool = False
@@ -78,9 +78,10 @@ class ArrivalReader:
         """Notation of times, for messages."""
         if self._skipped:
             return f"a time that the clocks of {self.timezone} showed: they skip an hour in spring"
-        pattern = self.pattern or self._found
-        if pattern:
-            return f"the pattern {pattern.text}"
+        if self._rule is not None and self._rule.pattern is not None:
+            return f"the pattern {self._rule.pattern.text}"
+        if self._rule is not None and self._rule.serial:
+            return "a day of a spreadsheet from 2000 to 2099, as most of the first rows of this log are"
         if self._rule is not None and self._rule.dates_in is not None:
             unit = self._rule.dates_in
             return f"numbers of {self._rule.unit}, the unit stated; these are dates in {unit}: pass --time-unit {unit}"
@@ -100,13 +101,11 @@ class ArrivalReader:
         """
         if pa.types.is_string(column.type) and self.pattern is None:
             column = self.marks.times(column)
-        if self._rule is None:
-            self._decide(column, name)
-        pattern = self.pattern or self._found
-        values, ok = pattern.instants(column) if pattern else instants(column, self._rule)  # type: ignore[arg-type]
+        rule = self._rule or self._decide(column, name)
+        values, ok = instants(column, rule)
         ok = ok & (np.abs(values) < _LATEST_NS) & (self.epoch | (values >= 0))
-        if self._rule is not None and self._rule.unit is None:
-            return self._in_utc(values, ok, self._local(column), after)
+        if rule.unit is None:
+            return self._in_utc(values, ok, without_zone(column, rule), after)
         return values, ok
 
     def findings(self) -> list[dict[str, object]]:
@@ -115,27 +114,19 @@ class ArrivalReader:
 
     def _of_notation(self) -> Iterator[dict[str, object]]:
         """The pattern or the unit, where it was found out or is in doubt."""
-        rule = self._rule
-        if self._found is not None and "%b" not in self._found.text:
-            first = "day" if self._found.text.startswith("%d") else "month"
-            said = f"{self._column} was read as {self._found.text}, the {first} first"
-            yield _finding("time_format", 1, f"{said}; if that is wrong, pass --time-format")
-        elif rule is not None and rule.guessed:
-            unknown = "an unknown start" if self.start is None else self.start
-            zero = "1970-01-01 UTC" if rule.epoch else unknown
-            said = f"{self._column} was read as {rule.unit} since {zero}"
-            wrong = f", but {rule.sheet}" if rule.sheet else "; if that is wrong, pass --time-unit"
-            yield _finding("time_unit", 1, f"{said}{wrong}")
-        elif rule is not None and rule.dates_in is not None:
-            said = f"{self._column} was read as {rule.unit} since an unknown start, but its numbers are dates in "
-            yield _finding(
-                "time_unit", 1, f"{said}{rule.dates_in}; if they are meant so, pass --time-unit {rule.dates_in}"
-            )
+        if self._rule is None or self.pattern is not None:
+            return
+        kind, said, _ = self._rule.finding()
+        if kind:
+            said = said.replace("an unknown start", self.start or "an unknown start")
+            unit = f" {self._rule.dates_in}" if self._rule.dates_in else " s" if self._rule.serial else ""
+            remedy = "pass --time-format" if kind == "time_format" else f"pass --time-unit{unit}"
+            yield _finding(kind, 1, f"{self._column} was read as {said}; if that is wrong, {remedy}")
 
     def _of_zone(self) -> Iterator[dict[str, object]]:
         """Dates without a zone: of software that writes UTC those in a notation of people, who exported them."""
         count, column = self._without_zone, self._column
-        in_utc = self.utc and (self.pattern or self._found) is None
+        in_utc = self.utc and self._rule is not None and self._rule.pattern is None and not self._rule.serial
         if count and self.timezone is None and not in_utc:
             say = how_many(count, f"time of {column} says", f"times of {column} say")
             said = f"{say} no time zone; read as UTC"
@@ -145,13 +136,6 @@ class ArrivalReader:
                 f"{plural(self._twice, 'time')} of {column} in an hour that the clocks of {self.timezone} showed twice"
             )
             yield _finding("clock_twice", self._twice, f"{said}; the order of the rows says which one is meant")
-
-    def _local(self, column: pa.Array) -> Flags:
-        """Dates that do not say their zone."""
-        pattern = self.pattern or self._found
-        if pattern is not None:
-            return np.full(len(column), "%z" not in pattern.text)
-        return without_zone(column)
 
     def _in_utc(self, values: Ints, ok: Flags, local: Flags, after: Ints | None) -> tuple[Ints, Flags]:
         """Dates in UTC; rows that say their zone where the first rows do not, or the other way round, are at fault."""
@@ -199,22 +183,23 @@ class ArrivalReader:
         self._of_day[day] = int(before[-1]), bool(back[-1])
         return back
 
-    def _decide(self, column: pa.Array, name: str) -> None:
-        """Settle how arrivals are read."""
-        self._column = name
+    def _decide(self, column: pa.Array, name: str) -> TimeRule:
+        """Settle how arrivals are read, by the first rows that have one."""
+        filled = column.filter(pa.array(~empty(column, words=True)))
+        if not len(filled):
+            return ISO
+        rule = TimeRule(None, epoch=True, pattern=self.pattern)
         if self.pattern is None:
-            self._found = dated(column, self.name, name, month_first=self.month_first)
-        if self.pattern or self._found:
-            self._rule = TimeRule(None, epoch=True)
-        else:
             unit = self.unit or ("ns" if name.endswith(_UNIX_NS) else None)
-            filled = column.filter(pc.not_equal(column, "")) if pa.types.is_string(column.type) else column
-            self._rule = time_rule(filled, name, unit)
+            source = TimeSource(place=self.name, option=True, month_first=self.month_first, rest=self.rest)
+            rule = time_rule(filled, name, unit, source)
+        self._column, self._rule = name, rule
         if self.start is not None:
-            self.start_ns = self._parse_start(self.start, self._rule)
+            self.start_ns = self._parse_start(self.start, rule)
+        return rule
 
     def _parse_start(self, start: str, rule: TimeRule) -> int:
-        values, ok = instants(pa.array([start]), TimeRule(None, epoch=True))
+        values, ok = instants(pa.array([start]), ISO)
         if not ok[0]:
             raise TraceError(f"{start!r} is not an ISO time; write e.g. 2024-05-12T00:00:00Z")
         if rule.epoch:

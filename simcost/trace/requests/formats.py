@@ -7,8 +7,8 @@ from shlex import quote
 from typing import Any, Literal, cast
 
 from simcost.errors import TraceError, columns_said, did_you_mean
-from simcost.tables.cells import TimeUnit
 from simcost.tables.columns import other_unit
+from simcost.tables.dates import TimeUnit
 from simcost.tables.json_objects import Rows, one_row
 from simcost.trace.requests.cached_tokens import spend_row
 from simcost.trace.requests.column_words import alike, plain_name, sum_of_tokens

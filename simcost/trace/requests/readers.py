@@ -8,12 +8,13 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
+import pyarrow as pa
+
 from simcost.errors import TraceError
-from simcost.tables.cells import TimeUnit
+from simcost.tables.dates import TimePattern, TimeUnit
 from simcost.tables.row_filter import RowFilter
 from simcost.tables.sources import Chunk
 from simcost.trace.requests.arrival_times import ArrivalReader
-from simcost.trace.requests.dates import TimePattern
 from simcost.trace.requests.describe import describe_trace
 from simcost.trace.requests.formats import (
     LATENCIES,
@@ -153,6 +154,7 @@ class _Log:
             start=request.start or (self.stored.start_utc if self.stored else None),
             pattern=None if pattern is None else TimePattern(pattern),
             month_first=request.form.month_first,
+            rest=self._times,
             marks=request.marks,
             timezone=request.notation.timezone,
             utc=request.form.utc,
@@ -174,6 +176,10 @@ class _Log:
     def chunks(self) -> Iterator[Chunk]:
         """Its rows in order."""
         yield from open_log(self.path, self.request.form, self._find, delimiter=self.request.notation.delimiter)
+
+    def _times(self) -> Iterator[pa.Array]:
+        """All arrivals of the log, as it writes them."""
+        return (chunk.columns["arrival"] for chunk in self.chunks() if "arrival" in chunk.columns)
 
     def _find(self, present: Sequence[str]) -> dict[str, str]:
         """Columns of the trace, of the conditions and of the rules, as this file calls them."""

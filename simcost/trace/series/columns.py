@@ -19,6 +19,7 @@ _LOG = (
 
 
 DEMAND = DeclaredTable(
+    time_format=True,
     what=WHAT,
     columns=(
         Column(

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from simcost.errors import TraceError
 from simcost.tables.cells import as_text
-from simcost.trace.requests.dates import TimePattern, dated
+from simcost.tables.dates import TimePattern
 
 _HEAD = 1000
 _COMPACT = {
@@ -54,13 +54,13 @@ class DateSpelling:
         if not self._decided:
             cells = [cell.strip() for cell in text[:_HEAD].to_pylist() if cell and cell.strip()]
             self._decided = bool(cells)
-            self._spell = self._found(text, cells) if cells else None
+            self._spell = self._found(cells) if cells else None
         if self._spell is None:
             return column
         spelled = self._spell(text)
         return pc.if_else(pc.is_valid(spelled), spelled, text)
 
-    def _found(self, text: pa.Array, cells: list[str]) -> Callable[[pa.Array], pa.Array] | None:
+    def _found(self, cells: list[str]) -> Callable[[pa.Array], pa.Array] | None:
         """The way from these cells to ISO text; None where they are ISO, or numbers of seconds."""
         if self.pattern is not None:
             return _by_pattern(self.pattern)
@@ -69,16 +69,10 @@ class DateSpelling:
                 return lambda column: pc.replace_substring_regex(column, form, iso)  # ends the loop
         if _most(map(_WEEK.fullmatch, cells)):
             return _of_weeks
-        named = _named(cells)
-        if named is not None:
+        if (named := _named(cells)) is not None:
             self.finding = f"{self.column} was read as {named}"
             return _by_pattern(named)
-        ordered = dated(text, self.file, self.column, month_first=True)
-        if ordered is None:
-            return None
-        first = "day" if ordered.text.startswith("%d") else "month"
-        self.finding = f"{self.column} was read as {ordered.text}, the {first} first"
-        return ordered.iso
+        return None
 
 
 def _by_pattern(pattern: str) -> Callable[[pa.Array], pa.Array]:

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 
 from simcost.errors import InputError, TraceError, did_you_mean
 from simcost.tables.calendar import DAY_S
-from simcost.tables.cells import Floats, Ints, TimeRule, as_text, instants
+from simcost.tables.cells import Floats, Ints, as_text
+from simcost.tables.dates import ISO, instants
 from simcost.trace.requests.store import KEY, TraceInfo, open_trace, read_tables
 from simcost.trace.series.resample import coarsen, finding
 from simcost.trace.series.series import Grid, Series
@@ -152,7 +153,7 @@ def _start(info: Record) -> tuple[int, list[dict[str, Any]]]:
                 "1970-01-01 00:00, and clock hours and weekdays are unknown",
             )
         ]
-    values, ok = instants(pa.array([info.start_utc]), TimeRule(None, epoch=True))
+    values, ok = instants(pa.array([info.start_utc]), ISO)
     if not ok[0]:
         raise TraceError(f"{info.path}: start_utc {info.start_utc!r} is not an ISO time; import the log again")
     return int(values[0]), []

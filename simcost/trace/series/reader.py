@@ -194,9 +194,6 @@ def _utc(rows: SeriesRows, zone: str, notes: Notes) -> Ints:
     between = (
         "the time lies between whole seconds; if each row is one request, import the log with `simcost trace import`"
     )
-    if rest.any() and (sheet := next((said for said in notes.findings if said["kind"] == "serial_dates"), None)):
-        notes.faults.add("", sheet["message"])
-        notes.faults.check()
     notes.faults.add_all(np.flatnonzero(rest), lambda i: (rows.place(i), between))
     naive = np.flatnonzero(rows.naive)
     if len(naive):

@@ -10,13 +10,11 @@ import pyarrow as pa
 
 from simcost.tables.cells import Flags, Floats, Ints
 from simcost.tables.header import Head
-from simcost.tables.sheet_dates import sheet_dates
 from simcost.tables.typed import TypedTable, codes, read_typed
 from simcost.trace.series.columns import BY, DEMAND, REGRESSOR, SERIES, TIMESTAMP, UNIT, VALUE
 from simcost.trace.series.dates import DateSpelling
 from simcost.trace.series.from_traces import joined, stem
 from simcost.trace.series.resample import finding
-from simcost.units import NS_PER_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,9 +108,8 @@ def _findings(table: TypedTable) -> list[dict[str, Any]]:
     column, rule = table.theirs[TIMESTAMP], table.rules[TIMESTAMP]
     if rule.unit is not None and not rule.epoch:
         text = f"{column} was read as {rule.unit} from an unknown start, written as 1970-01-01 00:00"
-        result.append(finding("clock_unknown", "", 1, f"{text}: clock hours and weekdays are unknown"))
-        if sheet := sheet_dates(table.times_ns[TIMESTAMP] / NS_PER_S):
-            result.append(finding("serial_dates", "", len(table), f"{column}: {sheet}"))
-    elif rule.unit is not None and rule.guessed:
-        result.append(finding("time_unit", "", 1, f"{column} was read as {rule.unit} since 1970-01-01 UTC"))
+        return [*result, finding("clock_unknown", "", 1, f"{text}: clock hours and weekdays are unknown")]
+    for kind, count, text in table.time_findings():
+        said = text.replace("write ISO dates", "write ISO dates, or pass --time-format")
+        result.append(finding(kind, "", count, said))
     return result

@@ -33,7 +33,7 @@ class UsageFindings:
     def __init__(self, theirs: Mapping[str, str], names: Sequence[str]) -> None:
         self._theirs, self._names = theirs, names
         self._counts_tokens = any(ours.startswith(token_columns.COLUMN) for ours in theirs)
-        self._priced_otherwise, self._not_read = Counter[str](), Counter[str]()
+        self._not_read = Counter[str]()
         self._converted = Counter[str]()
         self._starts_ns: set[int] | None = None if "end" in theirs else set()
         counts = self._counts_tokens or "quantity" in theirs
@@ -43,7 +43,6 @@ class UsageFindings:
     def see(self, table: TypedTable) -> None:
         """Look at rows as the file has them."""
         self._rows += len(table)
-        self._priced_otherwise.update(token_columns.priced_otherwise(table))
         self._not_read.update(purchase_options.not_read(table))
         self._converted.update(time_units.converted(table))
         if self._starts_ns is not None:
@@ -61,7 +60,6 @@ class UsageFindings:
             found: columns of the usage read.
             keys: its lines.
         """
-        yield from token_columns.told(self._priced_otherwise)
         yield from purchase_options.told(self._not_read)
         yield from time_units.told(self._converted)
         if self._counts_tokens:

@@ -8,9 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from simcost.tables.typed import TypedTable
+from simcost.trace.usage.usage import RESERVED_IDLE
 from simcost.units import plural
 
 SPOT = frozenset({"spot", "dynamic", "preemptible"})
+IDLE = frozenset({RESERVED_IDLE, "reserved and idle", "unused reservation"})
 _ON_DEMAND = frozenset(
     {
         "",
@@ -34,6 +36,12 @@ def is_spot(pricing: pa.Array) -> pa.Array:
     return pc.is_in(pc.utf8_lower(pricing), pa.array(sorted(SPOT)))
 
 
+def purchase_option(pricing: pa.Array) -> pa.Array:
+    """The texts as spot, reserved and idle, or standard."""
+    idle = pc.is_in(pc.utf8_lower(pricing), pa.array(sorted(IDLE)))
+    return pc.if_else(is_spot(pricing), "spot", pc.if_else(idle, RESERVED_IDLE, "standard"))
+
+
 def not_read(table: TypedTable) -> dict[str, int]:
     """Rows by the word of their purchase option that is not known; by `PRICE` those whose price is not read."""
     found: dict[str, int] = {}
@@ -42,7 +50,7 @@ def not_read(table: TypedTable) -> dict[str, int]:
     if "pricing" in table:
         words = table.texts("pricing")
         rows = np.bincount(table.codes["pricing"], minlength=len(words)).tolist()
-        known = SPOT | _ON_DEMAND
+        known = SPOT | IDLE | _ON_DEMAND
         found |= {word: count for word, count in zip(words, rows, strict=True) if word.lower() not in known}
     return found
 

@@ -18,8 +18,8 @@ from simcost.tables.typed import TypedTable
 from simcost.tables.typed_batches import TypedBatches
 from simcost.trace.usage import purchase_options, time_units, token_columns, volume_units
 from simcost.trace.usage.findings import UsageFindings
-from simcost.trace.usage.sums import UsageBatch, UsageSums
-from simcost.trace.usage.usage import HOURLY, VOLUMES, Floats, Ints, UsageRows
+from simcost.trace.usage.sums import PRICES, Columns, UsageBatch, UsageSums
+from simcost.trace.usage.usage import HOURLY, KEY, PROMPT, TOKENS, VOLUMES, Floats, Ints, UsageRows, price_groups
 from simcost.units import NS_PER_S, SECONDS_PER_HOUR
 
 _TAG = "tag:"
@@ -68,7 +68,7 @@ USAGE = DeclaredTable(
             remedy="write 0 where nothing ran",
         ),
         Column(name="provider", aliases=("providername", "cloud")),
-        Column(name="region", aliases=("regionid",)),
+        Column(name="region", aliases=("regionid", "inference_geo")),
         Column(
             name="service",
             aliases=(
@@ -90,6 +90,8 @@ USAGE = DeclaredTable(
         Column(name="account", aliases=("subaccountid", "account_id")),
         Column(name="pricing", aliases=("pricingcategory", "market")),
         Column(name="price", aliases=("unit_price",), kind="number", low=0),
+        Column(name="list_price", aliases=("listunitprice", "list_unit_price"), kind="number", low=0),
+        Column(name="contracted_price", aliases=("contractedunitprice", "contracted_unit_price"), kind="number", low=0),
         Column(name="currency", aliases=("billingcurrency", "pricingcurrency")),
         Column(name="unit", aliases=("consumedunit",)),
         Column(name="interrupted", kind="choice", words=_YES, on_bad="empty"),
@@ -107,14 +109,19 @@ USAGE = DeclaredTable(
         ),
         Column(name="resource", aliases=("resourceid", "instance_id", "node")),
         Column(name=_TAG),
-        Column(name=token_columns.COLUMN, kind="number", low=0, filled=True, remedy="write 0 where nothing ran"),
-        *token_columns.PRICED_OTHERWISE,
+        Column(name=token_columns.COLUMN, kind="number", low=0),
+        *token_columns.PRICING,
     ),
 )
 _TAGS = ("workload", "model", "tenant", "team", "project")
 _MODELS = ("model", "model_version")
 """Columns that name what tokens are of, where none is called as a SKU is."""
+_PRICE_COLUMNS = ("price", "list_price", "contracted_price")
+"""Of `PRICES`."""
 _KEY = ("provider", "sku", "region", "zone", "account", "pricing", "service", "unit")
+_ANYWHERE = ("global", "not_available")
+"""Regions of tokens that name none."""
+_PRICING = tuple(column.name for column in token_columns.PRICING)
 _SLACK_S = 1e-6
 
 
@@ -156,20 +163,22 @@ def read_usage(
             sums.add(batch)
     if batches.faults.count or not len(batches):
         batches.finish()
-    found = sums.columns()
+    found, keys = _by_stated_price(sums.columns(), sums.keys())
     usage = UsageRows(
         start_s=found["start_s"],
         end_s=found["end_s"],
         quantity=found["quantity"],
         price_usd=found["price_usd"],
+        list_usd=found["list_usd"],
+        contracted_usd=found["contracted_usd"],
         interrupted=found["interrupted"],
         line=found["line"],
-        keys=sums.keys(),
+        keys=keys,
         tags=tuple(ours.removeprefix(_TAG) for ours in theirs if ours.startswith(_TAG)),
         resource=found.get("resource"),
         findings=(
             *({"kind": kind, "count": count, "message": text} for kind, count, text in batches.findings()),
-            *findings.all_of(found, sums.keys()),
+            *findings.all_of(found, keys),
         ),
         path=path,
         place=lambda i: batches.place(int(found["first"][i])),
@@ -178,6 +187,14 @@ def read_usage(
     _no_overlap(usage, batches, found["first"], tuple(sums.machines_known))
     batches.finish()
     return usage
+
+
+def _by_stated_price(found: Columns, keys: Sequence[tuple[str, ...]]) -> tuple[Columns, tuple[tuple[str, ...], ...]]:
+    """The rows and keys with a line for each stated price of what is paid by the hour: other prices, other things."""
+    hourly = np.array([key[KEY - 1] == HOURLY for key in keys], np.bool_)[found["line"]]
+    groups = price_groups(found["list_usd"], found["contracted_usd"]) * hourly[:, None]
+    lines, place = np.unique(np.column_stack([found["line"], groups]), axis=0, return_inverse=True)
+    return found | {"line": place.reshape(-1)}, tuple(keys[line] for line in lines[:, 0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,8 +221,14 @@ def _batch(table: TypedTable, before: int, unnamed: _Unnamed) -> UsageBatch:
     return UsageBatch(
         start_s=start_s[row],
         end_s=end_s[row],
-        quantity=np.concatenate([table.numbers[ours] for ours in counted]) if counted else _at_a_time(table),
-        price_usd=table.numbers["price"][row] if "price" in table else None,
+        quantity=np.nan_to_num(np.concatenate([table.numbers[ours] for ours in counted]))
+        if counted
+        else _at_a_time(table),
+        prices_usd={
+            name: table.numbers[column][row]
+            for name, column in zip(PRICES, _PRICE_COLUMNS, strict=True)
+            if column in table
+        },
         interrupted=table.numbers["interrupted"][row] == 1 if "interrupted" in table else None,
         keys=keys,
         line=line[which],
@@ -230,8 +253,8 @@ def _columns(names: list[str], mapping: Mapping[str, str], path: Path) -> dict[s
         if "sku" not in result and (models := [name for name in _MODELS if name in lower]):
             result["sku"] = lower[models[0]]
         result |= tokens
-    else:
-        for column in token_columns.PRICED_OTHERWISE:
+    elif "unit" not in result:
+        for column in token_columns.PRICING:
             result.pop(column.name, None)
     USAGE.refuse([*faults, *USAGE.lacking(result)], names, path)
     return result
@@ -260,9 +283,12 @@ def _check(table: TypedTable) -> None:
         known = volume_units.sent(table) | _kept_in_all(table)
         remedy = "is not a unit of a volume; write it in GB (TB, GiB or TiB; of storage also as GB-month or GB-hours)"
         table.note("unit", _of(table, VOLUMES) & ~known, remedy)
-    if "price" in table and "currency" in table:
+    if "currency" in table:
         foreign = table.where("currency", lambda word: pc.invert(pc.is_in(pc.utf8_upper(word), pa.array(["", "USD"]))))
-        table.note("currency", foreign & ~np.isnan(table.numbers["price"]), "is not USD; write the `price` in USD")
+        for price in _PRICE_COLUMNS:
+            if price in table:
+                stated = ~np.isnan(table.numbers[price])
+                table.note("currency", foreign & stated, f"is not USD; write the `{price}` in USD")
     idle = known & (end_s <= start_s) & (_numbers(table, "quantity", 1.0) > 0)
     if "end" in table:
         table.note("end", idle & time_units.in_all(table), "leaves no time for the hours of its row")
@@ -295,7 +321,7 @@ def _texts(table: TypedTable, counted: Sequence[str], row: Ints) -> tuple[dict[s
 
     Columns of tokens stand below each other.
     """
-    names = (*_KEY, *(ours for ours in table.theirs if ours.startswith(_TAG)))
+    names = (*_KEY, *_PRICING, *(ours for ours in table.theirs if ours.startswith(_TAG)))
     words = {name: table.texts(name) for name in names}
     codes = {name: table.codes[name][row] for name in names if name in table.codes}
     if counted:
@@ -320,8 +346,13 @@ def _lines(texts: dict[str, pa.Array], unnamed: _Unnamed) -> tuple[tuple[tuple[s
         texts["sku"] = pc.if_else(named, _without_provider(texts["sku"]), texts["sku"])
     texts["provider"] = pc.utf8_lower(_otherwise(texts["provider"], unnamed.provider))
     texts["region"] = _otherwise(texts["region"], unnamed.region)
-    texts["pricing"] = pc.if_else(purchase_options.is_spot(texts["pricing"]), "spot", "standard")
+    texts["pricing"] = purchase_options.purchase_option(texts["pricing"])
     texts["unit"] = token_columns.token_units(_units(texts), texts["provider"])
+    of_tokens = token_columns.pricing_of_tokens(*(texts.pop(name) for name in _PRICING))
+    tokens = pc.is_in(texts["unit"], pa.array((*TOKENS, PROMPT)))
+    texts["pricing"] = pc.if_else(tokens, of_tokens, texts["pricing"])
+    nowhere = pc.and_(tokens, pc.is_in(pc.utf8_lower(texts["region"]), pa.array(_ANYWHERE)))
+    texts["region"] = pc.if_else(nowhere, unnamed.region, texts["region"])
     rows = list(zip(*(column.to_pylist() for column in texts.values()), strict=True))
     keys = tuple(sorted(set(rows)))
     number = {key: i for i, key in enumerate(keys)}

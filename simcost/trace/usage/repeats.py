@@ -33,7 +33,7 @@ class RepeatedUsage:
             return
         self._rows += rows
         total = hashes_of(batch.keys)[batch.line]
-        prices = [] if batch.price_usd is None else [np.nan_to_num(batch.price_usd)]
+        prices = [np.nan_to_num(usd) for usd in batch.prices_usd.values()]
         for column in (batch.start_s, batch.end_s, batch.quantity, *prices):
             total = mixed(total, (column + 0.0).view(np.uint64))
         whole, used = np.zeros(rows, np.uint64), np.zeros(rows, np.bool_)

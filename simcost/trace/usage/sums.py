@@ -4,6 +4,7 @@ Rows of a line that is counted, such as tokens, become one for each calendar mon
 for each request takes no memory.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,8 @@ import numpy.typing as npt
 from simcost.trace.usage.usage import Floats, Ints, is_counted, months_of_starts
 
 Columns = dict[str, npt.NDArray[Any]]
+PRICES = ("price_usd", "list_usd", "contracted_usd")
+"""Columns of prices, as in `UsageRows`."""
 MERGE_ROWS = 1_000_000
 """Rows that wait at least before they are added up."""
 
@@ -24,7 +27,8 @@ class UsageBatch:
     start_s: Floats
     end_s: Floats
     quantity: Floats
-    price_usd: Floats | None
+    prices_usd: Mapping[str, Floats]
+    """Those of `PRICES` that the file has."""
     interrupted: npt.NDArray[np.bool_] | None
     keys: tuple[tuple[str, ...], ...]
     line: Ints
@@ -61,8 +65,7 @@ class UsageSums:
             "line": line[batch.line],
             "first": batch.first,
         }
-        if batch.price_usd is not None:
-            part["price_usd"] = batch.price_usd
+        part |= batch.prices_usd
         if batch.interrupted is not None:
             part["interrupted"] = batch.interrupted
         if batch.resource is None:
@@ -90,7 +93,7 @@ class UsageSums:
         for name in found:
             found[name] = found[name][order]
         absent = {
-            "price_usd": np.broadcast_to(np.nan, len(order)),
+            **dict.fromkeys(PRICES, np.broadcast_to(np.nan, len(order))),
             "interrupted": np.broadcast_to(np.False_, len(order)),
         }
         return absent | found
@@ -128,8 +131,9 @@ class UsageSums:
         start = found["start_s"].copy()
         start[counted] = months_of_starts(start[counted])
         keys = [np.where(counted, 0.0, found["end_s"]), start, found["line"]]
-        if "price_usd" in found:
-            keys.insert(0, found["price_usd"].view(np.int64))
+        for name in PRICES:
+            if name in found:
+                keys.insert(0, found[name].view(np.int64))
         if "interrupted" in found:
             keys.insert(0, np.where(found["interrupted"], found["first"], -1))
         order = np.lexsort(keys)

@@ -9,15 +9,11 @@ Anthropic and Bedrock Converse interfaces, 2026.
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from simcost.tables.cells import Flags
 from simcost.tables.columns import Column
-from simcost.tables.typed import TypedTable
 from simcost.trace.usage.usage import LONG_WRITE, PROMPT
-from simcost.units import plural
 
 UNCACHED, CACHE_READ, CACHE_WRITE, OUTPUT = (
     "input_tokens",
@@ -69,6 +65,7 @@ _DECLARED = {
         LONG_WRITE,
     ),
     **dict.fromkeys((OUTPUT, "completion_tokens", "outputtokens"), OUTPUT),
+    **{name: name for name in ("input_audio_tokens", "output_audio_tokens")},
     **_GEMINI,
     **{name.replace("_", ""): unit for name, unit in _GEMINI.items()},
 }
@@ -78,27 +75,32 @@ _PARTS = ("total", "reasoning", *_WRITTEN_IN_ALL, "ephemeral", "max", "limit", "
 COLUMN = "tokens:"
 """Before the name of a column that counts tokens."""
 YES = dict.fromkeys(("true", "1", "yes"), 1.0)
-_AUDIO = ("input_audio_tokens", "output_audio_tokens")
-_BATCH = "batch"
-_USUAL = {
-    "service_tier": ("", "default", "standard", "auto", _BATCH),
-    "context_window": ("", "0-200k", "\u2264 200k", "\u2264200k", "<= 200k", "<=200k"),
-}
-"""Words, in lower case, of rows that cost as much as others."""
-PRICED_OTHERWISE = (
-    Column(name="batch", kind="choice", words=YES, on_bad="empty"),
-    Column(name="service_tier", aliases=("usage_type",)),
-    Column(name="context_window"),
-    *(Column(name=name, kind="number", on_bad="empty") for name in _AUDIO),
-)
-"""Columns of an export of tokens that change the price of its rows, as OpenAI's has them."""
-_TOLD = {
-    "batch": "are of a batch, of which a bill knows what the purchasing plan says of all rows: give batches in a file "
-    "of their own, with `batch: true` in its plan",
-    "service_tier": "are of a service tier with other prices, as flex or priority; they are priced as the standard one",
-    "context_window": "are of long prompts, whose tokens cost more with some models; they are priced as short ones",
-    **dict.fromkeys(_AUDIO, "have tokens of audio, which cost more; they are priced as tokens of text"),
-}
+PRICING = (Column(name="batch"), Column(name="service_tier", aliases=("usage_type",)), Column(name="context_window"))
+"""Columns of an export of tokens that change the price of its rows."""
+_STANDARD = ("", "default", "standard", "auto", "on_demand")
+_SHORT = ("", "0-200k", "\u2264 200k", "\u2264200k", "<= 200k", "<=200k")
+_LONG = ("200k-1m", "> 200k", ">200k", "200k+")
+LONG = " long"
+"""Behind the pricing of tokens of prompts in the size tier."""
+
+
+def pricing_of_tokens(batch: pa.Array, service: pa.Array, window: pa.Array) -> pa.Array:
+    """Service of tokens, and `LONG` behind it for prompts in the size tier.
+
+    A service or a window that is not known stays as the file has it: it has no price.
+
+    Args:
+        batch: as the file says, true of batches.
+        service: service tier, as the file has it.
+        window: length of the prompts, as the file has it.
+    """
+    service, window = pc.utf8_lower(service), pc.utf8_lower(window)
+    plain = pc.is_in(service, pa.array(_STANDARD))
+    batched = pc.and_(plain, pc.is_in(pc.utf8_lower(batch), pa.array(list(YES))))
+    service = pc.if_else(batched, "batch", pc.if_else(plain, "standard", service))
+    other = pc.binary_join_element_wise(" window ", window, "")
+    length = pc.if_else(pc.is_in(window, pa.array(_LONG)), LONG, other)
+    return pc.binary_join_element_wise(service, pc.if_else(pc.is_in(window, pa.array(_SHORT)), "", length), "")
 
 
 def token_units(unit: pa.Array, provider: pa.Array) -> pa.Array:
@@ -160,27 +162,3 @@ def left_out(names: Sequence[str], counted: Collection[str]) -> list[dict[str, A
     told = [name for name in others if not any(word in name.lower() for word in _PARTS)]
     message = f"columns of tokens that are not priced: {', '.join(told)}; rename those that the others do not include"
     return [{"kind": "uncounted_tokens", "count": len(told), "message": message}] if told else []
-
-
-def priced_otherwise(table: TypedTable) -> dict[str, int]:
-    """Rows by the column that says that they cost other than standard tokens of text."""
-    found = {column.name: int(_otherwise(table, column).sum()) for column in PRICED_OTHERWISE if column.name in table}
-    if "service_tier" in table and _BATCH not in table:
-        found[_BATCH] = int(table.where("service_tier", lambda tier: pc.equal(pc.utf8_lower(tier), _BATCH)).sum())
-    return found
-
-
-def told(rows: Mapping[str, int]) -> list[dict[str, Any]]:
-    """Findings on rows whose price their columns change, and a bill does not."""
-    return [
-        {"kind": "priced_otherwise", "count": count, "message": f"{name}: {plural(count, 'row')}: {_TOLD[name]}"}
-        for name, count in rows.items()
-        if count
-    ]
-
-
-def _otherwise(table: TypedTable, column: Column) -> Flags:
-    if column.kind == "text":
-        usual = pa.array(_USUAL[column.name])
-        return table.where(column.name, lambda word: pc.invert(pc.is_in(pc.utf8_lower(word), usual)))
-    return np.nan_to_num(table.numbers[column.name]) > 0

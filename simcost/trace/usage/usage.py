@@ -13,17 +13,38 @@ Ints = npt.NDArray[np.int64]
 
 VOLUMES = ("storage", "egress", "inter-zone")
 """SKUs that are counted in GB."""
-TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "cache_write_1h_tokens")
-"""Units of SKUs that are models behind APIs. Input is what was neither read from a cache nor written to one; the last
-was written to be kept for an hour, which costs more than for minutes.
+LONG_WRITE = "cache_write_1h_tokens"
+TOKENS = (
+    *("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", LONG_WRITE),
+    *("input_audio_tokens", "output_audio_tokens"),
+)
+"""Units of SKUs that are models behind APIs. Input is what was neither read from a cache nor written to one; what
+`LONG_WRITE` counts was written to be kept for an hour, which costs more than for minutes.
 """
-LONG_WRITE = TOKENS[-1]
 PROMPT = "prompt_tokens"
 """Unit of whole prompts: tokens read from a cache or written to one are among them."""
+RESERVED_IDLE = "reserved_idle"
+"""Pricing of hours of a capacity reservation that nothing used."""
 HOURLY = "h"
 """Unit of hourly usage."""
 KEY = 8
 """Words of a key before its tags."""
+
+
+def price_groups(*prices_usd: Floats) -> Ints:
+    """[row, price] Prices as integers, equal where they differ by rounding of costs alone; -1 where none is stated.
+
+    >>> price_groups(np.array([55.04, 55.0401, 56.0, np.nan])).tolist()
+    [[55040000000], [55040000000], [56000000000], [-1]]
+    """
+    usd = np.column_stack(prices_usd)
+    known = usd > 0
+    size = 10.0 ** (np.floor(np.log10(usd, where=known, out=np.zeros_like(usd))) - _PRICE_DIGITS + 1)
+    return np.rint(np.where(known, np.rint(np.where(known, usd, 0.0) / size) * size * 1e9, -1)).astype(np.int64)
+
+
+_PRICE_DIGITS = 4
+"""Significant digits by which the price of a SKU is another one, as of another operating system or month."""
 
 
 def is_counted(key: tuple[str, ...]) -> bool:
@@ -60,11 +81,17 @@ class UsageRows:
     """Units that ran all the time from start to end; GB kept from start to end (storage); else in total."""
     price_usd: Floats
     """Price in effect of a unit, where the file has one; else NaN."""
+    list_usd: Floats
+    """List price of a unit by the hour, where the file has it; else NaN."""
+    contracted_usd: Floats
+    """Price of it under contracts, without commitments, likewise."""
     interrupted: npt.NDArray[np.bool_]
     """Ended by the provider (spot)."""
     line: Ints
     keys: tuple[tuple[str, ...], ...]
-    """Of each line: provider, sku, region, zone, account, pricing, service, unit, and the tags."""
+    """Of each line: provider, sku, region, zone, account, pricing, service, unit, and the tags. Lines by the hour whose
+    stated prices differ are several, with the same key.
+    """
     tags: tuple[str, ...]
     """Names of the tags, in the order in which they stand in a key."""
     resource: Ints | None

@@ -76,7 +76,7 @@ def samples_of_jobs(
     held = jobs.whole_gpus
     some = np.flatnonzero(held > 0)
     if not len(some):
-        raise InputError("no job of the log held a GPU; give a log with GPUs")
+        raise InputError(f"{jobs.source}: no job of the log held a GPU; give a log with GPUs")
     wait, findings = _waits(jobs)
     submit = jobs.submit_s[some].astype(np.float64)
     start = submit + wait[some]

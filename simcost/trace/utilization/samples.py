@@ -170,14 +170,6 @@ MIB = float(2**20)
 
 _FLAGS = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0}
 _UNIT_OF_CELL = r"\s*(%|MiB)\s*$"
-_SLASHED = r"^\s*(\d{4})/(\d\d)/(\d\d)"
-
-
-def _iso(column: pa.Array) -> pa.Array:
-    """Dates with slashes, as nvidia-smi writes them, as ISO dates."""
-    if not pa.types.is_string(column.type):
-        return column
-    return pc.replace_substring_regex(column, _SLASHED, r"\1-\2-\3")
 
 
 def _bare(column: pa.Array) -> pa.Array:
@@ -211,7 +203,6 @@ UTILISATION = DeclaredTable(
             kind="time",
             required=True,
             filled=True,
-            spelled=_iso,
         ),
         Column(name=UNIT, aliases=("uuid", "gpu_uuid", "gpu", "gpu_id", "device", "index", "gpu_index")),
         Column(name=NODE, aliases=("hostname", "nodename", "host", "instance")),

@@ -313,7 +313,7 @@ def load_ours():  # type: ignore[no-untyped-def]
 def test_an_api_in_words() -> None:
     found = asked("openai/gpt-4o,batch,ttl=10min,ttft=0.5s,units=3,unit_price=$1/h,unit_tokens=2500,output_weight=4")
     assert found.name.startswith("openai/gpt-4o, batch, ttl=10min, units=3")
-    assert found.purchase.batch
+    assert found.purchase.service == "batch"
     assert found.purchase.cache == PrefixReuse(ttl=600.0)
     assert found.purchase.provisioned is not None
     assert found.purchase.provisioned.capacity == 7500

@@ -6,13 +6,27 @@ from contextlib import redirect_stdout
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from support.observed_runs import OVERHEAD_S, TRUTH, latencies, requests, rows, serve, write_folder
+from support.observed_runs import (
+    BATCHING,
+    KV_TOKENS,
+    META,
+    OVERHEAD_S,
+    TRUTH,
+    latencies,
+    requests,
+    rows,
+    serve,
+    write_folder,
+)
 
 from simcost.catalog import load_catalog
 from simcost.cli import main
+from simcost.errors import InputError, TraceError
+from simcost.sim.serving.replay import replay
 from simcost.studies.calibration.advice import far_from_catalog, not_identified
 from simcost.studies.calibration.engine import engine_of
 from simcost.studies.calibration.fit import FittedParameters, fit
@@ -264,3 +278,39 @@ def test_a_ttft_that_no_step_time_makes_is_told(tmp_path: Path, device: str | No
     said = verdict(found.document, found.observation)
     assert ("replay is off by up to" in said) is off
     assert ("judge no limit on TTFT" in str(found.document["findings"])) is off
+
+
+def of_two_engines(folder: Path, meta: dict[str, Any]) -> Path:
+    batch = requests(160, rate_per_s=9.0)
+    found = replay(
+        batch, TRUTH, batching=BATCHING, kv_capacity_tokens=KV_TOKENS, first_token_overhead_s=OVERHEAD_S, engines=2
+    )
+    lines = rows(160)
+    for line, at, ttft, e2e, prompt, output in zip(
+        lines, batch.arrival_ns / 1e9, found.ttft_s, found.e2e_s, batch.prompt_tokens, batch.output_tokens, strict=True
+    ):
+        line |= {"arrival_time": 1.7e9 + at, "queued_ts": 5000 + at, "scheduled_ts": 5000 + at}
+        line |= {"input_toks": int(prompt), "output_toks": int(output)}
+        line |= {"first_token_ts": 5000 + at + ttft, "last_token_ts": 5000 + at + e2e}
+    return write_folder(folder, lines, meta)
+
+
+def test_a_log_of_two_ranks_is_that_of_two_engines_behind_one_queue(tmp_path: Path) -> None:
+    """The step time is that of one; taken for the log of one engine, it is refused or another."""
+    ranks = META | {"engine_kwargs": META["engine_kwargs"] | {"data_parallel_size": 2}}
+    stated = calibrate([of_two_engines(tmp_path / "stated", ranks)], load_catalog())
+    assert stated.document["fit"]["tpot"]["mean"] == pytest.approx(0, abs=0.03)
+    assert stated.fitted.best.step.a_s == pytest.approx(TRUTH.a_s, rel=0.2)
+    assert [one["count"] for one in stated.document["findings"] if one["kind"] == "pool"] == [2]
+    silent = of_two_engines(tmp_path / "silent", META)
+    with pytest.raises(TraceError, match=r"sequences decode at once, but the engine takes 32.*--engines N"):
+        calibrate([silent], load_catalog())
+    asked = calibrate([silent], load_catalog(), given=Configuration(engines=2))
+    assert asked.document["coefficients"] == stated.document["coefficients"]
+
+
+def test_engines_are_of_a_log_whose_requests_come_by_themselves(tmp_path: Path) -> None:
+    point = tmp_path / "c4.json"
+    point.write_text(json.dumps(serve(4)))
+    with pytest.raises(InputError, match="--engines is for a log of requests"):
+        calibrate([point], load_catalog(), given=Configuration(engines=2))

@@ -16,7 +16,7 @@ from simcost.sim.serving.engine.block_schedule import (
     stop_running,
 )
 from simcost.sim.serving.engine.block_state import BlockState
-from simcost.sim.serving.engine.decode_run import base_row, run_time, steps_until
+from simcost.sim.serving.engine.decode_run import base_row, carry_remainder, run_time, steps_until
 from simcost.sim.serving.engine.fair_queue import (
     charge_steps,
     charge_token,
@@ -80,6 +80,7 @@ def _finish_decodes(s: BlockState, r: int) -> int:
     rep, totals = s.replicas[r], s.totals
     steps, seqs, ended = rep[col.RUN_STEPS], rep[col.RUN_SEQS], 0
     if steps > 0:
+        carry_remainder(s, r)
         totals[col.STEPS] += steps
         totals[col.HIDDEN_TIME] += steps * s.base[0, base_row(s, seqs), col.HIDDEN]
         if steps > 1:
@@ -196,12 +197,12 @@ def _start_run(s: BlockState, r: int, t: int) -> None:
     first += p[col.D] * (rep[col.KV] + context) + ((p[col.E] * pairs) >> p[col.E_SHIFT])
     growth = p[col.D] * seqs
     s.totals[col.HIDDEN_TIME] += s.base[0, full, col.HIDDEN] - s.base[0, base_row(s, seqs), col.HIDDEN]
-    first += s.slots[r, blk.LOADING]
+    first += s.slots[r, blk.LOADING] << p[col.STEP_SHIFT]
     s.slots[r, blk.LOADING] = 0
     steps, load = 1, 0
     if s.rules[blk.MAX_LORAS] > 0:
         load, extra = load_adapters(s, r)
-        first += load + extra
+        first += (load + extra) << p[col.STEP_SHIFT]
     alone = s.slots[r, blk.PREFILLS] == 0 and load == 0 and not (preempted and rep[col.WAITING] > 0)
     if alone and not _turns_change(s, r):
         steps = _steps_with_blocks(s, r, (s.heap[r, 0] >> _BITS) - rep[col.DECODED_STEPS])

@@ -1,5 +1,8 @@
 """Runs of decode steps in closed form, in integers: their tokens, their time, and its inverse.
 
+Steps take whole units, 2**STEP_SHIFT of them a tick. A step ends at the last whole tick before its exact end; the rest
+is carried to the next step of the replica, so that rounding never adds up.
+
 Each step brings one token of each sequence; where the engine speculates, TOKEN_RATE / 2**RATE_BITS in the mean. All
 sequences of a replica get the same number of them: after n steps of the replica `decoded(n)`, the mean rounded down.
 """
@@ -45,8 +48,8 @@ def base_row(s: State, tokens: int) -> int:
 
 
 @inlined
-def step_ticks(s: State, r: int, tokens: int, seqs: int, kv: int) -> int:
-    """A step of prompt tokens and decoding sequences with so many tokens in the cache, without attention pairs."""
+def step_units(s: State, r: int, tokens: int, seqs: int, kv: int) -> int:
+    """Units of a step of prompt tokens and decoding sequences, without attention pairs; `kv` tokens are cached."""
     kind = row_of(s.kind, r)
     p = s.engines[kind]
     time = s.base[kind, base_row(s, tokens + seqs * p[col.SEQUENCE_ROWS]), col.TIME]
@@ -77,8 +80,8 @@ def _decoded_before(s: State, r: int, steps: int) -> int:
 
 
 @inlined
-def run_time(s: State, r: int, first: int, growth: int, k: int) -> int:
-    """The time of k decode steps, the first of which takes `first`; each token of all sequences adds `growth`."""
+def _run_units(s: State, r: int, first: int, growth: int, k: int) -> int:
+    """Units of k decode steps, the first of which takes `first`; each token of all sequences adds `growth`."""
     if s.engines[row_of(s.kind, r), col.TOKEN_RATE] == _PERIOD:
         return k * first + growth * (k * (k - 1) // 2)
     phase = s.replicas[r, col.DECODED_STEPS] & (_PERIOD - 1)
@@ -87,17 +90,34 @@ def run_time(s: State, r: int, first: int, growth: int, k: int) -> int:
 
 
 @inlined
+def run_time(s: State, r: int, first: int, growth: int, k: int) -> int:
+    """Ticks of k decode steps from the start of the run."""
+    units = _run_units(s, r, first, growth, k) + s.replicas[r, col.REMAINDER]
+    return units >> s.engines[row_of(s.kind, r), col.STEP_SHIFT]
+
+
+@inlined
+def carry_remainder(s: State, r: int) -> None:
+    """Keep what the run of replica r, which ends, takes beyond its last whole tick."""
+    rep, p = s.replicas[r], s.engines[row_of(s.kind, r)]
+    if p[col.STEP_SHIFT] > 0:
+        units = _run_units(s, r, rep[col.RUN_FIRST], p[col.D] * rep[col.RUN_SEQS], rep[col.RUN_STEPS])
+        rep[col.REMAINDER] = (units + rep[col.REMAINDER]) & ((1 << p[col.STEP_SHIFT]) - 1)
+
+
+@inlined
 def steps_until(s: State, r: int, first: int, growth: int, span: int) -> int:
-    """The smallest k >= 1 whose time is at least `span`: a float guess, then integer repair."""
+    """The smallest k >= 1 whose time is at least `span` ticks: a float guess, then integer repair."""
+    units = (span << s.engines[row_of(s.kind, r), col.STEP_SHIFT]) - s.replicas[r, col.REMAINDER]
     if growth == 0:
-        k = span // first
+        k = units // first
     else:
         slope = growth * (s.engines[row_of(s.kind, r), col.TOKEN_RATE] / _PERIOD)
         half = first - 0.5 * slope
-        k = int((math.sqrt(half * half + 2.0 * slope * span) - half) / slope)
+        k = int((math.sqrt(half * half + 2.0 * slope * units) - half) / slope)
     k = max(k, 1)
-    while k > 1 and run_time(s, r, first, growth, k - 1) >= span:
+    while k > 1 and _run_units(s, r, first, growth, k - 1) >= units:
         k -= 1
-    while run_time(s, r, first, growth, k) < span:
+    while _run_units(s, r, first, growth, k) < units:
         k += 1
     return k

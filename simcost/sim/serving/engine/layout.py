@@ -35,7 +35,7 @@ RATE_BITS = 10
 
 # Parameters of the pool (`parameters`), and of each kind of replica (`engines`): those up to WHOLE_PREFILL,
 # FIRST_TOKEN_OVERHEAD, WEIGHT and those of speculation. CAPACITY of the pool: the longest request that any can hold.
-B, C, D, E, E_SHIFT = range(5)  # step time in ticks, beside `base`; E is a fixed-point number
+B, C, D, E, E_SHIFT = range(5)  # step time in units, beside `base`; E is a fixed-point number
 CAPACITY, BUDGET, MAX_SEQS, WHOLE_PREFILL, TIMEOUT, ROUTER, WINDOW, TICKS_PER_NS, SALT = range(5, 14)
 # FIRST_TOKEN_OVERHEAD: ticks of each request outside of the engine, before its first token.
 # Of routing and admission, in ticks: REFRESH is the age that signals may have, 0 = none, NIL = no signals.
@@ -61,9 +61,10 @@ OVERFLOWS, API_TTFT, API_TPOT = range(30, 33)
 # SEQUENCE_ROWS: of each decoding sequence in a step, 1 = no speculation. TOKEN_RATE: its tokens in 2**RATE_BITS steps.
 # DRAFT_SLOTS: of the cache that each running request keeps for drafts.
 SEQUENCE_ROWS, TOKEN_RATE, DRAFT_SLOTS = range(33, 36)
-# Ticks that an idle engine waits for more requests, from the arrival of the oldest; 0 = none.
-BATCH_WINDOW = 36
-PARAMETERS = 37
+# BATCH_WINDOW: ticks that an idle engine waits for more requests, from the arrival of the oldest; 0 = none.
+# STEP_SHIFT: step times, and all that they are made of, are in units of 2**-STEP_SHIFT ticks.
+BATCH_WINDOW, STEP_SHIFT = range(36, 38)
+PARAMETERS = 38
 
 # What becomes of requests while the pool is saturated (SATURATION), and how the picker picks (PICKER).
 HOLD, REJECT = 1, 2
@@ -157,7 +158,8 @@ AT_ONCE = 0
     TOKENS_NOW,
     BUSY_NOW,
     QUEUED_NOW,
-) = range(36)
+    REMAINDER,
+) = range(37)
 # LATEST: the latest arrival of those that came to it; OUT_OF_ORDER: requests of its list that came after later ones.
 # JOINED to WRITTEN count since it became ready: requests that came, requests answered, prompt tokens, output tokens.
 # SEEN_*: what the router knows of it, and since when (+ 1; 0 = never) (LOAD: blocks of a
@@ -165,7 +167,8 @@ AT_ONCE = 0
 # OWNER: this replica, told from earlier ones in the same slot.
 # Of NOW: TOKENS_NOW, tokens of the run in progress, which KV and WRITTEN do not have yet; BUSY_NOW, BUSY with the time
 # since BUSY_SINCE; QUEUED_NOW, tokens of prompts that wait, where `count_queues` was called.
-REPLICA = 36
+# REMAINDER: units of its steps so far beyond the last whole tick. RUN_FIRST: the first step of a run, in units.
+REPLICA = 37
 SLOT_BITS = 20
 
 # Counters by kind of replica (`by_kind`), where there are several; the last five are of NOW. CREDIT: of its turns.

@@ -4,10 +4,11 @@ from simcost.sim.compiled import inlined, lean
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.decode_heap import start_decoding, stop_decoding, stop_running
 from simcost.sim.serving.engine.decode_run import (
+    carry_remainder,
     decoded,
     hidden_ticks,
     run_time,
-    step_ticks,
+    step_units,
     steps_for,
     steps_until,
     tokens_of,
@@ -27,6 +28,7 @@ def finish_decodes(s: State, r: int) -> None:
     rep, totals = s.replicas[r], s.totals
     steps, seqs = rep[col.RUN_STEPS], rep[col.RUN_SEQS]
     if steps > 0:
+        carry_remainder(s, r)
         totals[col.STEPS] += steps
         hidden = steps * hidden_ticks(s, r, 0, seqs)
         totals[col.HIDDEN_TIME] += hidden
@@ -155,7 +157,7 @@ def start_run(s: State, r: int, t: int, tokens: int, pairs: int, preempted: bool
         s.next_event[r] = NEVER
         return
     kv = rep[col.KV] if seqs > 0 else 0
-    first = step_ticks(s, r, tokens, seqs, kv) + ((p[col.E] * pairs) >> p[col.E_SHIFT])
+    first = step_units(s, r, tokens, seqs, kv) + ((p[col.E] * pairs) >> p[col.E_SHIFT])
     growth = p[col.D] * seqs
     hidden = hidden_ticks(s, r, tokens, seqs) - hidden_ticks(s, r, 0, seqs)
     s.totals[col.HIDDEN_TIME] += hidden
@@ -303,6 +305,7 @@ def note(s: State, t: int) -> None:
 def cut_run(s: State, r: int, until: int) -> None:
     """End the run of replica r at its first step boundary at or after `until`."""
     rep = s.replicas[r]
+    until = min(until, s.next_event[r])
     growth = s.engines[row_of(s.kind, r), col.D] * rep[col.RUN_SEQS]
     k = steps_until(s, r, rep[col.RUN_FIRST], growth, max(until - rep[col.RUN_START], 1))
     if k < rep[col.RUN_STEPS]:
