@@ -235,7 +235,7 @@ class CommitmentEligibility(Provenance):
 
     provider: ProviderName
     """`any` = the providers that have no row of the instrument."""
-    instrument: Instrument | Literal["capacity-reservation"]
+    instrument: Literal[Instrument, "capacity-reservation"]
     service: str
     """As in services.csv, or `*`."""
     sku: str = "*"
