@@ -243,9 +243,9 @@ def _poor_steps(errors: Errors) -> list[Finding]:
     if off <= _POOR:
         return []
     message = (
-        f"the best replay is still {off:.0%} off: the engine's settings differ from those given (sequences, token budget, "
-        "KV cache), it does what a replica here does not (speculation), several engines served it (--engines), or columns "
-        "are exchanged (prompt and output tokens)"
+        f"the best replay is still {off:.0%} off: its settings differ from those given (sequences, token budget, KV "
+        "cache), it does what a replica here does not (speculation), several engines served it (--engines), or columns are "
+        "exchanged (prompt and output tokens)"
     )
     return [finding("poor_fit", message)]
 
