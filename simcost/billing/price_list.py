@@ -4,8 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isclose
 from typing import Any
 
+from simcost.billing import Buy
 from simcost.billing.bill import Charge
 from simcost.billing.metering import Line
+from simcost.billing.on_demand import OnDemand
+from simcost.billing.spot import Spot
+from simcost.catalog import Catalog
 from simcost.catalog.dates import is_stale, price_of_date
 from simcost.catalog.facts import Offer, Provenance, TokenPrice
 from simcost.trace.usage.usage import TOKENS, VOLUMES
@@ -70,6 +74,11 @@ def line_prices(lines: Iterable[Line]) -> list[Row]:
         for line in lines
     ]
     return [row for i, row in enumerate(rows) if row not in rows[:i]]
+
+
+def purchase_prices(options: Iterable[Buy], catalog: Catalog) -> list[Row]:
+    """The same of purchase options that pay for nodes by the hour."""
+    return line_prices(option.line(catalog) for option in options if isinstance(option, OnDemand | Spot))
 
 
 def offer_prices(offer: Offer, *, spot: bool = False) -> list[Row]:
