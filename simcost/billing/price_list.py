@@ -121,9 +121,10 @@ def price_sentences(rows: Sequence[Mapping[str, Any]], newest: str) -> Iterator[
         newest: date of the newest fact of the catalog.
     """
     dated = [row for row in rows if row["as_of"]]
+    agreed = [row for row in rows if not row["as_of"] and row["quality"] != GIVEN]
     given = [row for row in rows if row["quality"] == GIVEN and row["provider"] != OWNED]
     paid: dict[tuple[str, ...], list[float]] = {}
-    for row in (*dated, *given):
+    for row in (*dated, *agreed, *given):
         paid.setdefault(tuple(row[name] for name in _THING), []).append(row["usd"])
     for thing, usd in paid.items():
         yield _sentence(dict(zip(_THING, thing, strict=True)), usd, newest)
@@ -183,7 +184,7 @@ def _sentence(row: Mapping[str, str], usd: Sequence[float], newest: str) -> str:
     what, price = _what(row), _usd(row["unit"], usd)
     if row["quality"] == GIVEN:
         return f"{what}: {price} per {_unit(row['unit'])}, as given, not of the catalog."
-    dated = f"{price_of_date(row['as_of'], newest)}, quality {row['quality']}"
+    dated = f"{price_of_date(row['as_of'], newest)}, quality {row['quality']}" if row["as_of"] else "by contract"
     return f"{what}: {price} per {_unit(row['unit'])}, {dated} ({row['source']})."
 
 

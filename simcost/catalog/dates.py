@@ -82,14 +82,14 @@ def old_prices(prices: Iterable[Mapping[str, Any]], day: str | None = None) -> s
     'Old price: aws/p5.48xlarge of 2026-07-20 (140 days).'
     """
     day = day or today()
-    dated = {(one.get("offer") or f"{one['provider']}/{one['sku']}", one["as_of"]) for one in prices if one["as_of"]}
+    dated = [(one.get("offer") or f"{one['provider']}/{one['sku']}", one["as_of"]) for one in prices if one["as_of"]]
     ages = {(name, as_of): age_days(as_of, day) for name, as_of in dated}
     old = [key for key, age in ages.items() if age is None or age > OLD_DAYS]
     if not old:
         return ""
     first = min(old, key=lambda key: (key[0].rpartition("/")[2] in _SMALL, -(ages[key] or inf)))
     name, age = f"{first[0]} of {first[1]}", ages[first]
-    length = "" if age is None else f" ({age} days)"
+    length = " date" if age is None else f" ({age} days)"
     more = f" and {len(old) - 1} more" if len(old) > 1 else ""
     return f"Old price{'s' if more else ''}: {name}{length}{more}."
 
