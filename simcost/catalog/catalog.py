@@ -18,9 +18,9 @@ from simcost.catalog.contracts import (
     CurrencyRate,
     contract_of,
     contracted,
+    currency_rate,
     narrowest,
     not_over,
-    usd_per_unit,
 )
 from simcost.catalog.csv_reader import newest_of
 from simcost.catalog.dates import UNKNOWN
@@ -269,7 +269,7 @@ class Catalog:
 
     def usd(self, amount: float, currency: str, day: str) -> float:
         """An amount in USD at the latest rate up to a day (`unknown` = the latest). Raises CatalogError."""
-        return amount * usd_per_unit(self.facts.currencies, currency, day)
+        return amount * (1.0 if currency == "USD" else currency_rate(self.facts.currencies, currency, day).usd_per_unit)
 
     def billing_rule(self, provider: str) -> BillingRule:
         """Metering rule of a provider's instances. Raises CatalogError."""

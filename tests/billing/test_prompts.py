@@ -240,6 +240,16 @@ def test_export_of_openai_is_read_by_its_own_names(tmp_path: Path) -> None:
     assert not usage.findings
 
 
+@pytest.mark.parametrize(("digits", "own"), [("", True), ("000", True), ("", False)])
+def test_a_unit_of_times_is_said_unless_the_export_documents_it(tmp_path: Path, digits: str, own: bool) -> None:
+    path = openai_export(tmp_path, "false,default,1000,10,0")
+    text = re.sub(r"(177\d{7})", rf"\g<1>{digits}", path.read_text())
+    path.write_text(text if own else text.replace("num_model_requests", "requests"))
+    usage = read_usage(path)
+    assert usage.start_s.tolist() == [1775001600] * len(usage.start_s)
+    assert ["time_unit"] * (bool(digits) or not own) == [one["kind"] for one in usage.findings]
+
+
 def test_days_that_two_exports_of_tokens_have_are_told(tmp_path: Path) -> None:
     path = openai_export(tmp_path, "false,default,1000,10,0", "false,default,1000,20,0", "false,default,0,0,0")
     head, *days = path.read_text().splitlines()

@@ -25,6 +25,10 @@ from simcost.units import NS_PER_S, SECONDS_PER_HOUR
 _TAG = "tag:"
 _CHARGES = "chargecategory"
 """A column of cost files, whose rows are not only usage."""
+_OPENAI = "num_model_requests"
+"""A column of OpenAI's usage exports: their times are Unix seconds
+(https://cookbook.openai.com/examples/completions_usage_api; read 2026-12).
+"""
 _YES = token_columns.YES | {"provider": 1.0}
 USAGE = DeclaredTable(
     what="file of usage",
@@ -151,7 +155,14 @@ def read_usage(
     """
     head = peek(path, USAGE.what)
     theirs = _columns(head.names, mapping or {}, path)
-    batches = TypedBatches(path=path, head=head, declared=USAGE, theirs=theirs, check=_check)
+    batches = TypedBatches(
+        path=path,
+        head=head,
+        declared=USAGE,
+        theirs=theirs,
+        check=_check,
+        documented_unit="s" if _OPENAI in head.names else None,
+    )
     sums = UsageSums(machines="resource" in theirs)
     findings = UsageFindings(theirs, head.names)
     unnamed = _Unnamed(provider=provider, region=region, models=pa.array(sorted(models), pa.string()))
