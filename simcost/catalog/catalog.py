@@ -100,7 +100,7 @@ class Catalog:
     )
     """By provider, instrument and SKU, lower case; those for several SKUs under `*`. Empty until asked for."""
     _eligible: dict[tuple[object, ...], Eligible] = field(init=False, repr=False, compare=False, default_factory=dict)
-    """What `eligibility` has answered."""
+    """Cache of `eligibility`."""
 
     def __post_init__(self) -> None:
         offers: dict[str, list[Offer]] = defaultdict(list)
@@ -331,7 +331,7 @@ class Catalog:
         accelerator: str = "",
         term_years: float | None = None,
     ) -> Eligible:
-        """Whether the provider lets a kind of commitment cover an item; `unknown` where no source says.
+        """Return whether a commitment may cover an item; `unknown` if no source says so.
 
         Args:
             provider: of the item.

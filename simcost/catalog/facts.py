@@ -203,7 +203,7 @@ Upfront = Literal["none", "partial", "all"]
 
 
 Eligible = Literal["yes", "no", "unknown"]
-"""Whether a provider lets a commitment cover an item; unknown = no source says."""
+"""May a commitment cover an item? unknown = no source says."""
 
 
 @record
@@ -229,7 +229,7 @@ class CloudService(Provenance):
 
 @record
 class CommitmentEligibility(Provenance):
-    """Whether a provider lets a kind of commitment cover items of a service. The last row that fits counts; where none
+    """Eligibility of items of a service for a kind of commitment. The last row that fits counts; where none
     does, it is unknown.
     """
 

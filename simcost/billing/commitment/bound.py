@@ -68,7 +68,7 @@ class CommitmentRates(Protocol):
         accelerator: str = "",
         term_years: float | None = None,
     ) -> Eligible:
-        """Whether the provider lets a kind of commitment cover an item."""
+        """Eligibility of an item for a kind of commitment."""
         ...
 
 
@@ -259,7 +259,7 @@ def eligible(
     line: Line,
     term_years: float | None = None,
 ) -> Eligible:
-    """Whether the provider of a line lets a kind of commitment cover it."""
+    """Eligibility of a line: may a commitment of this kind cover it?"""
     return rates.eligibility(
         line.provider,
         instrument,

@@ -186,7 +186,7 @@ def _of_points(
 
 
 def _of_pool(engines: int, run: ObservedRun) -> Finding:
-    """What fitting several engines to one log takes for granted.
+    """Note the assumptions of fitting several engines to one log.
 
     Raises:
         InputError: the clients are those of a closed loop, which one queue of several engines does not replay.
@@ -244,8 +244,8 @@ def _poor_steps(errors: Errors) -> list[Finding]:
         return []
     message = (
         f"the best replay is still {off:.0%} off: its settings differ from those given (sequences, token budget, KV "
-        "cache), it does what a replica here does not (speculation), several engines served it (--engines), or columns are "
-        "exchanged (prompt and output tokens)"
+        "cache), it does what a replica here does not (speculation), several engines served it (--engines), or columns "
+        "are exchanged (prompt and output tokens)"
     )
     return [finding("poor_fit", message)]
 
