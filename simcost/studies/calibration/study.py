@@ -244,8 +244,8 @@ def _poor_steps(errors: Errors) -> list[Finding]:
         return []
     message = (
         f"the best replay is still {off:.0%} off: settings of the engine are others than those taken (sequences, "
-        "token budget, KV cache), it has what a replica here has not, such as speculation, or several engines served it "
-        "(--engines), or columns of the log are exchanged, such as those of prompt and output tokens"
+        "token budget, KV cache), it has what a replica here has not, such as speculation, or several engines served "
+        "it (--engines), or columns of the log are exchanged, such as those of prompt and output tokens"
     )
     return [finding("poor_fit", message)]
 
