@@ -114,7 +114,7 @@ def nodes_in(manifest: Manifest, asked: FromManifest) -> NodePool:
 
 
 def written_in_full(root: YamlNode) -> YamlNode:
-    """Long forms of the short forms: `{from: FILE}` under scaling, nodes and router of the plans, and a percentile
+    """Keys that short forms stand for: `{from: FILE}` under scaling, nodes and router of the plans, and a percentile
     under a limit of an SLO.
     """
     if not isinstance(root.value, dict):
