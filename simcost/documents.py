@@ -1,6 +1,6 @@
 """Results to documents: a tree of frozen dataclasses becomes what JSON can hold."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import field, fields, is_dataclass
 from functools import cache
 from math import isfinite
@@ -44,13 +44,17 @@ def to_document(result: object) -> dict[str, Any]:
     return document
 
 
-def _prices_of(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The prices on which a verdict rests: `prices` of the document, its provenance or its plans."""
-    named = [document.get(name) for name in ("provenance", "best", "runner_up")]
-    parts = [document, *named, *(document.get("plans") or ())]
-    found = [part.get("prices") for part in parts if isinstance(part, Mapping)]
-    rows = [row for prices in found if isinstance(prices, list) for row in prices if isinstance(row, Mapping)]
-    return [row for row in rows if "as_of" in row and "sku" in row]
+def _prices_of(part: object) -> Iterator[Mapping[str, Any]]:
+    """The prices on which a verdict rests: the rows of each `prices` of a document, at any depth."""
+    if isinstance(part, list):
+        for each in part:
+            yield from _prices_of(each)
+    elif isinstance(part, Mapping):
+        for name, value in part.items():
+            if name == "prices" and isinstance(value, list):
+                yield from (row for row in value if isinstance(row, Mapping) and "as_of" in row)
+            else:
+                yield from _prices_of(value)
 
 
 def values(result: object) -> dict[str, Any]:

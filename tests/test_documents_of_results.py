@@ -80,4 +80,4 @@ def test_the_oldest_machine_or_model_is_named_first() -> None:
     days = {"storage": "2025-01-01", "m": "2026-01-02", "n": "2026-01-01", "egress": "unknown"}
     rows = [{"provider": "p", "sku": sku, "as_of": day} for sku, day in days.items()]
     assert old_prices(rows, "2026-06-01") == "Old prices: p/n of 2026-01-01 (151 days) and 3 more."
-    assert old_prices(rows[3:], "2026-06-01") == "Old price: p/egress of unknown."
+    assert old_prices(rows[3:], "2026-06-01") == "Old price: p/egress of unknown date."

@@ -185,7 +185,7 @@ def _unpriced(sku: str, provider: str, error: CatalogError, catalog: "Catalog") 
 
 
 def _line(usage: UsageRows, i: int, purchase: Purchasing, catalog: "Catalog") -> Line:
-    provider, sku, region, zone, account, pricing, _ = usage.keys[i][:KEY]
+    provider, sku, region, zone, account, pricing, service, _ = usage.keys[i][:KEY]
     name = f"{provider}/{sku}" if provider else sku
     tags = tuple((tag, word) for tag, word in zip(usage.tags, usage.keys[i][KEY:], strict=True) if word)
     own = purchase.own_price(provider, sku)
@@ -225,6 +225,7 @@ def _line(usage: UsageRows, i: int, purchase: Purchasing, catalog: "Catalog") ->
         provider=provider,
         sku=offer.sku if offer else sku,
         region=offer.region if offer and region == "any" else region,
+        service=catalog.service_name(provider, service, sku),
         zone=zone,
         account=account,
         pricing="spot" if pricing == "spot" else "standard",

@@ -39,6 +39,7 @@ class Charge:
     charge_category: Literal["Usage", "Purchase"]
     pricing_category: Literal["Standard", "Dynamic", "Committed"]
     service: Service
+    """Part of the bill; the service as its provider names it is `service_name`."""
     provider: str
     sku: str
     region: str
@@ -54,6 +55,8 @@ class Charge:
     price_as_of: str
     price_quality: str
     price_source: str = ""
+    service_name: str = ""
+    """As usage names the service, or its SKU tells; empty = not known."""
     zone: str = ""
     account: str = ""
     tags: tuple[tuple[str, str], ...] = ()

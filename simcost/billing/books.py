@@ -55,6 +55,7 @@ def _usage(settled: Settlement, line: Line, hours: Floats, usd: Floats, by: Comm
         provider=line.provider,
         sku=line.sku,
         region=line.region,
+        service_name=line.service,
         zone=line.zone,
         account=line.account,
         tags=line.tags,

@@ -238,7 +238,10 @@ def _service_of(key: Sequence[str]) -> Service:
 def _nothing(contract: ContractPrice, things: Iterable[tuple[str, str, str, str]]) -> str:
     """The message for a contract that names nothing of a bill."""
     names = sorted({f"{provider}/{sku}" for provider, sku, *_ in things})
-    hint = did_you_mean(f"{contract.provider}/{contract.sku.rstrip('*')}", names, 0.5)
+    providers = sorted({provider for provider, *_ in things})
+    known = contract.provider in providers
+    hint = "" if known else did_you_mean(contract.provider, providers)
+    hint = hint or did_you_mean(f"{contract.provider}/{contract.sku.rstrip('*')}", names, 0.5)
     shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
     return (
         f"matches nothing in this bill{hint or ';'} the bill has {shown}; correct provider, sku, service or region, or "

@@ -71,6 +71,7 @@ def _commitment(bill: Bill, commitment_use: CommitmentUse) -> Document:
         "utilisation": commitment_use.utilisation,
         "unused_usd": unused,
         "saved_usd": difference_usd(commitment_use.otherwise_usd, committed),
+        "not_covered": settled.left_out(commitment_use.bound),
     }
 
 

@@ -28,6 +28,8 @@ class Line:
     provider: str
     sku: str
     region: str
+    service: str = ""
+    """Service of the provider, as usage names it or its SKU tells; empty = not known."""
     zone: str = ""
     account: str = ""
     pricing: Literal["standard", "spot"] = "standard"

@@ -70,6 +70,7 @@ class OnDemand:
         return Line(
             provider=offer.provider,
             sku=offer.sku,
+            service=catalog.service_name(offer.provider, "", offer.sku),
             region=offer.region,
             accelerator=offer.accelerator or "",
             list_usd=known.list_usd_per_h,

@@ -4,8 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isclose
 from typing import Any
 
+from simcost.billing import Buy
 from simcost.billing.bill import Charge
 from simcost.billing.metering import Line
+from simcost.billing.on_demand import OnDemand
+from simcost.billing.spot import Spot
+from simcost.catalog import Catalog
 from simcost.catalog.dates import is_stale, price_of_date
 from simcost.catalog.facts import Offer, Provenance, TokenPrice
 from simcost.trace.usage.usage import TOKENS, VOLUMES
@@ -72,6 +76,11 @@ def line_prices(lines: Iterable[Line]) -> list[Row]:
     return [row for i, row in enumerate(rows) if row not in rows[:i]]
 
 
+def purchase_prices(options: Iterable[Buy], catalog: Catalog) -> list[Row]:
+    """The same of purchase options that pay for nodes by the hour."""
+    return line_prices(option.line(catalog) for option in options if isinstance(option, OnDemand | Spot))
+
+
 def offer_prices(offer: Offer, *, spot: bool = False) -> list[Row]:
     """The same of an offer of the catalog, on demand and, where asked, on spot."""
     at = (offer.provider, offer.sku, offer.region)
@@ -112,9 +121,10 @@ def price_sentences(rows: Sequence[Mapping[str, Any]], newest: str) -> Iterator[
         newest: date of the newest fact of the catalog.
     """
     dated = [row for row in rows if row["as_of"]]
+    agreed = [row for row in rows if not row["as_of"] and row["quality"] != GIVEN]
     given = [row for row in rows if row["quality"] == GIVEN and row["provider"] != OWNED]
     paid: dict[tuple[str, ...], list[float]] = {}
-    for row in (*dated, *given):
+    for row in (*dated, *agreed, *given):
         paid.setdefault(tuple(row[name] for name in _THING), []).append(row["usd"])
     for thing, usd in paid.items():
         yield _sentence(dict(zip(_THING, thing, strict=True)), usd, newest)
@@ -174,7 +184,7 @@ def _sentence(row: Mapping[str, str], usd: Sequence[float], newest: str) -> str:
     what, price = _what(row), _usd(row["unit"], usd)
     if row["quality"] == GIVEN:
         return f"{what}: {price} per {_unit(row['unit'])}, as given, not of the catalog."
-    dated = f"{price_of_date(row['as_of'], newest)}, quality {row['quality']}"
+    dated = f"{price_of_date(row['as_of'], newest)}, quality {row['quality']}" if row["as_of"] else "by contract"
     return f"{what}: {price} per {_unit(row['unit'])}, {dated} ({row['source']})."
 
 

@@ -13,7 +13,15 @@ import numpy as np
 
 from simcost.billing.bill import Obligation
 from simcost.billing.commitment import CapacityBlock, CapacityReservation, Commitment
-from simcost.billing.commitment.bound import Bound, CommitmentRates, CommitmentUse, CommittedUnits, Floats
+from simcost.billing.commitment.bound import (
+    Bound,
+    CommitmentRates,
+    CommitmentUse,
+    CommittedUnits,
+    Floats,
+    left_out,
+    left_out_notes,
+)
 from simcost.billing.commitment.names import distinct
 from simcost.billing.coverage import cover
 from simcost.billing.metering import Line, Metered
@@ -147,7 +155,18 @@ class Settlement:
         years in advance, and what has sustained-use discounts.
         """
         of_commitments = (note for one in self.bought for note in one.bound.notes)
-        return (*of_commitments, *self._elsewhere(), *self._in_advance(), *self._sustained())
+        return (
+            *of_commitments,
+            *left_out_notes({one.bound.name: self.left_out(one.bound) for one in self.bought}),
+            *self._elsewhere(),
+            *self._in_advance(),
+            *self._sustained(),
+        )
+
+    def left_out(self, bound: Bound) -> list[dict[str, Any]]:
+        """Items that a commitment may not cover, or not for sure, with their cost on demand; as `left_out`."""
+        prices = np.array([line.contracted_usd for line in self.account.lines], np.float64)
+        return left_out(bound, self.account.lines, self.account.hours.sum(axis=0) * prices)
 
     def _sustained(self) -> Iterator[str]:
         """A note on usage that costs less than its price, for all of the month that it lasts."""

@@ -92,6 +92,7 @@ class Spot:
         return Line(
             provider=offer.provider,
             sku=offer.sku,
+            service=catalog.service_name(offer.provider, "", offer.sku),
             region=offer.region,
             pricing="spot",
             accelerator=offer.accelerator or "",

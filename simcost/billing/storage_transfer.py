@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from simcost.catalog import Catalog
 
 Item = Literal["storage", "egress", "inter-zone"]
-_PRICING = KEY - 2
+_PRICING = KEY - 3
 """Place of the pricing in a key."""
 _UNITS = {"storage": "GB-month", "egress": "GB", "inter-zone": "GB"}
 
@@ -206,9 +206,10 @@ def _charges(usage: UsageRows, item: Item, lines: list[int], own_usd: float | No
         if total > 0:
             price = _price(item, total, own_usd, month, tiers)
             start_s, end_s = _used_within(usage, month)
-            for (region, zone, account, tags), quantity in quantities.items():
+            for (region, zone, account, service, tags), quantity in quantities.items():
                 place = Place(provider=provider, region=region, start_s=start_s, end_s=end_s)
-                yield replace(_charge(item, place, quantity, price), zone=zone, account=account, tags=tags)
+                charge = _charge(item, place, quantity, price)
+                yield replace(charge, service_name=service, zone=zone, account=account, tags=tags)
 
 
 def _used_within(usage: UsageRows, month: Month) -> tuple[float, float]:
@@ -236,16 +237,16 @@ def _price(item: Item, quantity: float, own_usd: float | None, month: Month, tie
 
 def _by_owner(
     usage: UsageRows, lines: list[int], month: Month, *, stored: bool
-) -> dict[tuple[str, str, str, Tags], float]:
-    """Quantities of a month by region, zone, account and tags."""
-    result: dict[tuple[str, str, str, Tags], float] = {}
+) -> dict[tuple[str, str, str, str, Tags], float]:
+    """Quantities of a month by region, zone, account, service and tags."""
+    result: dict[tuple[str, str, str, str, Tags], float] = {}
     for line in lines:
-        _, _, region, zone, account = usage.keys[line][:5]
+        _, _, region, zone, account, _, service, _ = usage.keys[line][:KEY]
         words = zip(usage.tags, usage.keys[line][KEY:], strict=True)
         tags = tuple((name, word) for name, word in words if word)
         quantity = _in_month(usage, usage.line == line, month, stored=stored)
         if quantity > 0:
-            owner = region or ANY_REGION, zone, account, tags
+            owner = region or ANY_REGION, zone, account, service, tags
             result[owner] = result.get(owner, 0.0) + quantity
     return result
 
@@ -281,20 +282,20 @@ def counted_charges(
     their prompts were.
     """
     for i, key in enumerate(usage.keys):
-        provider, sku, region, zone, account, pricing, unit = key[:KEY]
+        provider, sku, region, zone, account, pricing, service, unit = key[:KEY]
         if not is_counted(key) or not usage.quantity[usage.line == i].any():
             continue
         with missing.of(i):
             price = _unit_price(key, purchase, catalog)
-            service: Service = "tokens" if unit in TOKENS else "compute"
+            part: Service = "tokens" if unit in TOKENS else "compute"
             words = zip(usage.tags, key[KEY:], strict=True)
             tags = tuple((name, word) for name, word in words if word)
-            tags += (("pricing", pricing),) if service == "tokens" and pricing != "standard" else ()
+            tags += (("pricing", pricing),) if part == "tokens" and pricing != "standard" else ()
             for rows in _by_month(usage, i):
                 start_s, end_s = float(usage.start_s[rows].min()), float(usage.end_s[rows].max())
                 place = Place(provider=provider, region=region, start_s=start_s, end_s=end_s)
-                charge = volume_charge(place, service, sku, float(np.sum(usage.quantity[rows])), unit, price)
-                yield replace(charge, zone=zone, account=account, tags=tags)
+                charge = volume_charge(place, part, sku, float(np.sum(usage.quantity[rows])), unit, price)
+                yield replace(charge, service_name=service, zone=zone, account=account, tags=tags)
 
 
 def _by_month(usage: UsageRows, line: int) -> list[Ints]:
@@ -336,7 +337,7 @@ def _no_provider(sku: str, catalog: "Catalog") -> CatalogError:
 
 
 def _unit_price(key: tuple[str, ...], purchase: Purchasing, catalog: "Catalog") -> UnitPrice:
-    provider, sku, region, _, _, pricing, unit = key[:KEY]
+    provider, sku, region, _, _, pricing, _, unit = key[:KEY]
     name = f"{provider}/{sku}" if provider else sku
     own = purchase.own_price(provider, sku)
     if own is not None:

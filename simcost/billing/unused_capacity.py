@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import numpy as np
 
 from simcost.billing.commitment import CapacityReservation
-from simcost.billing.commitment.bound import CommitmentRates, CommittedUnits, only_region
+from simcost.billing.commitment.bound import CommitmentRates, CommittedUnits, eligible, only_region
 from simcost.billing.coverage import held_at_once
 from simcost.billing.instants import Holding, shared_out
 from simcost.billing.metering import Ints, Line, Metered
@@ -38,7 +38,7 @@ def with_unused(
         CatalogError: an instance has no price.
     """
     regions = [one.region or only_region(account, "aws", one.sku, one.kind) for one in reservations]
-    same = [_same(account, one, region) for one, region in zip(reservations, regions, strict=True)]
+    same = [_same(account, one, region, rates) for one, region in zip(reservations, regions, strict=True)]
     zonal_first = sorted(range(len(reservations)), key=lambda k: not reservations[k].zone)
     held, turns = held_at_once(account, blocks)
     _, idle = shared_out(
@@ -55,7 +55,7 @@ def with_unused(
     return replace(account, lines=tuple(lines), hours=np.hstack(hours))
 
 
-def _same(account: Metered, one: CapacityReservation, region: str) -> list[int]:
+def _same(account: Metered, one: CapacityReservation, region: str, rates: CommitmentRates) -> list[int]:
     """Lines of usage that run in a reservation."""
     return [
         i
@@ -63,6 +63,7 @@ def _same(account: Metered, one: CapacityReservation, region: str) -> list[int]:
         if (line.provider, line.sku, line.region) == ("aws", one.sku, region)
         and one.zone in ("", line.zone)
         and line.pricing == "standard"
+        and eligible(rates, "capacity-reservation", line) == "yes"
     ]
 
 
@@ -107,6 +108,7 @@ def _line(offer: Offer, day: date | None, rates: CommitmentRates, own_usd: float
     return Line(
         provider=offer.provider,
         sku=offer.sku,
+        service=rates.service_name(offer.provider, "", offer.sku),
         region=offer.region,
         accelerator=offer.accelerator,
         list_usd=known.list_usd_per_h,

@@ -4,8 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
+from fnmatch import fnmatchcase
 from math import inf, isclose
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 from simcost.catalog.acceptance_facts import DraftAcceptance
 from simcost.catalog.aliases import ALIASES, ANY_REGION, SAME_SHAPE, WITHOUT_DATASHEET, canonical, matches, narrowness
@@ -17,9 +18,9 @@ from simcost.catalog.contracts import (
     CurrencyRate,
     contract_of,
     contracted,
+    currency_rate,
     narrowest,
     not_over,
-    usd_per_unit,
 )
 from simcost.catalog.csv_reader import newest_of
 from simcost.catalog.dates import UNKNOWN
@@ -27,7 +28,10 @@ from simcost.catalog.energy_facts import GridIntensity, PowerDraw, Pue
 from simcost.catalog.facts import (
     Accelerator,
     BillingRule,
+    CloudService,
+    CommitmentEligibility,
     CommitmentRate,
+    Eligible,
     HardwareFit,
     Instrument,
     Machine,
@@ -59,6 +63,8 @@ class Facts:
     offers: tuple[Offer, ...] = ()
     billing_rules: tuple[BillingRule, ...] = ()
     commitment_rates: Sequence[CommitmentRate] = ()
+    services: Sequence[CloudService] = ()
+    commitment_eligibility: Sequence[CommitmentEligibility] = ()
     contracts: tuple[ContractPrice, ...] = ()
     currencies: tuple[CurrencyRate, ...] = ()
     tier_prices: tuple[TierPrice, ...] = ()
@@ -93,6 +99,8 @@ class Catalog:
         init=False, repr=False, compare=False, default_factory=dict
     )
     """By provider, instrument and SKU, lower case; those for several SKUs under `*`. Empty until asked for."""
+    _eligible: dict[tuple[object, ...], Eligible] = field(init=False, repr=False, compare=False, default_factory=dict)
+    """Cache of `eligibility`."""
 
     def __post_init__(self) -> None:
         offers: dict[str, list[Offer]] = defaultdict(list)
@@ -261,7 +269,7 @@ class Catalog:
 
     def usd(self, amount: float, currency: str, day: str) -> float:
         """An amount in USD at the latest rate up to a day (`unknown` = the latest). Raises CatalogError."""
-        return amount * usd_per_unit(self.facts.currencies, currency, day)
+        return amount * (1.0 if currency == "USD" else currency_rate(self.facts.currencies, currency, day).usd_per_unit)
 
     def billing_rule(self, provider: str) -> BillingRule:
         """Metering rule of a provider's instances. Raises CatalogError."""
@@ -296,6 +304,63 @@ class Catalog:
             "your quote or price list (a maximum as advertised, `up to` so much, is not a rate), or add it to "
             "commitment_rates.csv in your catalog folder (`simcost prices import` makes one of a price list)"
         )
+
+    def service(self, provider: str, name: str, sku: str) -> CloudService | None:
+        """The service of an item of usage: by the name that it has for it, else by its SKU; None = not known.
+
+        Args:
+            provider: of the item.
+            name: as the usage names the service; empty = it does not.
+            sku: of the item.
+        """
+        rows = (row for row in self.facts.services if row.provider == provider)
+        return next((row for row in rows if (row.is_named(name) if name else _fits(row.skus, sku.lower()))), None)
+
+    def service_name(self, provider: str, name: str, sku: str) -> str:
+        """The name of that service: as usage has it, else as its SKU tells; empty = not known."""
+        found = None if name else self.service(provider, "", sku)
+        return found.service if found else name
+
+    def eligibility(
+        self,
+        provider: str,
+        instrument: Instrument | Literal["capacity-reservation"],
+        service: str,
+        sku: str,
+        *,
+        accelerator: str = "",
+        term_years: float | None = None,
+    ) -> Eligible:
+        """Return whether a commitment may cover an item; `unknown` if no source says so.
+
+        Args:
+            provider: of the item.
+            instrument: the kind of commitment.
+            service: of the item, as usage names it; empty = as its SKU tells.
+            sku: of the item.
+            accelerator: of a machine with one.
+            term_years: of the commitment.
+        """
+        key = (provider, instrument, service, sku, bool(accelerator), term_years)
+        if key not in self._eligible:
+            self._eligible[key] = self._eligibility(*key)
+        return self._eligible[key]
+
+    def _eligibility(
+        self, provider: str, instrument: str, service: str, sku: str, accelerated: bool, term_years: float | None
+    ) -> Eligible:
+        known = self.service(provider, service, sku)
+        name = known.service if known else service
+        rows = [row for row in self.facts.commitment_eligibility if row.instrument == instrument]
+        rows = [row for row in rows if row.provider == provider] or [row for row in rows if row.provider == "any"]
+        fitting = [
+            row.eligible
+            for row in rows
+            if row.service in ("*", name)
+            and row.term_years in (None, term_years)
+            and (_fits(row.sku, sku.lower()) or (accelerated and _fits(row.sku, "accelerator:")))
+        ]
+        return fitting[-1] if fitting else "unknown"
 
     def tier_prices(self, provider: str, item: str, region: str = ANY_REGION) -> tuple[TierPrice, ...]:
         """The price tiers of `storage`, `egress` or `inter-zone`, lowest first: those of the region, or of any.
@@ -439,3 +504,8 @@ def _miss(what: str, table: str, name: str, known: Sequence[str]) -> CatalogErro
         f"the catalog has no {what} {name!r}{hint} `simcost catalog list {table}` shows what it has; "
         f"add your own to {table.replace('-', '_')}.csv in your catalog folder{by}"
     )
+
+
+def _fits(patterns: str, name: str) -> bool:
+    """True if one of the patterns, divided by `|`, fits a name in lower case."""
+    return any(fnmatchcase(name, pattern.strip().lower()) for pattern in patterns.split("|"))

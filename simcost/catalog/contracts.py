@@ -73,6 +73,11 @@ class ContractPrice(Provenance):
         first = f"from {self.valid_from}" if self.valid_from else ""
         return ",".join(filter(None, (self.provider, self.sku, self.service or "", region, first)))
 
+    @property
+    def document(self) -> str:
+        """The document that has it, with its date."""
+        return self.source if self.as_of == UNKNOWN else f"{self.source} of {self.as_of}"
+
     def covers(self, provider: str, sku: str, region: str, service: ContractService, at: date | None) -> bool:
         """True if it is about something on a day; None = whatever the day."""
         here = self.provider == provider and self.region in (region, ANY_REGION)
@@ -196,6 +201,9 @@ def contracted(
 ) -> Contracted:
     """Price that is paid for an offer, by the contract that holds on a day.
 
+    An agreement does not age while it holds: the date is that of the list price that a discount is taken off, or of the
+    rate of a currency; a price in USD has none.
+
     Raises:
         CatalogError: its currency has no rate on or before that day.
     """
@@ -204,27 +212,28 @@ def contracted(
     if contract is None:
         return Contracted(listed, listed, offer)
     if contract.price_per_h is None:
-        basis = contract
-        if contract.as_of == UNKNOWN:  # of the day of the list price that it is taken off
-            of_list = f"{offer.source}; {contract.source}"
-            basis = replace(contract, source=of_list, as_of=offer.as_of, quality=offer.quality)
+        off_list = f"{offer.source}; {contract.document}"
+        basis = replace(contract, source=off_list, as_of=offer.as_of, quality=offer.quality)
         return Contracted(listed, listed * (1.0 - (contract.discount or 0.0)), basis)
-    day = at.isoformat() if at else "unknown"
-    return Contracted(listed, contract.price_per_h * usd_per_unit(rates, contract.currency, day), contract)
+    if contract.currency == "USD":
+        basis = replace(contract, source=contract.document, as_of="")
+        return Contracted(listed, contract.price_per_h, basis)
+    rate = currency_rate(rates, contract.currency, at.isoformat() if at else UNKNOWN)
+    converted = f"{contract.document}; {rate.currency} at ${rate.usd_per_unit:g} of {rate.as_of}, {rate.source}"
+    basis = replace(contract, source=converted, as_of=rate.as_of)
+    return Contracted(listed, contract.price_per_h * rate.usd_per_unit, basis)
 
 
-def usd_per_unit(rates: Sequence[CurrencyRate], currency: str, day: str) -> float:
-    """Value of a unit of a currency in USD: the latest rate up to a day; `unknown` = the latest.
+def currency_rate(rates: Sequence[CurrencyRate], currency: str, day: str) -> CurrencyRate:
+    """The latest rate of a currency up to a day; `unknown` = the latest.
 
     Raises:
         CatalogError: there is none.
     """
-    if currency == "USD":
-        return 1.0
     known = [rate for rate in rates if rate.currency == currency]
     fitting = [rate for rate in known if day == "unknown" or rate.as_of[: len(day)] <= day]
     if fitting:
-        return max(fitting, key=lambda rate: rate.as_of).usd_per_unit
+        return max(fitting, key=lambda rate: rate.as_of)
     only = f" (only of {', '.join(sorted(rate.as_of for rate in known))})" if known else ""
     before = "" if day == "unknown" else f" on or before {day}"
     raise CatalogError(

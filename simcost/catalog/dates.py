@@ -75,22 +75,21 @@ def old_prices(prices: Iterable[Mapping[str, Any]], day: str | None = None) -> s
     """A sentence on prices that are more than `OLD_DAYS` old, for the verdict that rests on them; empty without any.
 
     Args:
-        prices: `provider`, `sku` and `as_of` of each; one without a date is the user's own.
+        prices: `provider` and `sku`, or `offer`, and `as_of` of each; one without a date is the user's own.
         day: None = today.
 
     >>> old_prices([{"provider": "aws", "sku": "p5.48xlarge", "as_of": "2026-07-20"}], "2026-12-07")
     'Old price: aws/p5.48xlarge of 2026-07-20 (140 days).'
     """
     day = day or today()
-    ages = {
-        (f"{one['provider']}/{one['sku']}", one["as_of"]): age_days(one["as_of"], day) for one in prices if one["as_of"]
-    }
+    dated = [(one.get("offer") or f"{one['provider']}/{one['sku']}", one["as_of"]) for one in prices if one["as_of"]]
+    ages = {(name, as_of): age_days(as_of, day) for name, as_of in dated}
     old = [key for key, age in ages.items() if age is None or age > OLD_DAYS]
     if not old:
         return ""
     first = min(old, key=lambda key: (key[0].rpartition("/")[2] in _SMALL, -(ages[key] or inf)))
     name, age = f"{first[0]} of {first[1]}", ages[first]
-    length = "" if age is None else f" ({age} days)"
+    length = " date" if age is None else f" ({age} days)"
     more = f" and {len(old) - 1} more" if len(old) > 1 else ""
     return f"Old price{'s' if more else ''}: {name}{length}{more}."
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Any, Literal
 
 from simcost.catalog.cell_types import Amount, Date, Day, Positive, ProviderName
 from simcost.catalog.device_units import check_units
@@ -202,6 +202,49 @@ Instrument = Literal[
 Upfront = Literal["none", "partial", "all"]
 
 
+Eligible = Literal["yes", "no", "unknown"]
+"""May a commitment cover an item? unknown = no source says."""
+
+
+@record
+class CloudService(Provenance):
+    """A service of a provider, under the names that usage and bills have for it. The first row that fits counts."""
+
+    provider: ProviderName
+    service: str
+    """As the provider's FOCUS exports write it."""
+    names: str = ""
+    """Its other names, divided by `|`."""
+    skus: str = ""
+    """SKUs that tell the service where usage does not name it: patterns with `*`, divided by `|`."""
+    category: str
+    """Its ServiceCategory in FOCUS."""
+    subcategory: str
+    """Its ServiceSubcategory in FOCUS."""
+
+    def is_named(self, name: str) -> bool:
+        """True if usage and bills call it so; case does not matter."""
+        return name.strip().lower() in [one.strip().lower() for one in (self.service, *self.names.split("|"))]
+
+
+@record
+class CommitmentEligibility(Provenance):
+    """Eligibility of items of a service for a kind of commitment. The last row that fits counts; where none
+    does, it is unknown.
+    """
+
+    provider: ProviderName
+    """`any` = the providers that have no row of the instrument."""
+    instrument: Literal[Instrument, "capacity-reservation"]
+    service: str
+    """As in services.csv, or `*`."""
+    sku: str = "*"
+    """Its SKUs: patterns with `*`, divided by `|`; `accelerator:*` = whatever has an accelerator."""
+    term_years: Positive | None = None
+    """Term for which it holds; None = each."""
+    eligible: Literal["yes", "no"]
+
+
 @record
 class CommitmentRate(Provenance):
     """Rate of an instance under a commitment: its price, or the discount on the on-demand price."""
@@ -354,7 +397,9 @@ class TokenRule(Provenance):
             "cache_write_1h_usd_per_m": self.cache_write_1h and float(f"{self.cache_write_1h * entry:.9g}"),
             "batch_multiplier": self.batch if price.batch_input_usd_per_m is None else None,
         }
-        empty = {name: usd for name, usd in found.items() if usd is not None and getattr(price, name) is None}
+        empty: dict[str, Any] = {
+            name: usd for name, usd in found.items() if usd is not None and getattr(price, name) is None
+        }
         return replace(price, **empty) if empty else price
 
 

@@ -17,6 +17,8 @@ from simcost.catalog.energy_facts import GridIntensity, PowerDraw, Pue
 from simcost.catalog.facts import (
     Accelerator,
     BillingRule,
+    CloudService,
+    CommitmentEligibility,
     CommitmentRate,
     HardwareFit,
     Machine,
@@ -36,7 +38,7 @@ from simcost.catalog.training_runs import FailureRate, TrainingRun
 from simcost.errors import CatalogError, Fault, FaultsError, did_you_mean
 
 _OURS = Path(__file__).parent / "facts"
-_DEFERRED = ("commitment_rates", "token_prices", "public_traces")
+_DEFERRED = ("commitment_rates", "commitment_eligibility", "services", "token_prices", "public_traces")
 """Built-in files that are read when they are first asked for."""
 
 
@@ -60,6 +62,8 @@ _TABLES = {
     "offers": _table(Offer, "provider", "sku", "region"),
     "billing_rules": _table(BillingRule, "provider"),
     "commitment_rates": _table(CommitmentRate, "provider", "instrument", "sku", "region", "term_years", "upfront"),
+    "services": _table(CloudService, "provider", "service"),
+    "commitment_eligibility": _table(CommitmentEligibility, "provider", "instrument", "service", "sku", "term_years"),
     "contracts": _table(ContractPrice, "provider", "sku", "service", "region", "valid_from"),
     "currencies": _table(CurrencyRate, "currency", "as_of"),
     "tier_prices": _Table(TierPrice, ("provider", "item", "region", "from_gb"), ("provider", "item")),

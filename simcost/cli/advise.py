@@ -14,6 +14,7 @@ def add(verbs: Any) -> None:
 
 def _recorded(arguments: Arguments) -> object:
     """Advice on hardware whose use was recorded."""
+    from simcost.billing.price_list import offer_prices
     from simcost.studies.waste.recorded_advice import recorded_advice
     from simcost.studies.waste.study import waste
 
@@ -30,5 +31,6 @@ def _recorded(arguments: Arguments) -> object:
         mapping=dict(arguments.map),
         where=arguments.where,
     )
+    prices = [] if offer is None else offer_prices(offer)
     arguments.view = "waste.recorded_advice_view"
-    return sourced(arguments, recorded_advice(found), found.findings)
+    return sourced(arguments, recorded_advice(found), found.findings, prices=prices)

@@ -337,15 +337,23 @@ def finish(
 
 
 def sourced(
-    arguments: Arguments, result: Result, findings: Sequence[FindingDocument], files: Sequence[Path | None] = ()
+    arguments: Arguments,
+    result: Result,
+    findings: Sequence[FindingDocument],
+    files: Sequence[Path | None] = (),
+    prices: Sequence[Mapping[str, Any]] = (),
 ) -> Result:
-    """Return a result with the findings in its file (or files), and its provenance."""
+    """Return a result with the findings in its file (or files), and its provenance, with the prices it rests on."""
     read = files or ([arguments.file] if "file" in arguments else [])
-    return with_sources(result, findings, read, {})
+    return with_sources(result, findings, read, {}, prices)
 
 
 def with_sources(
-    result: Result, findings: Sequence[FindingDocument], files: Sequence[Path | None], names: Mapping[Path, str]
+    result: Result,
+    findings: Sequence[FindingDocument],
+    files: Sequence[Path | None],
+    names: Mapping[Path, str],
+    prices: Sequence[Mapping[str, Any]] = (),
 ) -> Result:
     """Return a result with the findings in files, and its provenance.
 
@@ -354,6 +362,7 @@ def with_sources(
         findings: of the files.
         files: that were read; None is left out.
         names: of files that stand for other inputs.
+        prices: that the result rests on, where it does not list them itself.
     """
     from simcost import __version__
     from simcost.tables.digests import sha256_of
@@ -361,7 +370,8 @@ def with_sources(
 
     inputs = {names.get(path) or source_name(path): sha256_of(path) for path in files if path}
     known = result if isinstance(result, Mapping) else values(result)
-    provenance = {"simcost_version": __version__, "inputs": inputs}
+    provenance: dict[str, Any] = {"simcost_version": __version__, "inputs": inputs}
+    provenance |= {"prices": prices} if prices else {}
     provenance |= {key: known[key] for key in ("catalog_date", "prices") if known.get(key) is not None}
     added: dict[str, Any] = {"findings": findings, "provenance": provenance}
     of: Any = result

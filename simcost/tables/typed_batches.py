@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from simcost.errors import TraceError
 from simcost.tables.columns import DeclaredTable
-from simcost.tables.dates import TimeRule, time_findings
+from simcost.tables.dates import TimeRule, TimeUnit, time_findings
 from simcost.tables.faults import Faults
 from simcost.tables.header import Head
 from simcost.tables.row_filter import RowFilter
@@ -28,6 +28,7 @@ class TypedBatches:
     Attributes:
         check: notes what is wrong with rows whose cells are good, by those rows alone.
         where: rows that are asked for; the others are not read.
+        documented_unit: of times that are numbers, by the documentation of the export; another one is a finding.
         faults: bad cells so far.
         noted: (column, message) -> what `check` noted so far.
     """
@@ -38,6 +39,7 @@ class TypedBatches:
     theirs: Mapping[str, str]
     check: Check
     where: RowFilter = field(default_factory=RowFilter)
+    documented_unit: TimeUnit | None = None
     faults: Faults = field(init=False)
     noted: dict[tuple[str, str], Faults] = field(default_factory=dict)
     _rules: dict[str, TimeRule] = field(default_factory=dict)
@@ -114,7 +116,8 @@ class TypedBatches:
 
     def findings(self) -> list[tuple[str, int, str]]:
         """Findings as those of the whole table."""
-        times = time_findings({self.theirs[ours]: rule for ours, rule in self._rules.items()})
+        found_out = {ours: rule for ours, rule in self._rules.items() if rule.unit != (self.documented_unit or "")}
+        times = time_findings({self.theirs[ours]: rule for ours, rule in found_out.items()})
         return [*self.where.finding(), *passed_over(self.declared, self._blank, self._no_zone), *times]
 
     def finish(self) -> None:

@@ -222,3 +222,22 @@ def test_a_discount_of_a_simulated_plan_is_the_same_contract(buy: OnDemand | Man
         assert fsum(found.compute_by_state_usd.values()) == pytest.approx(
             0.92 * fsum(plain.compute_by_state_usd.values())
         )
+
+
+@given(
+    contracts=st.lists(lines, max_size=3, unique_by=lambda one: one.name),
+    plan=st.sampled_from([PLAN, *zip(PLAN, strict=True)]),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_commitments_save_what_the_bill_without_them_costs_more(
+    tmp_path: Path, contracts: list[ContractPrice], plan: tuple[Commitment, ...]
+) -> None:
+    """Under any contract, also one that makes the commitments a loss."""
+    rows = [row for row in ROWS.values() if row.startswith("aws,")]
+    try:
+        bill = priced(tmp_path, rows, contracts, Purchasing(prices=OWN, commitments=plan))
+        without = priced(tmp_path, rows, contracts, Purchasing(prices=OWN))
+    except FaultsError:  # a contract about nothing that was used
+        return
+    saved = fsum(use.otherwise_usd - float(use.committed_usd.sum()) for use in bill.settlement.bought)
+    assert saved == pytest.approx(without.total_usd - bill.total_usd, abs=0.005)

@@ -112,7 +112,8 @@ def test_file_of_the_console_of_anthropic(tmp_path: Path) -> None:
     assert price.cache_write_1h_usd_per_m is not None
     expected = usd(ANTHROPIC, 1000, 3000, 500, 200) + 400 * price.cache_write_1h_usd_per_m / 1e6
     assert bill_usage(usage, Purchasing(), CATALOG).total_usd == pytest.approx(2.5 * expected)
-    assert not [one for one in usage.findings if one["kind"] == "uncounted_tokens"]
+    assert not usage.findings
+    assert usage.end_s.max() - usage.start_s.min() == 3 * 86_400
 
 
 @pytest.mark.parametrize("snake", [False, True])
@@ -238,6 +239,16 @@ def test_export_of_openai_is_read_by_its_own_names(tmp_path: Path) -> None:
     assert found.total_usd == pytest.approx(usd(OPENAI, 3000, 0, 0, 30))
     assert usage.end_s.max() - usage.start_s.min() == 2 * 86400
     assert not usage.findings
+
+
+@pytest.mark.parametrize(("digits", "own"), [("", True), ("000", True), ("", False)])
+def test_a_unit_of_times_is_said_unless_the_export_documents_it(tmp_path: Path, digits: str, own: bool) -> None:
+    path = openai_export(tmp_path, "false,default,1000,10,0")
+    text = re.sub(r"(177\d{7})", rf"\g<1>{digits}", path.read_text())
+    path.write_text(text if own else text.replace("num_model_requests", "requests"))
+    usage = read_usage(path)
+    assert usage.start_s.tolist() == [1775001600] * len(usage.start_s)
+    assert ["time_unit"] * (bool(digits) or not own) == [one["kind"] for one in usage.findings]
 
 
 def test_days_that_two_exports_of_tokens_have_are_told(tmp_path: Path) -> None:

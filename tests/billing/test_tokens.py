@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from simcost.billing.account import bill_usage
 from simcost.billing.api import tokens
 from simcost.billing.api.pricing import PerToken, Provisioned, bill_tokens, token_charges
 from simcost.billing.api.tokens import (
@@ -24,10 +25,12 @@ from simcost.billing.api.tokens import (
     request_usd,
 )
 from simcost.billing.bill import Place
+from simcost.billing.purchasing import Purchasing
 from simcost.catalog import load_catalog
 from simcost.catalog.facts import TokenPrice
-from simcost.errors import CatalogError
+from simcost.errors import CatalogError, FaultsError
 from simcost.trace.requests.batch import RequestBatch
+from simcost.trace.usage.reader import read_usage
 
 FACT = {"source": "test", "as_of": "2026-10", "quality": "A"}
 PRICE = TokenPrice(
@@ -383,3 +386,65 @@ def test_a_missing_price_is_an_error_where_a_request_needs_it() -> None:
     assert count_tokens(one * 1000, one, paid).usd(paid) == pytest.approx((10_000 * 5 + 10 * 30) / 1e6)
     with pytest.raises(CatalogError, match=r"no priority price of openai/gpt-5\.4 for prompts of more than 272,000"):
         count_tokens(one * 30_000, one, paid).usd(paid)
+
+
+EXPORT = {
+    "uncached_input_tokens": ("input", 300),
+    "cache_read_tokens": ("cache read", 300),
+    "cache_creation.ephemeral_5m_input_tokens": ("cache write", 300),
+    "cache_creation.ephemeral_1h_input_tokens": ("cache write", 3600),
+    "output_tokens": ("output", 300),
+    "input_audio_tokens": ("audio input", 300),
+    "output_audio_tokens": ("audio output", 300),
+}
+"""Columns of an export, and which item each is and how long it is kept."""
+SOLD = (
+    "anthropic/claude-opus-5",
+    "anthropic/claude-sonnet-4-5",
+    "openai/gpt-5-mini",
+    "openai/gpt-5.4",
+    "openai/gpt-4o-audio-preview-2025-06-03",
+    "google/gemini-2.5-pro",
+    "google/gemini-2.5-flash-lite",
+)
+
+
+@st.composite
+def export_rows(draw: st.DrawFn) -> tuple[str, str, bool, str, list[int | None]]:
+    """A row: model, service, size tier, region, and tokens of each column; None = an empty cell."""
+    counts, nothing = st.one_of(st.none(), st.just(0), st.integers(1, 10**8)), st.sampled_from((None, 0))
+    name = draw(st.sampled_from(SOLD))
+    return (
+        name,
+        draw(st.sampled_from(("standard", "batch", "flex", "priority"))),
+        draw(st.booleans()),
+        draw(st.sampled_from(("any", "us"))),
+        [draw(counts if "audio" in name or "audio" not in column else nothing) for column in EXPORT],
+    )
+
+
+@given(rows=st.lists(export_rows(), min_size=1, max_size=4))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+def test_a_file_of_usage_pays_the_published_price_of_each_of_its_cells(
+    tmp_path: Path, rows: list[tuple[str, str, bool, str, list[int | None]]]
+) -> None:
+    """Over providers, services, size tiers, kinds of caches, regions and modalities; cells of nothing need no price."""
+    lines, expected = [",".join(["model", "start", "service_tier", "context_window", "region", *EXPORT])], 0.0
+    lacking = set()
+    for name, service, long, region, counts in rows:
+        window = "> 200k" if long else "<= 200k"
+        cells = ",".join("" if count is None else str(count) for count in counts)
+        lines.append(f"{name},2026-11-01T00:00:00Z,{service},{window},{region},{cells}")
+        for count, (item, keep_s) in zip(counts, EXPORT.values(), strict=True):
+            usd = published(load_catalog().token_price(name), service, long, item, keep_s, region)
+            if count and usd is None:
+                lacking.add(name)
+            expected += (count or 0) * (usd or 0.0) / 1e6
+    (tmp_path / "usage.csv").write_text("\n".join(lines) + "\n")
+    usage = read_usage(tmp_path / "usage.csv")
+    if lacking:
+        with pytest.raises(FaultsError) as error:
+            bill_usage(usage, Purchasing(), load_catalog())
+        assert {name for name in SOLD if name in str(error.value)} == lacking
+    else:
+        assert bill_usage(usage, Purchasing(), load_catalog()).total_usd == pytest.approx(expected, rel=1e-9, abs=1e-9)

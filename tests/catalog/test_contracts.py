@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from support.shown import on_terminal
 
+from simcost.billing.price_list import offer_prices, price_sentences
 from simcost.catalog import Catalog, load_catalog
+from simcost.catalog.dates import old_prices
 from simcost.catalog.documents import catalog_list
 from simcost.errors import CatalogError, FaultsError
 from simcost.studies.catalog.view import parts
@@ -36,10 +38,11 @@ def test_without_a_contract_the_list_price_is_paid_and_the_offer_is_its_basis() 
 
 def test_a_discount_stands_beside_the_list_price(tmp_path: Path) -> None:
     catalog = own(tmp_path, "aws,p5.*,any,,USD,0.12,,")
-    found = catalog.contracted(catalog.offer(P5[0]))
+    offer = catalog.offer(P5[0])
+    found = catalog.contracted(offer)
     assert found.list_usd_per_h == P5[2]
     assert found.contracted_usd_per_h == pytest.approx(0.88 * P5[2])
-    assert (found.basis.source, found.basis.as_of) == ("contract 7", "2026-01-15")
+    assert found.basis.source == f"{offer.source}; contract 7 of 2026-01-15"
     assert paid(catalog, name="aws/g6.xlarge", region="us-east-1") == 0.8048
 
 
@@ -72,6 +75,24 @@ def test_a_price_in_another_currency_is_converted_at_the_rate_of_its_day(tmp_pat
     assert paid(catalog) == pytest.approx(48.0)
     assert catalog.usd(10, "EUR", "2026-03") == pytest.approx(11.0)
     assert catalog.usd(10, "USD", "unknown") == 10
+
+
+@pytest.mark.parametrize("dated", ["2024-01-15", "unknown"])
+@pytest.mark.parametrize("terms", [",USD,0.12", "40,USD,", "40,EUR,"])
+def test_an_agreement_does_not_age_but_the_list_price_and_the_rate_behind_it_do(
+    tmp_path: Path, dated: str, terms: str
+) -> None:
+    (tmp_path / "contracts.csv").write_text(f"{CONTRACT}aws,p5.48xlarge,any,{terms},,,agreement,{dated},A\n")
+    (tmp_path / "currencies.csv").write_text(f"{CURRENCY}EUR,1.1,ecb,2026-01-01,A\n")
+    catalog = load_catalog(tmp_path)
+    offer = catalog.offer(P5[0])
+    prices = offer_prices(catalog.as_paid(offer))
+    expected = offer.as_of if "USD,0" in terms else "2026-01-01" if "EUR" in terms else ""
+    assert [price["as_of"] for price in prices] == [expected]
+    assert bool(old_prices(prices, "2029-01-01")) == bool(expected)
+    [sentence] = [one for one in price_sentences(prices, catalog.as_of) if one.startswith("aws/")]
+    assert "agreement" in sentence
+    assert ("EUR at $1.1 of 2026-01-01" in sentence) == ("EUR" in terms)
 
 
 def test_a_currency_without_a_rate_is_named(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def test_usage_is_written_by_its_suffix(tmp_path: Path) -> None:
         found.append(
             call("bill", tmp_path / name, "--plan", tmp_path / "plan.yaml", "--json").document()["effective_usd"]
         )
-    assert (tmp_path / "used.csv").read_text(encoding="utf-8").startswith('"provider","sku"')
+    assert (tmp_path / "used.csv").read_text(encoding="utf-8").startswith('"provider","service","sku"')
     assert found[0] == pytest.approx(found[1])
 
 

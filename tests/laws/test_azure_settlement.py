@@ -15,7 +15,7 @@ from simcost.billing.settlement import settle
 from simcost.catalog import load_catalog
 
 CATALOG = load_catalog()
-RATIOS = {"D2": 1.0, "D4": 2.0, "D8": 4.0}
+RATIOS = {"Standard_D2": 1.0, "Standard_D4": 2.0, "Standard_D8": 4.0}
 
 
 @dataclass
@@ -70,7 +70,8 @@ def account_of(used: list[Use], provider: str = "azure") -> Metered:
     lines = tuple(
         Line(
             provider=provider,
-            sku=use.sku,
+            sku=use.sku if provider == "azure" else use.sku.replace("Standard_D", "n2-standard-"),
+            service="Virtual Machines" if provider == "azure" else "Compute Engine",
             region="r",
             account=use.account,
             list_usd=use.list_usd,
@@ -128,7 +129,7 @@ def test_an_hour_of_azure_is_settled_as_it_is_told(used: list[Use], reserved: in
         for plan in held
     ]
     if reserved:
-        bought.append(AzureReservation(sku="D2", region="r", count=reserved, price=0.5, ratios=RATIOS))
+        bought.append(AzureReservation(sku="Standard_D2", region="r", count=reserved, price=0.5, ratios=RATIOS))
     found = settle(account_of(used), bought, CATALOG)
     assert found.effective_usd == pytest.approx(told(used, reserved, held), abs=1e-6)
     assert found.rest_h[0].tolist() == pytest.approx([use.left for use in used], abs=1e-8)
@@ -137,7 +138,7 @@ def test_an_hour_of_azure_is_settled_as_it_is_told(used: list[Use], reserved: in
 
 
 def test_a_negotiated_price_below_the_rate_is_drawn_from_the_plan() -> None:
-    use = Use(account="a", sku="D2", list_usd=1.0, negotiated=0.4, hours=1.0)
+    use = Use(account="a", sku="Standard_D2", list_usd=1.0, negotiated=0.4, hours=1.0)
     plan = AzureSavingsPlan(commitment=1.0, discount=0.2)
     found = settle(account_of([use]), [plan], CATALOG)
     assert found.effective_usd == pytest.approx(1.0), "0.60 of it is used; it was 1.60 with all of it unused"
@@ -158,10 +159,10 @@ def test_an_hour_of_google_cloud_is_settled_as_it_is_told(
     bought: list[Commitment] = [FlexibleCud(commitment=commitment, commit_basis=basis, discount=0.46)]
     usd = fee = commitment if basis == "discounted" else 0.54 * commitment
     if count:
-        bought.append(ResourceCud(sku="D4", region="r", count=count, price=0.1))
+        bought.append(ResourceCud(sku="n2-standard-4", region="r", count=count, price=0.1))
         usd += 0.1 * count
         for use in used:
-            use.left -= min(use.left, count) if use.sku == "D4" else 0.0
+            use.left -= min(use.left, count) if use.sku == "Standard_D4" else 0.0
     for use in sorted(used, key=lambda use: use.list_usd):
         hours = min(use.left, fee / (0.54 * use.list_usd))
         use.left, fee = use.left - hours, fee - hours * 0.54 * use.list_usd

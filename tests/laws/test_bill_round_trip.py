@@ -46,7 +46,7 @@ NOT_OF_A_BILL = {
     "output_audio_tokens": "of exports of tokens",
 }
 """Columns of a file of usage that no cost file has, and why."""
-skus = st.sampled_from(["p5.48xlarge", "g6e.xlarge", "of-no-catalog"])
+skus = st.sampled_from(["p5.48xlarge", "g6e.xlarge", "m99.xlarge"])
 charge = st.fixed_dictionaries(
     {
         "hour": st.integers(0, 49),
@@ -239,10 +239,10 @@ def test_corrections_are_taken_off_what_they_correct(tmp_path: Path) -> None:
 def test_a_forecast_of_billed_usage_is_advised_at_the_prices_of_the_bill(tmp_path: Path) -> None:
     options = tmp_path / "options.yaml"
     options.write_text("commitments: [{kind: savings-plan, commitment: $500/h, discount: 20 %}]\n")
-    one = {"sku": "of-no-catalog", "list": 10.0, "contracted": 1.0, "hours": 2.0, "use": "on demand"}
+    one = {"sku": "m99.xlarge", "list": 10.0, "contracted": 1.0, "hours": 2.0, "use": "on demand"}
     file = written(focus_rows([{**one, "hour": hour} for hour in range(96)]), str(tmp_path), text=True)
     grid = Grid(start_s=int(START.timestamp()) + 96 * 3600, step_s=3600)
-    future = Paths(series="aws/of-no-catalog", quantity="instances", grid=grid, values=np.full((4, 48), 3.0))
+    future = Paths(series="aws/m99.xlarge", quantity="instances", grid=grid, values=np.full((4, 48), 3.0))
     write_paths(tmp_path / "paths.parquet", [future], {"seed": 1})
     found = advise(options, usage=file, paths=tmp_path / "paths.parquet", mapping={})
     assert found.commitments[0]["commitment"] == pytest.approx(3 * 10.0 * 0.8)

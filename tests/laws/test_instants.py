@@ -15,7 +15,7 @@ CATALOG = load_catalog()
 HOURS = 4
 
 
-def line(account: str = "", zone: str = "", sku: str = "box") -> Line:
+def line(account: str = "", zone: str = "", sku: str = "m5.xlarge") -> Line:
     return Line(
         provider="aws", sku=sku, region="r", zone=zone, account=account, list_usd=10.0, contracted_usd=10.0,
         as_of="", quality="given",
@@ -76,7 +76,7 @@ def test_capacity_is_shared_out_as_a_count_of_minutes(seed: int, cells: int, mon
 
 
 def contract(count: int, **more: float) -> TakeOrPay:
-    return TakeOrPay(provider="aws", sku="box", count=count, price=5.0, length=3600.0 * 100, **more)
+    return TakeOrPay(provider="aws", sku="m5.xlarge", count=count, price=5.0, length=3600.0 * 100, **more)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -94,7 +94,7 @@ def test_reservations_are_idle_together_as_one(seed: int) -> None:
     """Each of two reservations of an instance type took all that ran for its own: nothing was idle."""
     usage = account(Random(seed), [line(), line(account="b")], 8)
     whole, parts = (
-        settle(usage, [CapacityReservation(sku="box", count=count) for count in counts], CATALOG)
+        settle(usage, [CapacityReservation(sku="m5.xlarge", count=count) for count in counts], CATALOG)
         for counts in ((5,), (2, 3))
     )
     assert parts.effective_usd == pytest.approx(whole.effective_usd, rel=1e-12)
@@ -106,8 +106,8 @@ def test_what_runs_in_a_capacity_block_is_in_no_reservation(seed: int) -> None:
     one reserved.
     """
     usage = account(Random(seed), [line()], 8)
-    block = CapacityBlock(sku="box", count=2, days=1, price=5.0)
-    paid = settle(usage, [CapacityReservation(sku="box", count=3), block], CATALOG)
+    block = CapacityBlock(sku="m5.xlarge", count=2, days=1, price=5.0)
+    paid = settle(usage, [CapacityReservation(sku="m5.xlarge", count=3), block], CATALOG)
     of_block, of_reservation = Holding(units=2.0, from_h=0.0, to_h=4.0), Holding(units=3.0, from_h=0.0, to_h=4.0)
     taken, idle = counted(usage, [of_block, of_reservation], [(0, 0), (1, 0)])
     on_demand = usage.hours.sum() - taken[0, 0].sum() + idle[1].sum()
@@ -119,5 +119,5 @@ def test_what_runs_in_a_zone_uses_the_reservation_of_it_first() -> None:
         start_s=np.zeros(2), end_s=np.full(2, 3600.0), line=np.array([0, 1]), units=np.array([1.0, 1.0])
     )
     usage = metered([line(zone="y"), line(zone="z")], one_hour, horizon_s=3600.0, start_s=None)
-    held = [CapacityReservation(sku="box", count=1), CapacityReservation(sku="box", count=1, zone="z")]
+    held = [CapacityReservation(sku="m5.xlarge", count=1), CapacityReservation(sku="m5.xlarge", count=1, zone="z")]
     assert settle(usage, held, CATALOG).effective_usd == pytest.approx(20.0)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simcost.catalog.contracts import Contracted
-from simcost.catalog.facts import BillingRule, Offer, TierPrice
+from simcost.catalog.facts import BillingRule, Eligible, Offer, TierPrice
 from simcost.ledger.request_tables import EVENTS, NODES, OUTCOMES, PULSE, REPLICAS, TIMELINE, WINDOWS
 from simcost.ledger.requests import METRICS, Buckets, LatencyLimits, Ledger, RequestOutcomes
 
@@ -67,6 +67,12 @@ class Book:
 
     def contract_for(self, *_: object) -> None:
         return None
+
+    def service_name(self, _provider: str, name: str, _sku: str) -> str:
+        return name
+
+    def eligibility(self, *_: object, **__: object) -> Eligible:
+        return "yes"
 
     def billing_rule(self, provider: str) -> BillingRule:
         return self.rule

@@ -30,7 +30,7 @@ def test_times_in_any_unit_are_hours_of_machines(tmp_path: Path, quantity: float
     file = tmp_path / "usage.csv"
     file.write_text(f"sku,start,end,quantity,unit\n{ROW},{quantity},{unit}\n", encoding="utf-8")
     usage = read_usage(file)
-    assert [key[6] for key in usage.keys] == ["h"]
+    assert [key[7] for key in usage.keys] == ["h"]
     assert usage.quantity.tolist() == pytest.approx([3.0])
     messages = [one["message"] for one in usage.findings if one["kind"] == "converted"]
     assert len(messages) == bool(told)
@@ -42,7 +42,7 @@ def test_other_units_stay_as_they_are(tmp_path: Path, unit: str) -> None:
     file = tmp_path / "usage.csv"
     file.write_text(f"sku,start,end,quantity,unit\n{ROW},7,{unit}\n", encoding="utf-8")
     usage = read_usage(file)
-    assert [key[6] for key in usage.keys] == [unit.lower()]
+    assert [key[7] for key in usage.keys] == [unit.lower()]
     assert usage.quantity.tolist() == [7.0]
 
 

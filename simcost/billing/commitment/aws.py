@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _SIZES = {"nano": 0.25, "micro": 0.5, "small": 1.0, "medium": 2.0, "large": 4.0, "xlarge": 8.0}
 _METAL = {"i3": 128.0, "c5": 192.0}
 """Units of `metal` where it is not the largest virtual size by name."""
-RIGID_FAMILIES = frozenset({"g4ad", "g4dn", "g5", "g5g", "inf1"})
-"""Families whose Reserved Instances have no size flexibility."""
+RIGID_FAMILIES = frozenset({"g4ad", "g4dn", "g5", "g5g", "inf1", "ra3", "dc2", "ds2"})
+"""Families whose Reserved Instances have no size flexibility; the last three are of Redshift."""
 
 
 def normalized_units(sku: str) -> float | None:
@@ -61,7 +61,7 @@ class ReservedInstances(HourlyPrice):
 
     def bind(self, account: "Metered", rates: "CommitmentRates") -> "CommittedUnits":
         """Units are normalized sizes where sizes are flexible, else instances."""
-        from simcost.billing.commitment.bound import only_region, takes_of
+        from simcost.billing.commitment.bound import only_region
 
         region = self.region or only_region(account, self.provider, None, self.name)
         size = normalized_units(self.sku)
@@ -69,7 +69,7 @@ class ReservedInstances(HourlyPrice):
         each = 1.0 if rigid or size is None else size
         unit = "h" if rigid or size is None else "normalized h"
 
-        def units(line: "Line") -> float | None:
+        def units_of(line: "Line") -> float | None:
             if (line.provider, line.region) != (self.provider, region):
                 return None
             if each == 1.0 and (rigid or size is None):
@@ -82,7 +82,7 @@ class ReservedInstances(HourlyPrice):
             rates,
             region,
             units=each * self.count,
-            takes=takes_of(account, units),
+            each=units_of,
             order=20 if self.zone else 21,
             unit=unit,
         )
@@ -100,7 +100,7 @@ class SavingsPlan(SpendPlan):
     discounted: ClassVar[bool] = True
     provider: ClassVar[str] = "aws"
     covers: Literal["compute", "instance", "sagemaker"] = "compute"
-    """compute: any EC2 usage. instance: one family in one region; applied before compute. sagemaker: `ml.*`."""
+    """compute: EC2, Fargate, Lambda. instance: an EC2 family in a region; before compute. sagemaker: `ml.*`."""
     family: str | None = None
     """Of an instance plan, e.g. `p5`."""
     region: str | None = None
@@ -126,14 +126,12 @@ class SavingsPlan(SpendPlan):
         """Place in the settlement of an hour."""
         return 40 if self.covers == "compute" else 30
 
-    def eligible(self, line: "Line", account: "Metered") -> bool:
-        """True if the plan may cover a line."""
+    def reaches(self, line: "Line", account: "Metered") -> bool:
+        """True if a line is of AWS, and of the family and region of an instance plan."""
         from simcost.billing.commitment.bound import only_region
 
-        if line.provider != "aws" or line.sku.startswith("ml.") != (self.covers == "sagemaker"):
-            return False
-        if self.covers != "instance":
-            return True
+        if line.provider != "aws" or self.covers != "instance":
+            return line.provider == "aws"
         region = self.region or only_region(account, "aws", None, self.name)
         return (family_of(line.sku), line.region) == (self.family, region)
 
@@ -214,6 +212,9 @@ class CapacityBlock(Termed):
             rate = rates.commitment_rate("aws", "capacity-block", self.sku, region, 0, "all")
             usd_per_h, notes = rate.paid_usd_per_h(0.0), (rate_note(self.name, rate),)
         terms = Terms(upfront_usd=self.fee_usd(usd_per_h), recurring_usd_per_h=0.0, term_h=self.term_h)
+        takes, left_out = takes_of(
+            account, rates, "capacity-block", lambda ln: 1.0 if (ln.provider, ln.sku, ln.region) == wanted else None
+        )
         return CommittedUnits(
             name=self.name,
             kind=self.kind,
@@ -223,7 +224,8 @@ class CapacityBlock(Termed):
             shared=self.shared,
             payments=Payments(each=(terms,), from_h=self.start_h, to_h=self.end_h),
             units=float(self.count),
-            takes=takes_of(account, lambda ln: 1.0 if (ln.provider, ln.sku, ln.region) == wanted else None),
+            takes=takes,
+            left_out=left_out,
             by_second=True,
             usable_h=self.start_h + self.usable_hours,
             provider="aws",

@@ -40,12 +40,12 @@ class AzureReservation(HourlyPrice):
 
     def bind(self, account: "Metered", rates: "CommitmentRates") -> "CommittedUnits":
         """Units are ratios."""
-        from simcost.billing.commitment.bound import only_region, takes_of
+        from simcost.billing.commitment.bound import only_region
 
         region = self.region or only_region(account, self.provider, None, self.name)
         ratios = {self.sku: 1.0, **self.ratios}
 
-        def units(line: "Line") -> float | None:
+        def units_of(line: "Line") -> float | None:
             return ratios.get(line.sku) if (line.provider, line.region) == (self.provider, region) else None
 
         return self.capacity(
@@ -53,7 +53,7 @@ class AzureReservation(HourlyPrice):
             rates,
             region,
             units=ratios[self.sku] * self.count,
-            takes=takes_of(account, units),
+            each=units_of,
             order=20,
         )
 
@@ -76,10 +76,6 @@ class AzureSavingsPlan(SpendPlan):
         """Three years before one; of these one for its account alone before one for all."""
         scoped = bool(self.account) and not self.shared
         return 30 + 2 * (self.years != 3) + (not scoped)
-
-    def eligible(self, line: "Line", account: "Metered") -> bool:
-        """All compute of Azure."""
-        return line.provider == "azure"
 
     def cheaper_on_demand(self, line: "Line") -> float:
         """The negotiated price, which the commitment pays."""

@@ -15,7 +15,7 @@ from simcost.record import record
 from simcost.units import FROM_START, SECONDS_PER_HOUR, PositiveCount, Usd, UsdPerH, format_usd
 
 if TYPE_CHECKING:
-    from simcost.billing.commitment.bound import Agreed, CommitmentRates, CommittedUnits, Floats, Payments, Spend
+    from simcost.billing.commitment.bound import Agreed, CommitmentRates, CommittedUnits, Payments, Spend
     from simcost.billing.metering import Line, Metered
 
 Offset = Annotated[float, FROM_START]
@@ -237,17 +237,18 @@ class HourlyPrice(Yearly):
         region: str,
         *,
         units: float,
-        takes: "Floats",
+        each: Callable[["Line"], float | None],
         order: int,
         unit: str = "h",
     ) -> "CommittedUnits":
-        """The capacity with its payments."""
-        from simcost.billing.commitment.bound import CommittedUnits, paid_share
+        """The capacity with its payments; `each` is the units that an hour of a line takes."""
+        from simcost.billing.commitment.bound import CommittedUnits, paid_share, takes_of
 
         agreed = self.agreed(account, rates, self.provider, region)
         left, terms_of = paid_share(agreed), self.terms_of(account, rates, region)
         payments = self.payments(account, lambda term_h: terms_of(term_h).times(left))
-        each = payments.terms.effective_usd_per_h / self.count
+        usd_per_h = payments.terms.effective_usd_per_h / self.count
+        takes, left_out = takes_of(account, rates, self.instrument, each)
         return CommittedUnits(
             name=self.name,
             kind=getattr(self, "kind", ""),
@@ -258,11 +259,12 @@ class HourlyPrice(Yearly):
             payments=payments,
             units=units,
             takes=takes,
+            left_out=left_out,
             unit=unit,
             provider=self.provider,
             region=region,
             sku=self.sku,
-            notes=(self._basis(rates, region), *self._above(account, region, each), *self.end_note(account)),
+            notes=(self._basis(rates, region), *self._above(account, region, usd_per_h), *self.end_note(account)),
             agreed=agreed,
         )
 
@@ -310,9 +312,9 @@ class SpendPlan(Yearly):
         """Commitment an hour at the discounted rates."""
         return self.commitment
 
-    def eligible(self, line: "Line", account: "Metered") -> bool:
-        """True if it may cover a line."""
-        raise NotImplementedError
+    def reaches(self, line: "Line", account: "Metered") -> bool:
+        """True if a line is within its scope; whether its provider lets it cover the line is in the catalog."""
+        return line.provider == getattr(self, "provider", "")
 
     def cheaper_on_demand(self, line: "Line") -> float:
         """USD that an hour draws of a line whose negotiated price is not above the rate: nothing."""
@@ -326,15 +328,17 @@ class SpendPlan(Yearly):
         """
         import numpy as np
 
-        from simcost.billing.commitment.bound import Spend, paid_share
+        from simcost.billing.commitment.bound import Spend, eligible, paid_share
 
         agreed = self.agreed(account, rates, getattr(self, "provider", ""))
         left = paid_share(agreed)
         found = [0.0] * len(account.lines)
         missing: dict[str, CatalogError] = {}
         not_below: dict[str, None] = {}
+        reached = [i for i, ln in enumerate(account.lines) if ln.pricing == "standard" and self.reaches(ln, account)]
+        answers = {i: eligible(rates, self.listed_as, account.lines[i], self.years) for i in reached}
         for i, line in enumerate(account.lines):
-            if line.pricing == "standard" and self.eligible(line, account):
+            if answers.get(i) == "yes":
                 try:
                     quoted = self._quoted(line, rates)
                 except CatalogError as error:
@@ -359,7 +363,12 @@ class SpendPlan(Yearly):
             rates=np.array(found, np.float64),
             payments=self.payments(account, lambda term_h: Terms.of(left * self.hourly_usd, term_h, self.upfront)),
             provider=getattr(self, "provider", ""),
-            notes=(*self._notes(account, rates), *self._beyond(not_below), *self.end_note(account)),
+            notes=(
+                *self._notes([account.lines[i] for i, answer in answers.items() if answer == "yes"], rates),
+                *self._beyond(not_below),
+                *self.end_note(account),
+            ),
+            left_out={i: answer for i, answer in answers.items() if answer != "yes"},
             agreed=agreed,
         )
 
@@ -368,16 +377,12 @@ class SpendPlan(Yearly):
         if names := ", ".join(not_below):
             yield f"{self.name}: its rate is not below the price on demand of {names}, which it does not cover"
 
-    def _notes(self, account: "Metered", rates: "CommitmentRates") -> tuple[str, ...]:
+    def _notes(self, lines: Iterable["Line"], rates: "CommitmentRates") -> tuple[str, ...]:
         """Basis of its rates."""
         if self.discount is not None or self.rates:
             own = (f"{self.name}: the rates are the plan's own",) if self.rates else ()
             return own if self.discount is None else (*own, assumed_note(self.name, self.discount))
-        asked = (
-            rate_note(self.name, self._of_catalog(line, rates))
-            for line in account.lines
-            if line.pricing == "standard" and self.eligible(line, account)
-        )
+        asked = (rate_note(self.name, self._of_catalog(line, rates)) for line in lines)
         return tuple(dict.fromkeys(asked))
 
     def _of_catalog(self, line: "Line", rates: "CommitmentRates") -> CommitmentRate:

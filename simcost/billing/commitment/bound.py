@@ -5,12 +5,12 @@ takes units for each hour it runs. **Spend** is so much money an hour at discoun
 each hour. Units not taken in their clock-hour are lost.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain, repeat
 from math import fsum
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +18,9 @@ import numpy.typing as npt
 from simcost.billing.commitment.terms import Terms
 from simcost.billing.metering import Line, Metered
 from simcost.catalog.contracts import Contracted, ContractPrice, ContractService
-from simcost.catalog.facts import CommitmentRate, Instrument, Offer, Upfront
+from simcost.catalog.facts import CommitmentRate, Eligible, Instrument, Offer, Upfront
 from simcost.errors import InputError
+from simcost.units import format_usd, plural
 
 Floats = npt.NDArray[np.float64]
 
@@ -51,6 +52,23 @@ class CommitmentRates(Protocol):
         upfront: Upfront,
     ) -> CommitmentRate:
         """Rate of committing to a SKU."""
+        ...
+
+    def service_name(self, provider: str, name: str, sku: str) -> str:
+        """The name of the service of an item of usage."""
+        ...
+
+    def eligibility(
+        self,
+        provider: str,
+        instrument: Instrument | Literal["capacity-reservation"],
+        service: str,
+        sku: str,
+        *,
+        accelerator: str = "",
+        term_years: float | None = None,
+    ) -> Eligible:
+        """Eligibility of an item for a kind of commitment."""
         ...
 
 
@@ -158,6 +176,8 @@ class CommittedUnits:
     sku: str = ""
     notes: tuple[str, ...] = ()
     """Basis of its price."""
+    left_out: Mapping[int, Eligible] = field(default_factory=dict)
+    """Lines that it would cover, if its provider let it, or if that were known."""
     agreed: tuple[Agreed, ...] = ()
     """Negotiated discounts, which its payments are after."""
 
@@ -186,6 +206,8 @@ class Spend:
     region: str = ""
     notes: tuple[str, ...] = ()
     """Basis of its rates."""
+    left_out: Mapping[int, Eligible] = field(default_factory=dict)
+    """Lines that it would cover, if its provider let it, or if that were known."""
     agreed: tuple[Agreed, ...] = ()
     """Negotiated discounts, which its payments and its rates are after."""
 
@@ -231,9 +253,89 @@ class CommitmentUse:
         return 1 - float(self.unused_usd.sum()) / total if total else None
 
 
-def takes_of(account: Metered, units: Callable[[Line], float | None]) -> Floats:
-    """[line] Units by line; None = not covered. Spot and what has no standard price is never covered."""
-    return np.array([(units(line) or 0.0) if line.pricing == "standard" else 0.0 for line in account.lines], np.float64)
+def eligible(
+    rates: CommitmentRates,
+    instrument: Instrument | Literal["capacity-reservation"],
+    line: Line,
+    term_years: float | None = None,
+) -> Eligible:
+    """Eligibility of a line: may a commitment of this kind cover it?"""
+    return rates.eligibility(
+        line.provider,
+        instrument,
+        line.service,
+        line.sku,
+        accelerator=line.accelerator,
+        term_years=term_years,
+    )
+
+
+def takes_of(
+    account: Metered, rates: CommitmentRates, instrument: Instrument, units: Callable[[Line], float | None]
+) -> tuple[Floats, dict[int, Eligible]]:
+    """[line] Units by line, and the lines with units that a kind of commitment may not cover, or not for sure.
+
+    Spot and what has no standard price is never covered.
+    """
+    takes = np.array([(units(ln) or 0.0) if ln.pricing == "standard" else 0.0 for ln in account.lines], np.float64)
+    answers = {int(i): eligible(rates, instrument, account.lines[i]) for i in np.flatnonzero(takes)}
+    beyond: dict[int, Eligible] = {i: answer for i, answer in answers.items() if answer != "yes"}
+    takes[list(beyond)] = 0.0
+    return takes, beyond
+
+
+def left_out(bound: Bound, lines: Sequence[Line], usd: Floats) -> list[dict[str, Any]]:
+    """Items that a commitment does not cover because its provider does not let it, or because no source says.
+
+    Args:
+        bound: the commitment.
+        lines: of the account.
+        usd: [line] their cost on demand.
+
+    Returns:
+        `provider`, `service`, `sku`, `region`, `eligible` and `usd` of each item that costs something, the dearest
+        first.
+    """
+    sums: dict[tuple[str, ...], float] = {}
+    for i, answer in bound.left_out.items():
+        item = (lines[i].provider, lines[i].service, lines[i].sku, lines[i].region, answer)
+        sums[item] = sums.get(item, 0.0) + float(usd[i])
+    columns = ("provider", "service", "sku", "region", "eligible", "usd")
+    dearest = sorted(sums.items(), key=lambda pair: (-pair[1], pair[0]))
+    return [dict(zip(columns, (*item, cost), strict=True)) for item, cost in dearest if cost > 0]
+
+
+_NAMED = 5
+"""Items that a note names."""
+
+
+def left_out_notes(items: Mapping[str, Sequence[Mapping[str, Any]]], each: str = "") -> Iterator[str]:
+    """Sentences on what commitments do not cover, with its dollars; one for commitments that leave out the same.
+
+    Args:
+        items: of `left_out`, by the name of the commitment.
+        each: time of the dollars, such as ` a month`.
+    """
+    said: dict[str, list[str]] = {}
+    for name, rows in items.items():
+        for answer, why in (
+            ("no", "its provider does not let it"),
+            ("unknown", "no source of the catalog says whether it may; a row in commitment_eligibility.csv would"),
+        ):
+            mine = [row for row in rows if row["eligible"] == answer]
+            if mine:
+                shown = [f"{_item(row)} {format_usd(row['usd'])}" for row in mine[:_NAMED]]
+                more = [f"{plural(len(mine) - _NAMED, 'item')} more"] if len(mine) > _NAMED else []
+                total = format_usd(fsum(row["usd"] for row in mine))
+                text = f"does not cover {total}{each} of usage ({', '.join(shown + more)}): {why}"
+                said.setdefault(text, []).append(name)
+    for text, names in said.items():
+        yield f"{', '.join(names)}: {text}"
+
+
+def _item(row: Mapping[str, Any]) -> str:
+    of = f" of {row['service']}" if row["service"] else ""
+    return f"{row['provider']}/{row['sku']}{of}"
 
 
 def only_region(account: Metered, provider: str, sku: str | None, name: str) -> str:

@@ -82,6 +82,9 @@ class TakeOrPay(Termed):
             term_h=hours,
         )
         wanted = (self.provider, self.sku, region)
+        takes, left_out = takes_of(
+            account, rates, "take-or-pay", lambda ln: 1.0 if (ln.provider, ln.sku, ln.region) == wanted else None
+        )
         return CommittedUnits(
             name=self.name,
             kind=self.kind,
@@ -91,7 +94,8 @@ class TakeOrPay(Termed):
             shared=self.shared,
             payments=Payments(each=(terms,), from_h=self.start_h, to_h=self.end_h),
             units=float(self.count),
-            takes=takes_of(account, lambda ln: 1.0 if (ln.provider, ln.sku, ln.region) == wanted else None),
+            takes=takes,
+            left_out=left_out,
             by_second=True,
             provider=self.provider,
             region=region,

@@ -3,7 +3,6 @@
 Source: Google Cloud documentation (committed use discounts; spend-based ones as they are since 2026-01-21).
 """
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from simcost.billing.commitment.base import HourlyPrice, SpendPlan
@@ -14,10 +13,6 @@ from simcost.record import record
 if TYPE_CHECKING:
     from simcost.billing.commitment.bound import CommitmentRates, CommittedUnits, Spend
     from simcost.billing.metering import Line, Metered
-
-_ACCELERATED = ("a2-", "a3-", "a4-", "a4x-", "g2-", "g4-", "ct", "tpu", "v4-", "v5", "v6e")
-"""Prefixes of instance types of accelerator-optimised families and TPUs."""
-_NOT_FLEXIBLE = "accelerator-optimised families, GPUs and TPUs are not eligible"
 
 
 @record
@@ -32,20 +27,20 @@ class ResourceCud(HourlyPrice):
 
     def bind(self, account: "Metered", rates: "CommitmentRates") -> "CommittedUnits":
         """Units are those of the SKU."""
-        from simcost.billing.commitment.bound import only_region, takes_of
+        from simcost.billing.commitment.bound import only_region
 
         region = self.region or only_region(account, self.provider, self.sku, self.name)
 
-        def units(line: "Line") -> float | None:
+        def units_of(line: "Line") -> float | None:
             return 1.0 if (line.provider, line.sku, line.region) == (self.provider, self.sku, region) else None
 
-        return self.capacity(account, rates, region, units=float(self.count), takes=takes_of(account, units), order=20)
+        return self.capacity(account, rates, region, units=float(self.count), each=units_of, order=20)
 
 
 @record
 class FlexibleCud(SpendPlan):
-    """A commitment to spend so much an hour in any region, at a discount; not on accelerator-optimised families, GPUs
-    or TPUs.
+    """A commitment to spend so much an hour in any region, at a discount, on the families that the catalog lists; none
+    of them has GPUs or TPUs.
 
     >>> FlexibleCud(commitment=100.0, commit_basis="on-demand", discount=0.46).hourly_usd
     54.0
@@ -73,10 +68,6 @@ class FlexibleCud(SpendPlan):
         share = 1 - (self.discount or 0.0) if self.commit_basis == "on-demand" else 1.0
         return round(self.commitment * share, 10)
 
-    def eligible(self, line: "Line", account: "Metered") -> bool:
-        """Compute of GCP without accelerators."""
-        return line.provider == "gcp" and not has_accelerators(line)
-
     def bind(self, account: "Metered", rates: "CommitmentRates") -> "Spend":
         """Rates by line.
 
@@ -84,18 +75,13 @@ class FlexibleCud(SpendPlan):
             InputError: all usage of GCP is of families that it does not cover.
             CatalogError: eligible usage without a stated rate.
         """
-        lines = [line for line in account.lines if line.provider == "gcp" and line.pricing == "standard"]
-        beyond = sorted({line.name for line in lines if has_accelerators(line)})
-        if beyond and len(beyond) == len({line.name for line in lines}):
-            raise InputError(
-                f"{self.name}: flexible committed-use discounts do not cover {', '.join(beyond)}: {_NOT_FLEXIBLE}; "
-                "commit to them by `resource-cud`"
-            )
         bound = SpendPlan.bind(self, account, rates)
-        left_out = f"{self.name}: does not cover {', '.join(beyond)}: {_NOT_FLEXIBLE}"
-        return replace(bound, notes=(*bound.notes, left_out)) if beyond else bound
-
-
-def has_accelerators(line: "Line") -> bool:
-    """True if a machine is of an accelerator-optimised family, or has GPUs or TPUs."""
-    return bool(line.accelerator) or line.sku.startswith(_ACCELERATED)
+        mine = [i for i, line in enumerate(account.lines) if self.reaches(line, account) and line.pricing == "standard"]
+        if mine and all(bound.left_out.get(i) == "no" for i in mine):
+            names = ", ".join(sorted({account.lines[i].name for i in mine}))
+            raise InputError(
+                f"{self.name}: flexible committed-use discounts do not cover {names} (`simcost catalog list "
+                "commitment-eligibility --where instrument=flexible-cud` has what they cover); commit to machines by "
+                "`resource-cud`"
+            )
+        return bound

@@ -1,6 +1,6 @@
 """A settled bill as a FOCUS 1.2 table, in memory."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,7 +9,7 @@ import pyarrow as pa
 from simcost.billing.bill import Bill, Charge
 from simcost.billing.focus.rows import Writer
 from simcost.billing.focus.vocabulary import machines, table_of
-from simcost.catalog.facts import Offer
+from simcost.catalog.facts import CloudService, Offer
 from simcost.trace.usage.usage import HOURLY
 
 ACCOUNT = "simcost"
@@ -27,7 +27,7 @@ class Stamp:
     """Tags of every row: scenario, plan, model."""
 
 
-def focus_table(bill: Bill, stamp: Stamp, offers: Iterable[Offer]) -> pa.Table:
+def focus_table(bill: Bill, stamp: Stamp, offers: Iterable[Offer], services: Sequence[CloudService] = ()) -> pa.Table:
     """One row per clock-hour, resource and charge, all 57 columns of FOCUS 1.2 and x_SimcostRunId, x_PriceAsOf.
 
     Nothing here is an invoice: InvoiceId is null. Of spot, the list price is that on demand, and the contracted one is
@@ -38,6 +38,7 @@ def focus_table(bill: Bill, stamp: Stamp, offers: Iterable[Offer]) -> pa.Table:
         bill: any bill; its hourly books become the rows of compute.
         stamp: of which run.
         offers: what instances are made of, for SkuPriceDetails.
+        services: categories of the services that usage names.
     """
     settled = bill.settlement
     start_s = settled.account.start_s
@@ -51,7 +52,9 @@ def focus_table(bill: Bill, stamp: Stamp, offers: Iterable[Offer]) -> pa.Table:
         "PricingCurrency": "USD",
         "x_SimcostRunId": stamp.run_id,
     }
-    writer = Writer(settled=settled, start_s=start_s, common=common, tags=stamp.tags, details=machines(offers))
+    writer = Writer(
+        settled=settled, start_s=start_s, common=common, tags=stamp.tags, details=machines(offers), services=services
+    )
     others = [block for charge in bill.charges if charge.service != "compute" for block in writer.other(charge)]
     return table_of([*writer.blocks(), *others])
 

@@ -1,7 +1,7 @@
 """From the hourly books of a bill to blocks of FOCUS rows."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from simcost.billing.commitment.bound import Bound, CommitmentUse, CommittedUnit
 from simcost.billing.focus.vocabulary import (
     ChargeBlock,
     commitment_words,
+    named_service,
     place_words,
     priced,
     provider_words,
@@ -21,6 +22,7 @@ from simcost.billing.focus.vocabulary import (
 )
 from simcost.billing.metering import Ints, Line
 from simcost.billing.settlement import Settlement
+from simcost.catalog.facts import CloudService
 from simcost.units import SECONDS_PER_HOUR
 
 
@@ -36,6 +38,8 @@ class Writer:
     tags: dict[str, str]
     details: dict[str, str]
     """SkuPriceDetails by `provider/sku`."""
+    services: Sequence[CloudService] = ()
+    """Services that usage may name."""
 
     def blocks(self) -> Iterator[ChargeBlock]:
         """All compute: what no commitment covers, what each covers, what of it was lost, and its payments."""
@@ -167,8 +171,8 @@ class Writer:
     def _line_words(self, i: int) -> dict[str, str]:
         line: Line = self.settled.account.lines[i]
         details = self.details.get(line.name) or json.dumps({"InstanceType": line.sku})
-        words = provider_words(line.provider) | service_words("compute")
-        words |= place_words(line.region, line.zone, line.account)
+        words = named_service(service_words("compute"), line.provider, line.service, self.services)
+        words |= provider_words(line.provider) | place_words(line.region, line.zone, line.account)
         words |= sku_words(line.sku, f"{line.region}/{line.pricing}", "Instance hours")
         words |= {
             "ChargeCategory": "Usage",
@@ -210,8 +214,8 @@ class Writer:
         )
         unit = unit_of(charge.consumed_unit)
         quantity = charge.consumed_quantity * share / unit.units
-        words = provider_words(charge.provider) | service_words(charge.service)
-        words |= place_words(charge.region, charge.zone, charge.account)
+        words = named_service(service_words(charge.service), charge.provider, charge.service_name, self.services)
+        words |= provider_words(charge.provider) | place_words(charge.region, charge.zone, charge.account)
         words |= sku_words(charge.sku, f"{charge.region}/{unit.meter}", unit.meter)
         words |= {
             "ChargeCategory": "Usage",

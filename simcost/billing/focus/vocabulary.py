@@ -11,7 +11,7 @@ from simcost.billing.api.pricing import MILLION
 from simcost.billing.bill import Service
 from simcost.billing.commitment.bound import Bound, CommittedUnits
 from simcost.billing.metering import Floats, Ints
-from simcost.catalog.facts import Offer
+from simcost.catalog.facts import CloudService, Offer
 from simcost.trace.focus.columns import COLUMNS
 from simcost.trace.usage.usage import TOKENS
 from simcost.units import GIB
@@ -50,6 +50,15 @@ def service_words(service: Service) -> dict[str, str]:
         "ServiceName": name,
         "ResourceType": kind,
     }
+
+
+def named_service(words: dict[str, str], provider: str, name: str, services: Iterable[CloudService]) -> dict[str, str]:
+    """Words of a charge with the service that usage names, and its category; as they are where it names none."""
+    if not name:
+        return words
+    known = next((one for one in services if one.provider == provider and one.is_named(name)), None)
+    category = (known.category, known.subcategory) if known else ("Other", "Other (Other)")
+    return words | dict(zip(("ServiceCategory", "ServiceSubcategory"), category, strict=True)) | {"ServiceName": name}
 
 
 def place_words(region: str, zone: str = "", account: str = "") -> dict[str, str]:

@@ -166,14 +166,14 @@ def _amount(row: Document) -> float:
 
 
 def _node_key(row: Document) -> Key:
-    return (row["provider"], row["sku"], row["region"], "", "", row["pricing"], HOURLY)
+    return (row["provider"], row["sku"], row["region"], "", "", row["pricing"], "", HOURLY)
 
 
 def _volume_key(row: Document) -> Key:
     if row["service"] == "tokens":
         model, _, item = row["sku"].rpartition(" ")
-        return (row["provider"], model, row["region"], "", "", "standard", f"{item}_tokens")
-    return (row["provider"], row["sku"], row["region"], "", "", "standard", "")
+        return (row["provider"], model, row["region"], "", "", "standard", "", f"{item}_tokens")
+    return (row["provider"], row["sku"], row["region"], "", "", "standard", "", "")
 
 
 def hashed(usage: Path) -> Path:
@@ -242,4 +242,5 @@ def write_focus_bill(path: Path, bill: Any, usage: Path, plan: Path) -> None:
     run_id = sha256(f"{sha256_of(hashed(usage))} {sha256_of(plan)}".encode()).hexdigest()[:16]
     stamp = Stamp(run_id=run_id, tags={"plan": purchasing.purchasing})
     with whole_file(path) as draft:
-        write_focus(focus_table(bill, stamp, catalog.facts.offers), draft, text=path.suffix == ".csv")
+        table = focus_table(bill, stamp, catalog.facts.offers, catalog.facts.services)
+        write_focus(table, draft, text=path.suffix == ".csv")

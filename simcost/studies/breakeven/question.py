@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from simcost import __version__
-from simcost.billing import OnDemand, Owned, Spot
+from simcost.billing import OnDemand, Owned
 from simcost.billing.api.pricing import Provisioned, TokenBill, bill_tokens
 from simcost.billing.api.tokens import ITEMS
-from simcost.billing.price_list import line_prices, price_sentences, token_prices
+from simcost.billing.price_list import price_sentences, purchase_prices, token_prices
 from simcost.catalog import Catalog
 from simcost.catalog.dates import price_of_date
 from simcost.catalog.facts import TokenPrice
@@ -45,8 +45,7 @@ def compare_with_apis(
 def _fleet_prices(made: Made) -> list[dict[str, Any]]:
     """The catalog's prices of the nodes of the fleets."""
     catalog = made.question.loaded.catalog
-    ways = [way for plan in made.question.plans for way in (plan.plan.buy, *plan.plan.or_buy)]
-    return line_prices(way.line(catalog) for way in ways if isinstance(way, OnDemand | Spot))
+    return purchase_prices((way for plan in made.question.plans for way in (plan.plan.buy, *plan.plan.or_buy)), catalog)
 
 
 def price_trace(path: Path, asked: Sequence[ApiOption], catalog: Catalog) -> TraceCosts:

@@ -166,6 +166,26 @@ _COLUMNS: dict[str, tuple[int, dict[str, Cell]]] = {
             **_QUALITY,
         },
     ),
+    "services": (
+        1,
+        {
+            "service": lambda row: f"{row['provider']}/{row['service']}",
+            "other names": _text("names"),
+            "category": _text("category"),
+            **_QUALITY,
+        },
+    ),
+    "commitment-eligibility": (
+        3,
+        {
+            "instrument": lambda row: f"{row['provider']} {row['instrument']}",
+            "service": _text("service"),
+            "skus": _text("sku"),
+            "covered": _text("eligible"),
+            "source": _text("source"),
+            **_QUALITY,
+        },
+    ),
     "contracts": (
         3,
         {

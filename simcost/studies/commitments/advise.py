@@ -101,7 +101,7 @@ def _history(
 
 def _not_covered(usage: UsageRows) -> list[FindingDocument]:
     """A finding on usage that no commitment covers, which is in no figure of the advice."""
-    spot = [i for i, key in enumerate(usage.keys) if key[KEY - 1] == HOURLY and key[KEY - 2] == "spot"]
+    spot = [i for i, key in enumerate(usage.keys) if key[KEY - 1] == HOURLY and key[5] == "spot"]
     other = [i for i, key in enumerate(usage.keys) if key[KEY - 1] != HOURLY]
     kinds = [(spot, "spot"), (other, "disks, traffic, tokens and the like")]
     left = [f"{what} ({_names(usage.keys[i] for i in lines)})" for lines, what in kinds if lines]
@@ -197,6 +197,7 @@ def _line(series: str, plan: Purchasing, catalog: Catalog, history: CommitmentDe
     return Line(
         provider=offer.provider,
         sku=offer.sku,
+        service=catalog.service_name(offer.provider, "", offer.sku),
         region=offer.region,
         accelerator=offer.accelerator or "",
         list_usd=known.list_usd_per_h,

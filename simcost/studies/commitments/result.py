@@ -130,6 +130,8 @@ class CommitmentAdvice:
     """None where demand is a forecast, or the history is too short to tell its end from it."""
     usual: tuple[UsualAdvice, ...]
     assumptions: tuple[str, ...]
+    not_covered: Mapping[str, Sequence[Mapping[str, Any]]]
+    """By option: items that its provider does not let it cover, or of which no source says so, in USD a month."""
     prices: Sequence[Mapping[str, Any]] = ()
     catalog_date: str | None = optional_key()
     findings: Sequence[FindingDocument] = ()

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from simcost.billing.books import coverage
-from simcost.billing.commitment.bound import Bound, CommitmentRates, Floats
+from simcost.billing.commitment.bound import Bound, CommitmentRates, Floats, left_out, left_out_notes
 from simcost.billing.commitment.offered import Offered, Option, bought, options_of, written
 from simcost.billing.metering import Line
 from simcost.billing.settlement import Settlement, break_even_use, settle, sustained_percent
@@ -109,6 +110,7 @@ def study(
         recent=_recent(asked, options, amounts),
         usual=_usual(asked, options, history) if history else (),
         assumptions=_assumptions(asked, options),
+        not_covered={option.bound.name: _left_out(asked, option) for option in options},
     )
     return replace(advice, verdict=verdict(advice))
 
@@ -317,7 +319,14 @@ def _assumptions(asked: CommitmentRequest, options: Sequence[Option]) -> tuple[s
     lines += [_running(one) for one in asked.offered if one.since < 0]
     lines += [_of_no_use(option.bound) for option in options if not option.draw.any()]
     lines += dict.fromkeys(note for option in options for note in option.bound.notes)
+    lines += left_out_notes({option.bound.name: _left_out(asked, option) for option in options}, " a month")
     return tuple(lines)
+
+
+def _left_out(asked: CommitmentRequest, option: Option) -> list[dict[str, Any]]:
+    """Items that an option may not cover, or not for sure, with their cost on demand a month."""
+    monthly = (asked.demand.pooled * asked.demand.pooled_usd).mean(axis=0) * HOURS_PER_MONTH
+    return left_out(option.bound, asked.demand.lines, monthly)
 
 
 def _of_no_use(bound: Bound) -> str:

@@ -42,7 +42,8 @@ def _diff(arguments: Arguments) -> dict[str, Any]:
     per_month = arguments.per_month or arguments.before.is_dir() or arguments.after.is_dir()
     document = difference(before, after, per_month=per_month)
     inputs = before.inputs | after.inputs
-    return document | {"provenance": {"simcost_version": __version__, "inputs": inputs}}
+    prices = [*before.prices, *(price for price in after.prices if price not in before.prices)]
+    return document | {"provenance": {"simcost_version": __version__, "inputs": inputs, "prices": prices}}
 
 
 def broken(document: Mapping[str, Any], gate: Gate) -> str:

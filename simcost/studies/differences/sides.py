@@ -79,6 +79,8 @@ class CostSide:
     """Of a run: requests, jobs or both; empty = not known."""
     replications: Replications | None = None
     """Of a run in which something is random."""
+    prices: Sequence[Row] = ()
+    """Those paid, of a plan or a bill."""
     versions: tuple[str, str] | None = None
     """Of simcost and of its engine, by which a run was simulated."""
 
@@ -164,6 +166,7 @@ def _of_folder(folder: Path, plan: str | None, catalog: Catalog) -> CostSide:
             findings=tuple(_lacks(f"{name} of {folder}", document)),
             work=" and ".join(work),
             replications=_replications(folder, document),
+            prices=document.get("prices", ()),
             versions=versions_of(folder),
         )
     except (LookupError, TypeError, AttributeError) as error:
@@ -211,7 +214,11 @@ def _of_document(path: Path, plan: str | None, catalog: Catalog) -> CostSide:
         bill, rows = bills[chosen], [_row_of_charge(charge) for charge in bills[chosen]["charges"]]
         hours = float(bill["hours"])
         return CostSide(
-            name=f"{chosen} of {path}", bill=_side(rows, catalog), hours=hours, inputs={str(path): sha256_of(path)}
+            name=f"{chosen} of {path}",
+            bill=_side(rows, catalog),
+            hours=hours,
+            inputs={str(path): sha256_of(path)},
+            prices=bill.get("prices", ()),
         )
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise InputError(

@@ -8,6 +8,7 @@ from functools import partial
 from math import isfinite
 from typing import Any
 
+from simcost.billing.price_list import price_list
 from simcost.compare.sensitivity import Ends, Flip, Swing, flips, tornado
 from simcost.compare.verdict import cautions, none_eligible
 from simcost.errors import FaultsError, InputError
@@ -190,7 +191,12 @@ def _document(
         "verdict": verdict(document),
         **document,
         "assumptions": [*unpaid_prices(answers.loaded, bases), *answers.assessment.assumptions()],
-        "provenance": answers.assessment.provenance(),
+        "provenance": {
+            **answers.assessment.provenance(),
+            "prices": price_list(
+                charge for plan in answers.assessment.plans for run in plan.results for charge in run.bill.charges
+            ),
+        },
     }
 
 

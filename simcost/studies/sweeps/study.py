@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from simcost.billing.price_list import purchase_prices
 from simcost.compare.significance import negligible_usd
 from simcost.compare.verdict import kept_spot
 from simcost.errors import FaultsError
@@ -205,9 +206,15 @@ def _result(
         top=tuple(rows[:TOP]),
         cells=_cells(rows, space.fields, demand, unproved),
         excluded=tuple(PlanCount(count=n, reason=why) for why, n in space.excluded.most_common()),
-        provenance=provenance(space),
+        provenance=provenance(space) | {"prices": _prices_of(best, space)},
         files=files,
     )
+
+
+def _prices_of(best: Row | None, space: SweepSpace) -> list[dict[str, Any]]:
+    """Prices of the nodes of the best plan."""
+    plans = [one.plan for one in space.plans if best is not None and one.plan.name == best["plan"]]
+    return purchase_prices((way for plan in plans for way in (plan.buy, *plan.or_buy)), space.loaded.catalog)
 
 
 def _cells(

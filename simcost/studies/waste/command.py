@@ -69,17 +69,22 @@ def add(verbs: Any) -> None:
 
 
 def _waste(arguments: Arguments) -> "WasteResult | WasteByModel":
+    from simcost.billing.price_list import offer_prices
+
     if not arguments.spot_trace:
         check_belongs(arguments, ("trace", "spot", "changeover"), "--spot-trace")
     offer = offer_of(arguments)
-    result = _of_results(arguments, offer) if arguments.file.is_dir() else _of_file(arguments, offer)
-    if arguments.file.is_dir():
-        arguments.file /= "result.json"
-    return sourced(arguments, result, result.findings)
+    prices = [] if offer is None else offer_prices(offer)
+    if not arguments.file.is_dir():
+        result = _of_file(arguments, offer)
+        return sourced(arguments, result, result.findings, prices=prices)
+    result, paid = _of_results(arguments, offer)
+    arguments.file /= "result.json"
+    return sourced(arguments, result, result.findings, prices=prices or ([] if arguments.price else paid))
 
 
-def _of_results(arguments: Arguments, offer: Any) -> "WasteResult":
-    """Of a plan of our own."""
+def _of_results(arguments: Arguments, offer: Any) -> "tuple[WasteResult, list[dict[str, Any]]]":
+    """Of a plan of our own, and the prices that it paid."""
     from simcost.errors import InputError
     from simcost.scenario.storage.results import finished_plan
     from simcost.studies.waste.from_results import waste_of_plan
@@ -90,7 +95,7 @@ def _of_results(arguments: Arguments, offer: Any) -> "WasteResult":
     if isinstance(price := _one_price(arguments.price), dict):
         raise InputError(f"--price {next(iter(price))}=... is for samples; {arguments.file} is a results folder")
     plan, horizon_s = finished_plan(arguments.file, arguments.plan)
-    return waste_of_plan(plan, horizon_s, price_usd_per_h=price, offer=offer)
+    return waste_of_plan(plan, horizon_s, price_usd_per_h=price, offer=offer), plan["prices"]
 
 
 def _of_file(arguments: Arguments, offer: Any) -> "WasteResult | WasteByModel":

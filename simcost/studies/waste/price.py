@@ -37,7 +37,7 @@ def price_of(price_usd_per_h: float | None, offer: Offer | None) -> GpuPrice:
             usd_per_h=offer.on_demand_usd_per_h / offer.accelerators,
             spot_usd_per_h=spot,
             source=f"{offer.name} on demand, {offer.accelerators} x {offer.accelerator}, "
-            f"price of {offer.as_of}, quality {offer.quality} ({offer.source})",
+            f"{f'price of {offer.as_of}' if offer.as_of else 'by contract'}, quality {offer.quality} ({offer.source})",
         )
     usd = float(price_usd_per_h or 0.0)
     if not 0 < usd < 1e6:

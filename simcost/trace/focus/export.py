@@ -22,7 +22,7 @@ READ = ("AvailabilityZone", "SubAccountId", "Tags")
 """Columns that are read in addition to those of lines."""
 TAGS = ("workload", "model", "tenant", "team", "project")
 """Tags that tell what a machine was used for; case does not matter."""
-_KEYS = ("start_s", "end_s", "provider", "region", "sku", "zone", "account", "pricing", *TAGS)
+_KEYS = ("start_s", "end_s", "provider", "service", "region", "sku", "zone", "account", "pricing", *TAGS)
 _PRICES = ("list", "contracted")
 _PRICING = ("standard", "spot", RESERVED_IDLE)
 
@@ -55,6 +55,7 @@ class UsageSeries:
             "start_s": rows.times_s["ChargePeriodStart"],
             "end_s": rows.times_s["ChargePeriodEnd"],
             "provider": self.reading.provider.codes(rows.word("ProviderName")),
+            "service": self.reading.service.codes(rows.word("ServiceName")),
             "region": self.reading.region.codes(rows.word("RegionId")),
             "sku": sku_codes(rows, self.reading.sku),
             "zone": self.zone.codes(rows.word("AvailabilityZone")),
@@ -77,10 +78,10 @@ class UsageSeries:
     def table(self) -> tuple[pa.Table, int]:
         """The usage, and how many periods are below zero once corrections are netted: that is not usage.
 
-        The columns are those that a file of usage is read with, `tag:` aside: provider, sku, region, zone, account,
-        start, end (UTC), quantity (machines that ran all the time from start to end), unit (h), pricing (standard, spot
-        or reserved_idle), price (USD an hour of a machine, of spot: what was paid), list_price and contracted_price
-        (the same, before commitments; empty where the export does not say), and the tags that some row has.
+        The columns are those that a file of usage is read with, `tag:` aside: provider, service, sku, region, zone,
+        account, start, end (UTC), quantity (machines that ran all the time from start to end), unit (h), pricing
+        (standard, spot or reserved_idle), price (USD an hour of a machine, of spot: what was paid), list_price and
+        contracted_price (the same, before commitments; empty where the export does not say), and the tags of some row.
         """
         sums = _netted(self.sums.table())
         names = {**self.reading.names(), **self.tags, "zone": self.zone, "account": self.account}
@@ -89,7 +90,7 @@ class UsageSeries:
         spot = pc.equal(sums["pricing"], 1)
         table = pa.table(
             {
-                **{name: found[name] for name in ("provider", "sku", "region", "zone", "account")},
+                **{name: found[name] for name in ("provider", "service", "sku", "region", "zone", "account")},
                 "start": _utc(sums["start_s"]),
                 "end": _utc(sums["end_s"]),
                 "quantity": pc.divide(sums["hours"], length_h),

@@ -20,11 +20,15 @@ from simcost.trace.usage import purchase_options, time_units, token_columns, vol
 from simcost.trace.usage.findings import UsageFindings
 from simcost.trace.usage.sums import PRICES, Columns, UsageBatch, UsageSums
 from simcost.trace.usage.usage import HOURLY, KEY, PROMPT, TOKENS, VOLUMES, Floats, Ints, UsageRows, price_groups
-from simcost.units import NS_PER_S, SECONDS_PER_HOUR
+from simcost.units import NS_PER_S, SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 _TAG = "tag:"
 _CHARGES = "chargecategory"
 """A column of cost files, whose rows are not only usage."""
+_OPENAI = "num_model_requests"
+"""A column of OpenAI's usage exports: their times are Unix seconds
+(https://cookbook.openai.com/examples/completions_usage_api; read 2026-12).
+"""
 _YES = token_columns.YES | {"provider": 1.0}
 USAGE = DeclaredTable(
     what="file of usage",
@@ -46,7 +50,7 @@ USAGE = DeclaredTable(
                 "usage_start",
                 "start_time",
                 "starting_at",
-                "usage_date_utc",
+                token_columns.DAILY,
                 "from",
             ),
             kind="time",
@@ -69,6 +73,23 @@ USAGE = DeclaredTable(
         ),
         Column(name="provider", aliases=("providername", "cloud")),
         Column(name="region", aliases=("regionid", "inference_geo")),
+        Column(
+            name="service",
+            aliases=(
+                "servicename",
+                "service_name",
+                "product/productname",
+                "product_product_name",
+                "lineitem/productcode",
+                "line_item_product_code",
+                "product_code",
+                "productcode",
+                "metercategory",
+                "meter_category",
+                "service.description",
+                "service_description",
+            ),
+        ),
         Column(name="zone", aliases=("availabilityzone", "availability_zone")),
         Column(name="account", aliases=("subaccountid", "account_id")),
         Column(name="pricing", aliases=("pricingcategory", "market")),
@@ -101,7 +122,7 @@ _MODELS = ("model", "model_version")
 """Columns that name what tokens are of, where none is called as a SKU is."""
 _PRICE_COLUMNS = ("price", "list_price", "contracted_price")
 """Of `PRICES`."""
-_KEY = ("provider", "sku", "region", "zone", "account", "pricing", "unit")
+_KEY = ("provider", "sku", "region", "zone", "account", "pricing", "service", "unit")
 _ANYWHERE = ("global", "not_available")
 """Regions of tokens that name none."""
 _PRICING = tuple(column.name for column in token_columns.PRICING)
@@ -134,7 +155,14 @@ def read_usage(
     """
     head = peek(path, USAGE.what)
     theirs = _columns(head.names, mapping or {}, path)
-    batches = TypedBatches(path=path, head=head, declared=USAGE, theirs=theirs, check=_check)
+    batches = TypedBatches(
+        path=path,
+        head=head,
+        declared=USAGE,
+        theirs=theirs,
+        check=_check,
+        documented_unit="s" if _OPENAI in head.names else None,
+    )
     sums = UsageSums(machines="resource" in theirs)
     findings = UsageFindings(theirs, head.names)
     unnamed = _Unnamed(provider=provider, region=region, models=pa.array(sorted(models), pa.string()))
@@ -244,9 +272,10 @@ def _columns(names: list[str], mapping: Mapping[str, str], path: Path) -> dict[s
 
 
 def _span_s(table: TypedTable) -> tuple[Floats, Floats]:
-    """Start and end of each row; without ends it is an hour long."""
+    """Start and end of each row; without ends it is an hour long, or a day in an export by the day."""
     start = table.times_ns["start"] / NS_PER_S
-    return start, table.times_ns["end"] / NS_PER_S if "end" in table else start + SECONDS_PER_HOUR
+    length_s = SECONDS_PER_DAY if table.theirs["start"].lower() == token_columns.DAILY else SECONDS_PER_HOUR
+    return start, table.times_ns["end"] / NS_PER_S if "end" in table else start + length_s
 
 
 def _numbers(table: TypedTable, ours: str, otherwise: float) -> Floats:

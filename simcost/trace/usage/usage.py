@@ -27,7 +27,7 @@ RESERVED_IDLE = "reserved_idle"
 """Pricing of hours of a capacity reservation that nothing used."""
 HOURLY = "h"
 """Unit of hourly usage."""
-KEY = 7
+KEY = 8
 """Words of a key before its tags."""
 
 
@@ -89,8 +89,8 @@ class UsageRows:
     """Ended by the provider (spot)."""
     line: Ints
     keys: tuple[tuple[str, ...], ...]
-    """Of each line: provider, sku, region, zone, account, pricing, unit, and the tags. Lines by the hour whose stated
-    prices differ are several, with the same key.
+    """Of each line: provider, sku, region, zone, account, pricing, service, unit, and the tags. Lines by the hour whose
+    stated prices differ are several, with the same key.
     """
     tags: tuple[str, ...]
     """Names of the tags, in the order in which they stand in a key."""
