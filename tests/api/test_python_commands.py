@@ -77,7 +77,7 @@ def test_a_frame_is_a_log(tmp_path: Path) -> None:
     frame = pd.DataFrame({"when": times, "in": range(50), "out": [20] * 50})
     with pytest.raises(
         TraceError,
-        match=r'^the frame: no column counts .*columns=\{"arrival": "COLUMN", "prompt_tokens": "900", "output_tokens": "200"\}',
+        match=r'^the frame: no column counts .*columns=\{"arrival": "COLUMN", "prompt_tokens": "900", .*"200"\}',
     ):
         sc.import_log(frame, tmp_path / "a.parquet")
     columns = {"arrival": "when", "prompt_tokens": "in", "output_tokens": "out"}
