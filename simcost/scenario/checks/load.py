@@ -13,7 +13,12 @@ from simcost.scenario.checks.cpu_checks import shared_memory_faults
 from simcost.scenario.checks.disaggregation_checks import link_faults
 from simcost.scenario.checks.image_checks import forwarded_faults, image_faults
 from simcost.scenario.checks.job_checks import fleet_faults
-from simcost.scenario.checks.manifest_references import manifest_faults, percentile_faults, undated_fault, written_in_full
+from simcost.scenario.checks.manifest_references import (
+    manifest_faults,
+    percentile_faults,
+    undated_fault,
+    written_in_full,
+)
 from simcost.scenario.checks.owned_checks import owned_faults, owned_faults_of_services
 from simcost.scenario.checks.plan_checks import find_catalog, plan_faults, scenario_faults
 from simcost.scenario.checks.pool_checks import pool_faults

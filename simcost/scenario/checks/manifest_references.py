@@ -167,7 +167,9 @@ def percentile_faults(root: YamlNode, file: str) -> Iterator[Fault]:
             continue
         for metric, limits in _short_limits(slo).items():
             if not limits.value:
-                yield fault_at(limits, "is empty; write a limit of each request as 2s, or a percentile as {p95: 2s}", file)
+                yield fault_at(
+                    limits, "is empty; write a limit of each request as 2s, or a percentile as {p95: 2s}", file
+                )
             others = (slo.get("percentiles") or slo).get(metric)
             for level, limit in limits.value.items():
                 if others is not None and others is not limits and others.get(level) is not None:
