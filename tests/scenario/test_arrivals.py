@@ -1,5 +1,6 @@
 """Arrivals of a process: what is small is made once, however runs of several replications come in turn."""
 
+import gc
 import pickle
 from collections.abc import Iterator
 
@@ -57,5 +58,6 @@ def test_tasks_of_the_same_requests_share_them_as_long_as_one_is_there() -> None
         assert list(task.of(0)) == ["batch of 0"]
     assert source.made == [0]
     del tasks, task
+    gc.collect()
     assert list(Arrivals(source).of(0)) == ["batch of 0"]
     assert source.made == [0, 0]

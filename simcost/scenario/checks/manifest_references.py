@@ -140,17 +140,21 @@ def _slo_in_full(slo: YamlNode) -> YamlNode:
     """`ttft: {p95: 2s}` as `percentiles: {ttft: {p95: 2s}}`."""
     if not (short := _short_limits(slo)):
         return slo
-    found = {key: child for key, child in slo.value.items() if key not in short}
+    found = {key: child for key, child in _mapping(slo).items() if key not in short}
     stated = found.get("percentiles")
     if stated is not None and not isinstance(stated.value, dict):
         return replace(slo, value=found)
-    levels = {} if stated is None else dict(stated.value)
+    levels = {} if stated is None else dict(_mapping(stated))
     for metric, limits in short.items():
         others = levels.get(metric)
         if others is None or isinstance(others.value, dict):
-            more = {} if others is None else others.value
-            levels[metric] = replace(limits, value={**more, **limits.value})
+            more = {} if others is None else _mapping(others)
+            levels[metric] = replace(limits, value={**more, **_mapping(limits)})
     return replace(slo, value={**found, "percentiles": replace(stated or slo, value=levels)})
+
+
+def _mapping(node: YamlNode) -> dict[str, YamlNode]:
+    return node.value if isinstance(node.value, dict) else {}
 
 
 def _short_limits(slo: YamlNode) -> dict[str, YamlNode]:
@@ -171,7 +175,7 @@ def percentile_faults(root: YamlNode, file: str) -> Iterator[Fault]:
                     limits, "is empty; write a limit of each request as 2s, or a percentile as {p95: 2s}", file
                 )
             others = (slo.get("percentiles") or slo).get(metric)
-            for level, limit in limits.value.items():
+            for level, limit in _mapping(limits).items():
                 if others is not None and others is not limits and others.get(level) is not None:
                     yield fault_at(limit, f"is a target under percentiles.{metric} too; keep one of them", file)
 
