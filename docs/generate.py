@@ -1,16 +1,14 @@
 """Writes the reference pages: `python docs/generate.py` in the repository.
 
 The scenario page and its JSON Schema come from the schema classes, the page of the command line from its parser, that
-of Python from the API, the map of the packages from the docstrings of the modules.
+of Python from the API.
 """
 
 from __future__ import annotations
 
 import argparse
-import ast
 import json
-import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from python_reference import python_markdown
@@ -20,19 +18,6 @@ from simcost.scenario.files.json_schema import json_schema
 from simcost.scenario.files.reference import reference_markdown
 
 ROOT = Path(__file__).resolve().parents[1]
-_PACKAGES = """# Packages and modules
-
-Generated from the first lines of the docstrings; do not edit. A module may import from packages below its own, never
-from those above: [defense of design](../design.md) says why, import-linter checks it.
-
-Tests mirror the packages: those of `simcost/sim/serving/` are in `tests/sim/`. `tests/laws/` has conservation laws,
-closed forms and plain reference engines; `tests/support/` what several tests share.
-"""
-_OUTSIDE = {
-    "views": "Explorer: choose, call, show. It computes no number.",
-    "bench": "Benchmarks, apart from the tests: `python bench/NAME.py`.",
-    "docs": "Scripts that write generated pages and outputs.",
-}
 _HEAD = """# The command line
 
 Generated from the parser; do not edit.
@@ -51,55 +36,7 @@ def generated() -> dict[str, str]:
         "docs/reference/scenario.md": reference_markdown(),
         "docs/reference/cli.md": command_line_markdown(),
         "docs/reference/python.md": python_markdown(),
-        "docs/reference/modules.md": modules_markdown(),
     }
-
-
-def modules_markdown() -> str:
-    """The page: a section for each package, in the order of the layers, and a line for each module."""
-    return "\n".join([_PACKAGES, *_packages(), *_scripts()])
-
-
-def _packages() -> Iterator[str]:
-    package = ROOT / "simcost"
-    yield _package("simcost", _first_line(package / "__init__.py"), _modules(package))
-    for name in _layers():
-        for init in sorted((package / name).rglob("__init__.py")):
-            folder = init.parent
-            yield _package(_shown(folder), _first_line(init), _modules(folder))
-
-
-def _scripts() -> Iterator[str]:
-    for name, meaning in _OUTSIDE.items():
-        yield _package(name, meaning, [*([ROOT / "app.py"] if name == "views" else []), *_modules(ROOT / name)])
-
-
-def _layers() -> Iterator[str]:
-    """The names of the layers, top first."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    layers = next(one for one in project["tool"]["importlinter"]["contracts"] if one["type"] == "layers")
-    for layer in layers["layers"]:
-        yield from layer.split(" | ")
-
-
-def _package(name: str, meaning: str, modules: Iterable[Path]) -> str:
-    rows = [f"| `{path.name}` | {_first_line(path)} |" for path in modules]
-    table = ["", "| file | content |", "|---|---|", *rows] if rows else []
-    return "\n".join([f"## {name}", "", meaning, *table, ""])
-
-
-def _modules(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*.py") if path.name != "__init__.py")
-
-
-def _shown(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
-
-
-def _first_line(path: Path) -> str:
-    """The first paragraph of a module's docstring, as one line of a table."""
-    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-    return " ".join(text.partition("\n\n")[0].split()).replace("|", r"\|")
 
 
 def command_line_markdown() -> str:
