@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from python_reference import python_markdown
+from scenario_reference import scenario_pages
 
 from simcost.cli.main import command_line
 from simcost.scenario.files.json_schema import json_schema
-from simcost.scenario.files.reference import reference_markdown
 
 ROOT = Path(__file__).resolve().parents[1]
 _HEAD = """# The command line
@@ -33,7 +33,7 @@ def generated() -> dict[str, str]:
     """Path in the repository to text, for all generated files."""
     return {
         "scenarios/scenario.schema.json": json.dumps(json_schema(), indent=2) + "\n",
-        "docs/reference/scenario.md": reference_markdown(),
+        **scenario_pages(),
         "docs/reference/cli.md": command_line_markdown(),
         "docs/reference/python.md": python_markdown(),
     }

@@ -6,6 +6,8 @@ import pytest
 from generate import generated
 
 import simcost
+from simcost.scenario.files.conform import hints
+from simcost.scenario.files.key_help import homes
 from simcost.scenario.files.yaml import MAX_BYTES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,12 +23,29 @@ def test_pages_are_up_to_date(pages: dict[str, str]) -> None:
     assert changed == [], "run: python docs/generate.py"
 
 
-def test_each_line_of_a_table_has_a_meaning(pages: dict[str, str]) -> None:
+def test_each_line_has_a_meaning(pages: dict[str, str]) -> None:
     for name, text in pages.items():
         if name.endswith(".md"):
-            rows = [line for line in text.splitlines() if line.startswith("| `")]
+            rows = [line for line in text.splitlines() if line.startswith(("| `", "- `"))]
             assert rows, name
-            assert [row for row in rows if row.endswith(("|  |", "| None |"))] == []
+            assert [row for row in rows if row.endswith(("|  |", "| None |", ": .", ": None."))] == []
+
+
+def test_each_key_of_a_scenario_is_in_the_section_of_its_mapping(pages: dict[str, str]) -> None:
+    """A mapping at several places has one section; a key with the name of a section elsewhere links to it."""
+    text = "\n".join(page for name, page in pages.items() if name.startswith("docs/reference/scenario"))
+    sections = {part.partition("\n")[0]: part for part in text.split("\n## ")[1:]}
+    for part in homes().values():
+        section = sections[part.path or "Top of the file"]
+        names = set(hints(part.cls)) - ({"kind"} if part.kind else set())
+        lines = [line for line in section.splitlines() if line.startswith("- ")]
+        assert {
+            name for name in names if not any(f"- `{name}` (" in line or f"[`{name}`](" in line for line in lines)
+        } == set()
+
+
+def test_the_pages_of_the_scenario_are_short(pages: dict[str, str]) -> None:
+    assert sum(len(page) for name, page in pages.items() if name.startswith("docs/reference/scenario")) <= 70_000
 
 
 def test_the_limit_of_a_scenario_is_the_one_that_holds(pages: dict[str, str]) -> None:
