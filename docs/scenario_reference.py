@@ -92,6 +92,14 @@ def scenario_pages() -> dict[str, str]:
     return {f"docs/reference/{name}.md": "\n".join([heads[name], *texts]) for name, texts in sections.items()}
 
 
+def brief(text: str, long: int = _LONG) -> str:
+    """The first sentence, of a long one the first clause."""
+    first = re.split(r"(?<!e\.g)\.(?:\s+(?=[^a-z])|$)", text)[0]
+    ends = [first[: found.start()] for found in _CLAUSE.finditer(first) if found.start() >= _SHORTEST]
+    whole = [end for end in ends if end.count("(") == end.count(")")]
+    return whole[0] if whole and len(first) > long else first
+
+
 def _page(path: str) -> str:
     return next(
         name for name, (_, paths) in reversed(_PAGES.items()) if re.match(rf"(?:{paths})(?!\w)", path) or not paths
@@ -128,10 +136,10 @@ def _section(path: str, parts: list[SchemaSection]) -> Iterator[str]:
         also = ", ".join(row.field for row in rows[part.kind] if row in shared)
         if part.kind is not None:
             yield (
-                f"**{part.kind}**: {_brief(summary(part.cls), _LONG_KIND)}." + (f" Also {also}." if also else "") + "\n"
+                f"**{part.kind}**: {brief(summary(part.cls), _LONG_KIND)}." + (f" Also {also}." if also else "") + "\n"
             )
         elif "." not in path:
-            yield f"{_brief(summary(part.cls), _LONG_KIND)}.\n"
+            yield f"{brief(summary(part.cls), _LONG_KIND)}.\n"
         if own:
             yield from _listed(own)
 
@@ -155,20 +163,12 @@ def _line(row: FieldRow) -> str:
     unit = re.sub(r" \(`.*", "", row.unit)
     kind = unit if row.type == "quantity" else f"{row.type}, {unit}" if unit else row.type
     inside = ", ".join(filter(None, [_short(kind), row.default]))
-    return f"- {row.field} ({inside}): {_brief(row.meaning)}."
+    return f"- {row.field} ({inside}): {brief(row.meaning)}."
 
 
 def _short(text: str) -> str:
     """A type or unit in short words."""
     return reduce(lambda text, word: text.replace(*word), _SHORT.items(), text)
-
-
-def _brief(text: str, long: int = _LONG) -> str:
-    """The first sentence, of a long one the first clause."""
-    first = re.split(r"\.(?:\s+(?=[^a-z])|$)", text)[0]
-    ends = [first[: found.start()] for found in _CLAUSE.finditer(first) if found.start() >= _SHORTEST]
-    whole = [end for end in ends if end.count("(") == end.count(")")]
-    return whole[0] if whole and len(first) > long else first
 
 
 def _link(here: str) -> Callable[[str, str], str]:
