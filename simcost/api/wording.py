@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from simcost.errors import FaultsError, SimcostError
 
-_MAP = re.compile(r"--map (?:'(\w+)=([^']*)'|(\w+)=([^\s;,?']+))")
+_PAIR = r"(\w+)=(?:'([^']*)'|([^\s;,?']*[^\s;,?'.]))"
+_MAP = re.compile(rf"--map (?:'(\w+)=([^']*)'|({_PAIR}(?:,{_PAIR})*))")
 _WHERE = re.compile(r"--where (?:'([^'=]+)=([^']*)'|(\w+)=([^\s;,?']+))")
 _OPTION = re.compile(
     r"--([a-z][a-z-]+)(?: '([^']*)'| ((?<=--format )[a-z-]+|skip|csv|[.,;])(?=[\s;,]|$)| ([A-Z]{2,})(?=[\s;,)]|$))?"
@@ -23,6 +24,8 @@ def as_argument(message: str) -> str:
 
     >>> as_argument("did you mean --map arrival=Time?; or pass --on-error skip")
     'did you mean columns={"arrival": "Time"}?; or pass on_error="skip"'
+    >>> as_argument("pass --map arrival='Request Time',prompt_tokens=a.b. If not")
+    'pass columns={"arrival": "Request Time", "prompt_tokens": "a.b"}. If not'
     """
     parts = message.split("`")
     return "`".join(part if i % 2 else _named(part) for i, part in enumerate(parts))
@@ -37,7 +40,9 @@ def _rows(found: re.Match[str]) -> str:
 
 
 def _columns(found: re.Match[str]) -> str:
-    return f'columns={{"{found[1] or found[3]}": "{found[2] or found[4]}"}}'
+    pairs = [(found[1], found[2])] if found[1] else [(p[1], p[2] or p[3]) for p in re.finditer(_PAIR, found[3])]
+    listed = ", ".join(f'"{ours}": "{theirs}"' for ours, theirs in pairs)
+    return f"columns={{{listed}}}"
 
 
 def _argument(found: re.Match[str]) -> str:

@@ -75,7 +75,7 @@ class ContractPrice(Provenance):
 
     @property
     def document(self) -> str:
-        """Its file, with its date."""
+        """The document that has it, with its date."""
         return self.source if self.as_of == UNKNOWN else f"{self.source} of {self.as_of}"
 
     def covers(self, provider: str, sku: str, region: str, service: ContractService, at: date | None) -> bool:

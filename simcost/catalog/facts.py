@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Any, Literal
 
 from simcost.catalog.cell_types import Amount, Date, Day, Positive, ProviderName
 from simcost.catalog.device_units import check_units
@@ -397,7 +397,9 @@ class TokenRule(Provenance):
             "cache_write_1h_usd_per_m": self.cache_write_1h and float(f"{self.cache_write_1h * entry:.9g}"),
             "batch_multiplier": self.batch if price.batch_input_usd_per_m is None else None,
         }
-        empty = {name: usd for name, usd in found.items() if usd is not None and getattr(price, name) is None}
+        empty: dict[str, Any] = {
+            name: usd for name, usd in found.items() if usd is not None and getattr(price, name) is None
+        }
         return replace(price, **empty) if empty else price
 
 

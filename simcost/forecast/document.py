@@ -14,8 +14,9 @@ from simcost.forecast.events.apply import Stated
 from simcost.forecast.forecast import Forecast
 from simcost.forecast.level_error import Levels, levels_of
 from simcost.forecast.outages import runs
-from simcost.forecast.sample_paths import DIGITS, counted, local_days, rounded, spreads, sums, weight
+from simcost.forecast.sample_paths import DIGITS, counted, local_days, local_months, rounded, spreads, sums, weight
 from simcost.forecast.season import season_of
+from simcost.tables.calendar import DAY_S, MONTH
 from simcost.trace.series.local_time import offsets
 from simcost.trace.series.resample import is_rate
 from simcost.trace.series.series import Floats, Grid, Seconds64, Series
@@ -57,7 +58,7 @@ def series_document(forecast: Forecast, stated: Stated | None = None, *, timezon
     """One series: its history, the forecast with levels, its accuracy, and the edits of cleaning.
 
     `mean` and `levels` are per step. `total` and `peak` are the sum and the largest step of the horizon,
-    `days` the sums of the days of `timezone`, all three over the sample paths. The sum of a rate per second,
+    `days` and `months` the sums of those of `timezone`, all four over the sample paths. The sum of a rate per second,
     minute, hour or day is what it counts, named by `total.quantity`; of other rates it is the average, and
     `total.average` is true.
     """
@@ -67,6 +68,7 @@ def series_document(forecast: Forecast, stated: Stated | None = None, *, timezon
     return {
         "quantity": series.quantity,
         "rate": is_rate(series.quantity),
+        "step": grid.name,
         "history": _history(series),
         "timestamps": iso(times),
         "mean": rounded(mean),
@@ -79,6 +81,9 @@ def series_document(forecast: Forecast, stated: Stated | None = None, *, timezon
         },
         "peak": spreads(mean.max(keepdims=True), paths.max(axis=1, keepdims=True))[0],
         "days": local_days(series, mean, paths, times, timezone) if not grid.dates else [],
+        "months": local_months(series, grid, mean, paths, timezone)
+        if grid.step_s != MONTH and DAY_S % grid.step_s == 0
+        else [],
         "model": forecast.model,
         "growth": _growth(forecast),
         "backtest": _backtest(forecast.backtest) if forecast.backtest else None,

@@ -20,11 +20,13 @@ from simcost.forecast.models.base import ForecastModel
 from simcost.forecast.models.registry import model_named
 from simcost.forecast.names import GrowthMode, ModelName
 from simcost.forecast.outages import Bools
-from simcost.forecast.sample_paths import Paths, weight
+from simcost.forecast.sample_paths import Paths, counted, month_starts, weight
 from simcost.forecast.season import season_of
+from simcost.tables.calendar import MONTH
 from simcost.tables.cells import Ints
 from simcost.trace.series.local_time import from_local, local_numbers, local_steps, local_values
-from simcost.trace.series.series import Floats, Series
+from simcost.trace.series.resample import coarsen
+from simcost.trace.series.series import Floats, Grid, Series
 from simcost.units import MEAN_MONTH_S, plural
 
 TWO_YEARS_S = 24 * MEAN_MONTH_S
@@ -70,6 +72,44 @@ class Projection:
         made = self.forecast
         _, _, paths = outcome(made, self.stated)
         return Paths(series=made.series.name, quantity=made.series.quantity, grid=made.grid, values=paths)
+
+    def by_month(self, zone: str) -> Projection:
+        """The same in calendar months, path by path: counts and rates of counts are added up, other rates averaged."""
+        made, fine = self.forecast, self.forecast.series
+        starts, months, _ = month_starts(made.grid, len(made.mean), zone)
+        lengths = np.diff(starts, append=len(made.mean)).tolist()
+        factor = np.array([weight(fine.quantity, made.grid, steps) for steps in lengths])
+        quantity = counted(fine.quantity, made.grid)
+        each = 1.0 if quantity is None else weight(fine.quantity, fine.grid, 1)
+
+        def summed(steps: Floats) -> Floats:
+            added: Floats = np.add.reduceat(steps, starts, axis=-1) * factor
+            return added
+
+        def past(values: Floats) -> Series:
+            plain = replace(fine, quantity=quantity or fine.quantity, values=values * each, regressors=None)
+            return coarsen(plain, MONTH, zone)[0]
+
+        coarse = replace(
+            made,
+            series=past(fine.values),
+            grid=Grid(start_s=int(np.datetime64(months[0], "s").astype(np.int64)), step_s=MONTH),
+            mean=summed(made.mean),
+            paths=summed(made.paths),
+            edits=(),
+            cleaned=past(made.cleaned).values,
+            growth=made.growth and replace(made.growth, adds=summed(made.growth.adds)),
+        )
+        return Projection(
+            forecast=replace(coarse, levels=coarse.bands(coarse.paths)),
+            stated=self.stated
+            and replace(
+                self.stated,
+                mean=summed(self.stated.mean),
+                paths=summed(self.stated.paths),
+                parts=tuple(replace(part, effect=summed(part.effect)) for part in self.stated.parts),
+            ),
+        )
 
 
 def look_ahead(

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from simcost.forecast.quantiles import quantiles
 from simcost.tables.calendar import DAY_S
+from simcost.trace.series.local_time import offsets
 from simcost.trace.series.resample import is_rate
 from simcost.trace.series.series import Floats, Grid, Seconds64, Series
 
@@ -110,4 +111,28 @@ def local_days(series: Series, mean: Floats, paths: Floats, times: Seconds64, ti
     return [
         {"date": day, "steps": steps, **spread}
         for day, steps, spread in zip(days, lengths[kept].tolist(), found, strict=True)
+    ]
+
+
+def month_starts(grid: Grid, steps: int, timezone: str) -> tuple[npt.NDArray[np.intp], list[str], list[bool]]:
+    """The first step of each local month, the months, and which of them the horizon holds in part: none but the first
+    and the last.
+    """
+    times = grid.times(steps + 1).astype(np.int64)
+    local = (times if grid.dates else offsets(timezone, times).local(times)).astype("datetime64[s]")
+    months = local.astype("datetime64[M]")
+    starts = np.flatnonzero(np.diff(months[:-1].astype(np.int64), prepend=-1 - abs(int(months[0].astype(np.int64)))))
+    cut = [False] * len(starts)
+    cut[0] = bool(local[0] > months[0])
+    cut[-1] |= bool(months[-1] == months[-2])
+    return starts, [str(month) for month in months[starts]], cut
+
+
+def local_months(series: Series, grid: Grid, mean: Floats, paths: Floats, timezone: str) -> list[dict[str, Any]]:
+    """The sum of each local month; `partial` tells a month that the horizon holds in part."""
+    starts, months, cut = month_starts(grid, len(mean), timezone)
+    lengths = np.diff(starts, append=len(mean)).tolist()
+    return [
+        {"month": month, "steps": steps, "partial": partial, **spread}
+        for month, steps, partial, spread in zip(months, lengths, cut, sums(series, mean, paths, starts), strict=True)
     ]

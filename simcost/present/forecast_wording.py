@@ -34,7 +34,7 @@ def bar_unit(entry: Document, *, by_day: bool) -> str:
     """The unit of a bar, which is a day or a step: `per hour`, `requests per second`, `in the mean of a day`."""
     if by_day:
         return "in the mean of a day" if entry["total"]["average"] else "per day"
-    return spelled(entry["quantity"]) if entry["rate"] else f"per {step_word(entry['history']['step'])}"
+    return spelled(entry["quantity"]) if entry["rate"] else f"per {step_word(entry['step'])}"
 
 
 def span(steps: int, step: str) -> str:
@@ -75,12 +75,21 @@ def moment(entry: Document, timestamp: str) -> str:
     return timestamp.removesuffix("Z").removesuffix(":00").replace("T", " ") + " UTC"
 
 
+def horizon(entry: Document) -> str:
+    """Length of the horizon: in months where they are whole and three or more."""
+    months = entry["months"]
+    if len(months) > 2 and not any(month["partial"] for month in months):
+        return plural(len(months), "month")
+    steps = sum(month["steps"] for month in months) or len(entry["mean"])
+    return span(steps, entry["history"]["step"])
+
+
 def verdict(name: str, entry: Document) -> str:
     """One sentence: how much to expect in total and at the peak, and how far to trust it."""
-    step, total, peak = entry["history"]["step"], entry["total"], entry["peak"]
+    step, total, peak = entry["step"], entry["total"], entry["peak"]
     what = f"{amount(middle(total))} {spelled(total['quantity'])}".strip()
     over = "on average over" if total["average"] else "in"
-    ahead = span(len(entry["mean"]), step).removeprefix("1 ")
+    ahead = horizon(entry).removeprefix("1 ")
     return (
         f"{name}: {what} {over} the next {ahead}"
         f"{_likely(total, ', 80 % between {} and {}')}; "
@@ -112,7 +121,7 @@ def headline(document: Document) -> str:
     if len(document["series"]) == 1:
         return verdict(*next(iter(document["series"].items())))
     series = list(document["series"].values())
-    spans = {span(len(entry["mean"]), entry["history"]["step"]) for entry in series}
+    spans = {horizon(entry) for entry in series}
     ahead = f"the next {next(iter(spans))}" if len(spans) == 1 else "horizons of their own"
     what = sorted({spelled(entry["quantity"]) for entry in series} - {""})
     told = ", ".join(what) or "demand"

@@ -18,7 +18,7 @@ _WHOLE = r"^-?\d{1,18}$"
 NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
 NO_VALUE = ("na", "n/a", "<na>", "nan", "null", "none", "\\n")
 """Words for no value in a column of numbers or times, in lower case."""
-_NO_NUMBER = pa.array(["", *NO_VALUE])
+_NO_NUMBER = ["", *NO_VALUE]
 _TEXT: dict[pa.DataType, tuple[pa.DataType, pa.DataType]] = {
     **dict.fromkeys((pa.string(), pa.binary()), (pa.binary(), pa.string())),
     **dict.fromkeys((pa.large_string(), pa.large_binary()), (pa.large_binary(), pa.large_string())),
@@ -54,7 +54,7 @@ def real_numbers(column: pa.Array) -> tuple[Floats, Flags]:
         values = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         return _ordinary(values, np.isnan(values))
     text = pc.utf8_trim_whitespace(as_text(column))
-    text = pc.if_else(pc.is_in(pc.utf8_lower(text), _NO_NUMBER), pa.scalar(None, pa.string()), text)
+    text = pc.if_else(pc.is_in(pc.utf8_lower(text), pa.array(_NO_NUMBER)), pa.scalar(None, pa.string()), text)
     try:
         numbers = text.cast(pa.float64())
     except pa.ArrowInvalid:
@@ -80,7 +80,7 @@ def empty(column: pa.Array, *, words: bool = False) -> Flags:
         missing = pc.is_null(column, nan_is_null=pa.types.is_floating(column.type))
     else:
         text = pc.utf8_trim_whitespace(as_text(column))
-        blank = pc.is_in(pc.utf8_lower(text), _NO_NUMBER) if words else pc.equal(text, "")
+        blank = pc.is_in(pc.utf8_lower(text), pa.array(_NO_NUMBER)) if words else pc.equal(text, "")
         missing = pc.or_(column.is_null(), pc.fill_null(blank, fill_value=True))
     flags: Flags = missing.to_numpy(zero_copy_only=False)
     return flags

@@ -75,7 +75,10 @@ def test_words_of_a_command_are_named_as_they_are_written(tmp_path: Path) -> Non
 def test_a_frame_is_a_log(tmp_path: Path) -> None:
     times = pd.date_range("2026-01-01", periods=50, freq="2s")
     frame = pd.DataFrame({"when": times, "in": range(50), "out": [20] * 50})
-    with pytest.raises(TraceError, match=r'^the frame: arrival: .*columns=\{"arrival": "COLUMN"\}'):
+    with pytest.raises(
+        TraceError,
+        match=r'^the frame: no column counts .*columns=\{"arrival": "COLUMN", "prompt_tokens": "900", .*"200"\}',
+    ):
         sc.import_log(frame, tmp_path / "a.parquet")
     columns = {"arrival": "when", "prompt_tokens": "in", "output_tokens": "out"}
     of_pandas = sc.import_log(frame, tmp_path / "a.parquet", columns=columns)

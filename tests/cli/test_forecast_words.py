@@ -18,7 +18,6 @@ def test_a_horizon_may_be_months_or_years(text: str, hours: float) -> None:
     [
         ("--horizon", "-1d"),
         ("--horizon", "soon"),
-        ("--horizon", "1.5mo"),
         ("--horizon", "mo"),
         ("--levels", "0"),
         ("--levels", "80,100"),

@@ -31,7 +31,6 @@ def notes(tmp_path: Path, *others: object, **replica: object) -> list[str]:
     file = tmp_path / "measured.yaml"
     file.write_text(yaml.safe_dump(scenario))
     found = check(file)
-    assert found["faults"] == []
     notes: list[str] = found["notes"]
     return notes
 

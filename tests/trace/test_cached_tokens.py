@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import random
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from simcost.catalog import load_catalog
+from simcost.errors import TraceError
 from simcost.studies.breakeven.command import asked
 from simcost.studies.breakeven.question import price_trace
 from simcost.trace.requests.describe import describe_trace
@@ -139,13 +142,16 @@ def test_columns_that_may_count_them_are_told(tmp_path: Path, name: str) -> None
 
 def test_tokens_that_anthropic_counts_beside_the_prompt_are_told(tmp_path: Path) -> None:
     (tmp_path / "log").write_text(
-        "arrival,input_tokens,output_tokens,cache_read_input_tokens,usage.cache_creation_input_tokens\n0,10,5,900,90\n"
+        "arrival,in_tokens,output_tokens,cache_read_input_tokens,usage.cache_creation_input_tokens\n0,10,5,900,90\n"
     )
-    mapping = {"prompt_tokens": "input_tokens"}
+    mapping = {"prompt_tokens": "in_tokens"}
     document = import_trace(tmp_path / "log", "csv", tmp_path / "a.parquet", mapping=mapping)
     (said,) = (one["message"] for one in document["findings"] if "Anthropic" in one["message"])
     assert said.startswith("cache_read_input_tokens and usage.cache_creation_input_tokens: ")
-    assert "its prompts lack them" in said
+    assert "prompt_tokens=COLUMN+cache_read_input_tokens+usage.cache_creation_input_tokens" in said
+    summed = mapping["prompt_tokens"] + "+cache_read_input_tokens+usage.cache_creation_input_tokens"
+    import_trace(tmp_path / "log", "csv", tmp_path / "a.parquet", mapping={"prompt_tokens": summed})
+    assert pq.read_table(tmp_path / "a.parquet")["prompt_tokens"].to_pylist() == [1000]
 
 
 def test_an_api_bills_what_the_log_counts(tmp_path: Path) -> None:
@@ -155,6 +161,7 @@ def test_an_api_bills_what_the_log_counts(tmp_path: Path) -> None:
     assert describe_trace(trace)["cached_tokens"] == {"known": 2, "share": (3072 + 2048) / 8000}
     (api,) = price_trace(trace, [asked("openai/gpt-5-mini")], load_catalog()).apis
     price = load_catalog().token_price("openai/gpt-5-mini")
+    assert price.cache_read_usd_per_m is not None
     by_hand = (12_000 - 5120) * price.input_usd_per_m + 5120 * price.cache_read_usd_per_m + 300 * price.output_usd_per_m
     assert api.usd_per_month == pytest.approx(by_hand / 1e6 * 730 * 3600 / 2)
     assert "as the log counts them" in api.cache
@@ -173,3 +180,127 @@ def test_an_api_tells_how_many_requests_the_log_counts(tmp_path: Path) -> None:
     imported(tmp_path, "\n".join(map(json.dumps, SPENDS)), "litellm")
     (api,) = price_trace(tmp_path / "log.parquet", [asked("openai/gpt-5-mini")], load_catalog()).apis
     assert "as the log counts them for 2 of 3 requests; of the others none is taken as read" in api.cache
+
+
+def anthropic(new: int, read: int, written: int, output: int) -> dict[str, Any]:
+    usage = {"input_tokens": new, "cache_read_input_tokens": read, "cache_creation_input_tokens": written}
+    by_ttl = {"ephemeral_5m_input_tokens": written, "ephemeral_1h_input_tokens": 0}
+    return {"arrival": 0, "usage": usage | {"cache_creation": by_ttl, "output_tokens": output}}
+
+
+def anthropic_report(new: int, read: int, written: int, output: int) -> dict[str, Any]:
+    by_ttl = {"ephemeral_5m_input_tokens": written // 2, "ephemeral_1h_input_tokens": written - written // 2}
+    row = {"arrival": 0, "uncached_input_tokens": new, "cache_read_input_tokens": read, "output_tokens": output}
+    return row | {"cache_creation": by_ttl}
+
+
+def openai(new: int, read: int, written: int, output: int) -> dict[str, Any]:
+    usage = {"prompt_tokens": new + read + written, "prompt_tokens_details": {"cached_tokens": read}}
+    return {"arrival": 0, "usage": usage | {"completion_tokens": output}}
+
+
+def openai_responses(new: int, read: int, written: int, output: int) -> dict[str, Any]:
+    usage = {"input_tokens": new + read + written, "input_tokens_details": {"cached_tokens": read}}
+    return {"arrival": 0, "usage": usage | {"output_tokens": output}}
+
+
+def gemini(new: int, read: int, written: int, output: int) -> dict[str, Any]:
+    usage = {"promptTokenCount": new + read + written, "cachedContentTokenCount": read}
+    return {
+        "arrival": 0,
+        "usage": usage | {"candidatesTokenCount": output - output // 3, "thoughtsTokenCount": output // 3},
+    }
+
+
+def converse(new: int, read: int, written: int, output: int) -> dict[str, Any]:
+    usage = {"inputTokens": new, "cacheReadInputTokens": read, "cacheWriteInputTokens": written}
+    return {"arrival": 0, "usage": usage | {"outputTokens": output}}
+
+
+def bedrock(new: int, read: int, written: int, output: int) -> dict[str, Any]:
+    counts = {"inputTokenCount": new, "cacheReadInputTokenCount": read, "cacheWriteInputTokenCount": written}
+    row = {"timestamp": "2026-03-02T09:00:00Z", "modelId": "m"}
+    return row | {"input": counts, "output": {"outputTokenCount": output}}
+
+
+def bedrock_answer(new: int, read: int, written: int, output: int) -> dict[str, Any]:
+    """The counts of the cache are in the answer only."""
+    row = bedrock(new, read, written, output)
+    usage = {"cache_read_input_tokens": read, "cache_creation_input_tokens": written}
+    return row | {"input": {"inputTokenCount": new}, "output": row["output"] | {"outputBodyJson": {"usage": usage}}}
+
+
+def langfuse(new: int, read: int, written: int, output: int) -> dict[str, Any]:
+    usage = {"input": new, "cache_read_input_tokens": read, "cache_creation_input_tokens": written, "output": output}
+    return {"type": "GENERATION", "startTime": "2026-03-02T09:00:00Z", "usageDetails": usage}
+
+
+def langsmith(new: int, read: int, written: int, output: int) -> dict[str, Any]:
+    usage = {"input_tokens": new + read + written, "output_tokens": output, "input_token_details": {"cache_read": read}}
+    row = {"id": "a", "run_type": "llm", "start_time": "2026-03-02T09:00:00Z"}
+    return row | {"outputs": {"usage_metadata": usage}}
+
+
+def otel(new: int, read: int, written: int, output: int) -> dict[str, Any]:
+    usage = {"input_tokens": new + read + written, "cache_read.input_tokens": read, "output_tokens": output}
+    usage |= {"cache_creation.input_tokens": written}
+    return SPAN | {"attributes": {f"gen_ai.usage.{name}": count for name, count in usage.items()}}
+
+
+USAGE = ("usage.input_tokens", "usage.output_tokens")
+PROVIDERS: list[tuple[Callable[[int, int, int, int], dict[str, Any]], str, tuple[str, str] | None]] = [
+    (anthropic, "jsonl", USAGE),
+    (anthropic_report, "jsonl", ("uncached_input_tokens", "output_tokens")),
+    (openai, "jsonl", ("usage.prompt_tokens", "usage.completion_tokens")),
+    (openai_responses, "jsonl", USAGE),
+    (gemini, "jsonl", ("usage.promptTokenCount", "usage.candidatesTokenCount")),
+    (converse, "jsonl", ("usage.inputTokens", "usage.outputTokens")),
+    (bedrock, "bedrock", None),
+    (bedrock_answer, "bedrock", None),
+    (langfuse, "langfuse", None),
+    (langsmith, "langsmith", None),
+    (otel, "otel", None),
+]
+
+
+@pytest.mark.parametrize(("write", "fmt", "columns"), PROVIDERS, ids=[write.__name__ for write, _, _ in PROVIDERS])
+@pytest.mark.parametrize("seed", range(4))
+def test_each_provider_counts_the_whole_prompt_and_its_cached_tokens(
+    tmp_path: Path, write: Callable[..., Mapping[str, Any]], fmt: str, columns: tuple[str, str] | None, seed: int
+) -> None:
+    """New, read and written tokens add up to the prompt, whichever of them a provider counts in its input."""
+    g = random.Random(seed)
+    rows = [(g.randint(1, 99), g.choice([0, 7, 5000]), g.choice([0, 800]), g.randint(1, 99)) for _ in range(30)]
+    text = "\n".join(json.dumps(write(*row)) for row in rows)
+    mapping = {} if columns is None else dict(zip(("prompt_tokens", "output_tokens"), columns, strict=True))
+    document, found = imported(tmp_path, text, fmt, mapping=mapping)
+    table = pq.read_table(tmp_path / "log.parquet")
+    assert table["prompt_tokens"].to_pylist() == [sum(row[:3]) for row in rows]
+    assert table["output_tokens"].to_pylist() == [row[3] for row in rows]
+    assert found == [row[1] for row in rows]
+    assert "cached_tokens" not in document["repaired_by"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("gen_ai.response.time_to_first_chunk", 0.25),
+        ("gen_ai.latency.time_to_first_token", 0.25),
+        ("ai.response.msToFirstChunk", 250),
+    ],
+)
+def test_spans_have_the_time_to_the_first_chunk(tmp_path: Path, name: str, value: float) -> None:
+    usage = {"gen_ai.usage.input_tokens": 100, "gen_ai.usage.output_tokens": 5, name: value}
+    file = tmp_path / "log"
+    file.write_text(json.dumps(SPAN | {"attributes": usage}))
+    import_trace(file, "otel", tmp_path / "log.parquet")
+    assert pq.read_table(tmp_path / "log.parquet")["ttft_s"].to_pylist() == [0.25]
+
+
+def test_a_part_of_a_prompt_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    row = anthropic(10, 0, 0, 5)
+    row["usage"]["cache_read_input_tokens"] = "many"
+    (tmp_path / "log").write_text(json.dumps(row))
+    mapping = dict(zip(("prompt_tokens", "output_tokens"), USAGE, strict=True))
+    with pytest.raises(TraceError, match=r"line 1: usage\.cache_read_input_tokens: 'many' is not a whole number"):
+        import_trace(tmp_path / "log", "jsonl", tmp_path / "log.parquet", mapping=mapping)

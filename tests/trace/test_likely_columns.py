@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,9 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from simcost.errors import TraceError
-from simcost.trace.requests.formats import FORMATS, NEEDED
+from simcost.trace.requests.formats import FORMATS, NEEDED, find_columns
 from simcost.trace.requests.likely_columns import likely_columns, read_head
 from simcost.trace.requests.log_files import format_of_name
+from simcost.trace.requests.readers import import_trace
 
 
 @pytest.mark.parametrize(
@@ -51,6 +54,80 @@ def test_columns_are_found_by_the_words_of_their_names(present: list[str], expec
 def test_columns_of_a_format_go_first() -> None:
     names = ["Timestamp", "Session ID", "Model", "Request tokens", "Response tokens", "input_tokens"]
     assert likely_columns(FORMATS["burstgpt"], names)["prompt_tokens"] == "Request tokens"
+
+
+SIDES = ["prompt", "input", "request", "context", "output", "completion", "response", "generated"]
+UNITS = [
+    *["bytes", "byte_length", "kb", "chars", "characters", "char_len", "words", "messages", "ms", "seconds", "time"],
+    *[
+        "latency",
+        "duration",
+        "cost",
+        "price",
+        "usd",
+        "tokens_per_second",
+        "token_rate",
+        "token_cost",
+        "tokens_cost_usd",
+    ],
+    *["time_per_token", "max_tokens", "token_limit", "cached_tokens", "reasoning_tokens", "audio_tokens", "id", "hash"],
+]
+"""Ends of names of columns that do not count the tokens of a prompt or an output."""
+STYLES: list[Callable[[str], str]] = [
+    str,
+    str.upper,
+    lambda name: name.replace("_", " ").title(),
+    lambda name: "".join(word.title() for word in name.split("_")),
+    lambda name: f"properties.{name}",
+    lambda name: f"cost.{name}_tokens",
+]
+HTTP = ["properties.requestLength", "properties.responseLength", "request_length", "response_len", "Content-Length"]
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_a_column_in_another_unit_is_never_suggested_as_tokens(fmt: str) -> None:
+    form = FORMATS[fmt]
+    names = [style(f"{side}_{unit}") for side in SIDES for unit in UNITS for style in STYLES]
+    for present in [*([name] for name in [*names, *HTTP]), names, HTTP]:
+        with pytest.raises(TraceError) as caught:
+            find_columns(form, {}, ["when", *present], "log")
+        said = str(caught.value).partition("; its columns are")[0]
+        assert not re.search(r"(prompt|output)_tokens='?(?!COLUMN|900|200)", said), said
+        assert "did you mean" not in said.replace("did you mean --map arrival=", ""), said
+        assert not {*NEEDED[1:]} & {*likely_columns(form, present)}, present
+
+
+@pytest.mark.parametrize("name", HTTP)
+def test_a_column_in_another_unit_is_refused_as_tokens(name: str) -> None:
+    with pytest.raises(TraceError, match=f"prompt_tokens counts tokens, and {name} does not"):
+        find_columns(FORMATS["csv"], {"prompt_tokens": name}, ["arrival", "output_tokens", name], "log")
+
+
+@pytest.mark.parametrize("length", ["prompt_length", "input_len", "requestLength"])
+def test_tokens_go_before_lengths_of_no_unit(length: str) -> None:
+    found = likely_columns(FORMATS["csv"], ["ts", length, "usage.input_token_count", "output_tokens"])
+    assert found["prompt_tokens"] == "usage.input_token_count"
+
+
+@pytest.mark.parametrize(
+    "present",
+    [["time", "elb_status_code", "received_bytes"], ["when"], ["ts", "properties.requestLength"], ["arrival"]],
+)
+def test_a_log_of_arrivals_only_is_told_once_and_read_with_stated_lengths(present: list[str], tmp_path: Path) -> None:
+    """Each step of the message led to the next one."""
+    file = tmp_path / "log.jsonl"
+    file.write_text("".join(json.dumps(dict.fromkeys(present, i)) + "\n" for i in range(3)))
+    with pytest.raises(TraceError) as caught:
+        import_trace(file, "jsonl", tmp_path / "a.parquet")
+    said = str(caught.value)
+    assert said.count("no column") - said.count("no column is called arrival") == 1
+    (example,) = re.findall(r"e\.g\. --map (\S+),", said)
+    mapping = dict(part.split("=") for part in example.replace("arrival=COLUMN", "arrival=when").split(","))
+    document = import_trace(file, "jsonl", tmp_path / "a.parquet", mapping=mapping)
+    table = pq.read_table(tmp_path / "a.parquet")
+    assert document["rows"] == 3
+    assert {*table["prompt_tokens"].to_pylist()} == {900}
+    assert {*table["output_tokens"].to_pylist()} == {200}
 
 
 @pytest.mark.parametrize("kind", ["csv", "semicolons", "gz", "jsonl", "parquet"])

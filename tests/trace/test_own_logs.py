@@ -390,7 +390,7 @@ def test_otel_spans_of_old_and_new_names(tmp_path: Path) -> None:
 
 
 def test_a_request_that_a_framework_and_its_client_record_counts_once(tmp_path: Path) -> None:
-    """Both spans have the token counts: such a log was twice the load. Calls of an agent, and other requests, stay."""
+    """Both spans have the token counts: such a log was twice the load. Only the innermost call of each tree counts."""
     old = {"llm.usage.prompt_tokens": 7, "llm.usage.completion_tokens": 8}
     new = {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 7, "gen_ai.usage.output_tokens": 8}
     agent = {"gen_ai.operation.name": "invoke_agent", "gen_ai.usage.input_tokens": 7, "gen_ai.usage.output_tokens": 8}
@@ -405,8 +405,8 @@ def test_a_request_that_a_framework_and_its_client_record_counts_once(tmp_path: 
     spans += [span(start + 11, new, traceId="other", spanId="g", parentSpanId="e")]
     path = log(tmp_path, json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}), "spans.jsonl")
     got = imported(tmp_path, path, "otel")
-    assert pairs(tmp_path) == [(7, 8), (9, 8), (9, 8), (7, 8)]
-    assert got["dropped_by"] == {"other_operation": 4}
+    assert pairs(tmp_path) == [(9, 8), (9, 8), (7, 8)]
+    assert got["dropped_by"] == {"other_operation": 1, "parent": 4}
 
 
 def test_a_request_that_a_gateway_and_its_server_record_counts_once(tmp_path: Path) -> None:
@@ -436,7 +436,7 @@ def test_a_request_counts_once_across_the_documents_of_a_file(tmp_path: Path, st
         batches = [ordered[:cut], ordered[cut:]]
         text = "\n".join(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": batch}]}]}) for batch in batches)
         got = imported(tmp_path, log(tmp_path, text, "spans.jsonl"), "otel")
-        assert (got["rows"], got["dropped_by"]) == (1, {"other_operation": 3}), cut
+        assert (got["rows"], got["dropped_by"]) == (1, {"other_operation": 1, "parent": 2}), cut
 
 
 def test_spans_as_an_sdk_prints_them_count_a_request_once(tmp_path: Path) -> None:
@@ -457,7 +457,7 @@ def test_spans_as_an_sdk_prints_them_count_a_request_once(tmp_path: Path) -> Non
     ]
     path = log(tmp_path, "\n".join(json.dumps(one, indent=2) for one in spans), "spans.json")
     got = imported(tmp_path, path, "otel")
-    assert (got["rows"], got["dropped_by"]) == (3, {"other_operation": 2})
+    assert (got["rows"], got["dropped_by"]) == (3, {"parent": 2})
 
 
 def test_where_takes_any_column(tmp_path: Path) -> None:
@@ -516,7 +516,7 @@ def test_several_files_make_one_trace(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_faults_of_standard_input_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for text, said in [
         (b"", "standard input: the file is empty"),
-        (b"a,b\n1,2\n", "standard input: arrival: no col"),
+        (b"a,b\n1,2\n", "standard input: no column counts tokens"),
         (HEADER.encode() + b"1,,1\n", "standard input: row 1"),
     ]:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text)))
@@ -717,6 +717,6 @@ def test_a_trace_under_the_name_of_a_log_is_told_to_be_parquet(tmp_path: Path) -
 @pytest.mark.parametrize("kind", [*_MESSAGES, "prompt_tokens"])
 def test_one_row_is_told_in_the_singular(kind: str) -> None:
     one, more = (tally_finding(kind, count)["message"] for count in (1, 2000))
-    assert re.match(r"1 (row|request|prompt|latency|first token|count)\b", one)
-    assert re.match(r"2,000 (rows|requests|prompts|latencies|first tokens|counts)\b", more)
+    assert re.match(r"1 (row|request|prompt|latency|first token|count|LLM call)\b", one)
+    assert re.match(r"2,000 (rows|requests|prompts|latencies|first tokens|counts|LLM calls)\b", more)
     assert not re.search(r"\b(were|are|have|their)\b", one)

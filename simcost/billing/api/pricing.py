@@ -141,7 +141,7 @@ class PerToken:
     service: ServiceTier = "standard"
     """Service tier of the requests, which has its own price."""
     region: str = "any"
-    """Region that answers; some providers charge more in some regions."""
+    """Region in which the provider answers; some take more in some regions."""
     provisioned: Provisioned | None = None
     """Units of capacity; None = all is paid per token."""
 

@@ -28,7 +28,7 @@ ITEMS: tuple[Item, ...] = ("input", "cache read", "cache write", "output")
 ITEM_OF: dict[str, Item] = dict(zip(TOKENS, (*ITEMS, "cache write", "audio input", "audio output"), strict=True))
 """The item of each unit of tokens in usage."""
 ServiceTier = Literal["standard", "batch", "flex", "priority"]
-"""Service tier: batches are answered within a day, flex when it has time, priority first."""
+"""Speed at which a provider answers: batches within a day, flex when it has time, priority first."""
 SERVICE_TIERS: tuple[ServiceTier, ...] = get_args(ServiceTier)
 SHORT_KEEP_S = 300.0
 """Time for which the cheaper of two kinds of cache write is kept."""

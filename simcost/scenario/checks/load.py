@@ -13,7 +13,12 @@ from simcost.scenario.checks.cpu_checks import shared_memory_faults
 from simcost.scenario.checks.disaggregation_checks import link_faults
 from simcost.scenario.checks.image_checks import forwarded_faults, image_faults
 from simcost.scenario.checks.job_checks import fleet_faults
-from simcost.scenario.checks.manifest_references import manifest_faults, undated_fault, written_in_full
+from simcost.scenario.checks.manifest_references import (
+    manifest_faults,
+    percentile_faults,
+    undated_fault,
+    written_in_full,
+)
 from simcost.scenario.checks.owned_checks import owned_faults, owned_faults_of_services
 from simcost.scenario.checks.plan_checks import find_catalog, plan_faults, scenario_faults
 from simcost.scenario.checks.pool_checks import pool_faults
@@ -205,7 +210,7 @@ def _read_pool(
 ) -> tuple[LoadedScenario | None, list[Fault]]:
     """A scenario of one pool a plan, its defaults spread; `apart`: it is a part of one of several services."""
     file, faults = str(path), list[Fault]()
-    faults += pool_commitment_faults(root, file)
+    faults += [*pool_commitment_faults(root, file), *percentile_faults(root, file)]
     written, *_ = with_calibrations(written_in_full(root), folder, file)
     root, uncalibrated, calibrations = with_calibrations(written_in_full(with_pools(root)), folder, file)
     if uncalibrated:

@@ -16,7 +16,8 @@ from simcost.plan.autoscaling import Chain
 from simcost.plan.autoscaling.keda import CronTrigger, Keda
 from simcost.plan.autoscaling.wva import Follower
 from simcost.plan.nodes import NodePool
-from simcost.scenario.files.nodes import YamlNode
+from simcost.scenario.files.faults import fault_at
+from simcost.scenario.files.nodes import YamlNode, items
 from simcost.scenario.files.pools import in_each_part
 from simcost.tables.paths import inside
 from simcost.trace.workload.spec import RecordedWorkload
@@ -114,7 +115,7 @@ def nodes_in(manifest: Manifest, asked: FromManifest) -> NodePool:
 
 
 def written_in_full(root: YamlNode) -> YamlNode:
-    """Long forms of the short forms: `{from: FILE}` under scaling, nodes and router of the plans, and a percentile
+    """Keys that short forms stand for: `{from: FILE}` under scaling, nodes and router of the plans, and a percentile
     under a limit of an SLO.
     """
     if not isinstance(root.value, dict):
@@ -136,20 +137,43 @@ def _tenant_in_full(tenant: YamlNode) -> YamlNode:
 
 
 def _slo_in_full(slo: YamlNode) -> YamlNode:
-    """`ttft: {p95: 2s}` as `percentiles: {ttft: {p95: 2s}}`; the same percentile under both stays, as a fault."""
-    if not isinstance(slo.value, dict):
+    """`ttft: {p95: 2s}` as `percentiles: {ttft: {p95: 2s}}`."""
+    if not (short := _short_limits(slo)):
         return slo
-    found, stated = dict(slo.value), slo.get("percentiles")
-    levels = dict(stated.value) if stated is not None and isinstance(stated.value, dict) else {}
-    for metric in ("ttft", "tpot", "e2e"):
-        limits, others = slo.get(metric), levels.get(metric)
-        if limits is None or not isinstance(limits.value, dict) or not limits.value:
-            continue
-        more = others.value if others is not None and isinstance(others.value, dict) else {}
-        if not more.keys() & limits.value.keys():
+    found = {key: child for key, child in slo.value.items() if key not in short}
+    stated = found.get("percentiles")
+    if stated is not None and not isinstance(stated.value, dict):
+        return replace(slo, value=found)
+    levels = {} if stated is None else dict(stated.value)
+    for metric, limits in short.items():
+        others = levels.get(metric)
+        if others is None or isinstance(others.value, dict):
+            more = {} if others is None else others.value
             levels[metric] = replace(limits, value={**more, **limits.value})
-            del found[metric]
-    return replace(slo, value={**found, "percentiles": replace(stated or slo, value=levels)} if levels else found)
+    return replace(slo, value={**found, "percentiles": replace(stated or slo, value=levels)})
+
+
+def _short_limits(slo: YamlNode) -> dict[str, YamlNode]:
+    """The limits of an SLO that are percentiles, by metric."""
+    limits = slo.value if isinstance(slo.value, dict) else {}
+    metrics = [metric for metric in ("ttft", "tpot", "e2e") if metric in limits]
+    return {metric: limits[metric] for metric in metrics if isinstance(limits[metric].value, dict)}
+
+
+def percentile_faults(root: YamlNode, file: str) -> Iterator[Fault]:
+    """Percentiles under a limit of an SLO that are none, or that `percentiles` states too."""
+    for part in (root, *items(root.get("tenants"))):
+        if (slo := part.get("slo")) is None:
+            continue
+        for metric, limits in _short_limits(slo).items():
+            if not limits.value:
+                yield fault_at(
+                    limits, "is empty; write a limit of each request as 2s, or a percentile as {p95: 2s}", file
+                )
+            others = (slo.get("percentiles") or slo).get(metric)
+            for level, limit in limits.value.items():
+                if others is not None and others is not limits and others.get(level) is not None:
+                    yield fault_at(limit, f"is a target under percentiles.{metric} too; keep one of them", file)
 
 
 def plan_in_full(plan: YamlNode) -> YamlNode:

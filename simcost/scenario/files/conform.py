@@ -93,6 +93,8 @@ _WORDS_ELSEWHERE = {
     "idlereplicacount": "idle",
     "input": "prompt_median",
     "instance_type": "offer",
+    "inter_token_latency": "tpot",
+    "itl": "tpot",
     "kv_cache_dtype": "kv_precision",
     "max_batch_prefill_tokens": "max_num_batched_tokens",
     "max_batch_size": "max_batch",

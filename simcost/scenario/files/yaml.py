@@ -123,7 +123,7 @@ def scalar_spans(text: str) -> Iterator[tuple[int, int, bool]]:
     starts = [0, *(found.end() for found in re.finditer(r"\r\n|[\n\r\x85\u2028\u2029]", text))]
     with suppress(yaml.YAMLError):
         for event in _events(text):
-            if isinstance(event, yaml.ScalarEvent):
+            if isinstance(event, yaml.ScalarEvent) and event.start_mark and event.end_mark:
                 first, last = (starts[mark.line] + mark.column for mark in (event.start_mark, event.end_mark))
                 yield first, last, event.style in ("'", '"', "|", ">")
 

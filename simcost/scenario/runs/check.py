@@ -1,12 +1,12 @@
 """Check of a scenario without running it, its variations included."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from simcost.errors import FaultsError, InputError, TraceError
+from simcost.errors import Fault, FaultsError, InputError, TraceError
 from simcost.scenario.checks.load import load_with_services
 from simcost.scenario.checks.routing_checks import door_of
 from simcost.scenario.files.faults import fault_at
@@ -42,9 +42,9 @@ def check(path: Path, data_folder: Path | None = None) -> dict[str, Any]:
             from simcost.scenario.sweeps.space import check_sweep
 
             check_sweep(loaded)
-        _try_start(loaded)
     except FaultsError as error:
         return {"faults": [asdict(fault) for fault in error.faults], "notes": notes}
+    faults = _start_faults(loaded)
     pools = [loaded] if isinstance(loaded, LoadedScenario) else [*loaded.services.values()]
     if not isinstance(loaded, LoadedScenario) and loaded.jobs is not None:
         pools.append(loaded.jobs)
@@ -54,28 +54,25 @@ def check(path: Path, data_folder: Path | None = None) -> dict[str, Any]:
         notes += [note for pool in pools for note in adapter_notes(pool.scenario, pool.folder)]
         notes += [note for pool in pools for note in shorter_turns(pool.scenario, pool.folder)]
         notes += [note for pool in pools for note in tokens_in_batches(pool.scenario, pool.folder)]
-    return {"faults": [], "notes": notes}
+    return {"faults": [asdict(fault) for fault in faults], "notes": notes}
 
 
-def _try_start(loaded: AnyScenario) -> None:
-    """Settle a scenario as a run does, up to its first simulation.
-
-    Raises:
-        FaultsError: what a run would refuse.
-    """
+def _start_faults(loaded: AnyScenario) -> Sequence[Fault]:
+    """Faults that stop a run before its first simulation: settles the scenario as a run does."""
     from simcost.scenario.runs.resolve import check_startable, settle
     from simcost.scenario.runs.resolve_services import settle_services
 
     try:
         if isinstance(loaded, LoadedScenario):
             check_startable(settle(loaded, seed=None, seeds=None))
-            return
+            return ()
         for question in settle_services(loaded, seed=None, seeds=None).questions.values():
             check_startable(question)
-    except FaultsError:
-        raise
+    except FaultsError as error:
+        return error.faults
     except (InputError, OSError, ValueError) as error:
-        raise FaultsError([fault_at(loaded.root, str(error), str(loaded.path))]) from error
+        return [fault_at(loaded.root, str(error), str(loaded.path))]
+    return ()
 
 
 def _unusual(loaded: LoadedScenario) -> Iterator[str]:

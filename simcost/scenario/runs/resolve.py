@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import exp, fsum, sqrt
 from statistics import NormalDist
+from typing import TYPE_CHECKING
 
 from simcost.billing import OnDemand, Spot
 from simcost.catalog import Catalog, Model, replicas_on
@@ -28,11 +29,9 @@ from simcost.scenario.checks.prefix_cache_checks import (
 )
 from simcost.scenario.checks.routing_checks import reads_prompt_prefixes
 from simcost.scenario.inputs.closed_clients import ClosedClientDemand
-from simcost.scenario.inputs.clusters import Cluster, find_clusters
 from simcost.scenario.inputs.control import Control, control_of, of_bought_nodes
 from simcost.scenario.inputs.disaggregation import prefill_plan, prefill_side
 from simcost.scenario.inputs.forecast_demand import ForecastDemand
-from simcost.scenario.inputs.job_demand import JobTrace
 from simcost.scenario.inputs.other_calibrations import other_calibrations
 from simcost.scenario.inputs.owned_nodes import in_owned_zones, owned_notes, repair_notes, within_owned
 from simcost.scenario.inputs.pool_notes import pool_notes
@@ -45,6 +44,10 @@ from simcost.scenario.schema.jobs import OnShared
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Plan, ServedPool
 from simcost.sim.serving.pool import AdapterRules, Pool
+
+if TYPE_CHECKING:
+    from simcost.scenario.inputs.clusters import Cluster
+    from simcost.scenario.inputs.job_demand import JobTrace
 
 REPLICATIONS, FUTURES = 5, 10
 """Number of runs of a plan unless the scenario says, of a recorded workload and of a forecast demand."""
@@ -185,6 +188,9 @@ def settle(
     source = _source(loaded, seed, seeds)
     if scenario.jobs is None:
         return ResolvedScenario(loaded=loaded, seed=seed, seeds=_replications(source, seeds), source=source)
+    from simcost.scenario.inputs.clusters import find_clusters
+    from simcost.scenario.inputs.job_demand import JobTrace
+
     clusters = find_clusters(scenario.plans, loaded.catalog, loaded.folder)
     lists = [cluster.nodes for cluster in clusters if cluster.nodes is not None]
     horizon_s = scenario.horizon if source is None else source.horizon_s

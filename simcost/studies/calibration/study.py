@@ -186,7 +186,7 @@ def _of_points(
 
 
 def _of_pool(engines: int, run: ObservedRun) -> Finding:
-    """Note the assumptions of fitting several engines to one log.
+    """Finding on what a fit of several engines to one log assumes.
 
     Raises:
         InputError: the clients are those of a closed loop, which one queue of several engines does not replay.
@@ -243,9 +243,9 @@ def _poor_steps(errors: Errors) -> list[Finding]:
     if off <= _POOR:
         return []
     message = (
-        f"the best replay is still {off:.0%} off: its settings differ from those given (sequences, token budget, KV "
-        "cache), it does what a replica here does not (speculation), several engines served it (--engines), or columns "
-        "are exchanged (prompt and output tokens)"
+        f"the best replay is still {off:.0%} off: settings of the engine are others than those taken (sequences, "
+        "token budget, KV cache), it has what a replica here has not, such as speculation, or several engines served "
+        "it (--engines), or columns of the log are exchanged, such as those of prompt and output tokens"
     )
     return [finding("poor_fit", message)]
 

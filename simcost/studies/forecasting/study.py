@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -32,13 +33,14 @@ from simcost.scenario.files.nodes import YamlNode
 from simcost.scenario.files.parts import load_with_places
 from simcost.scenario.storage.sample_paths import write_paths
 from simcost.studies.forecasting.forecast_file import check_names, read_forecast, write_forecast
-from simcost.tables.calendar import find_zone
+from simcost.tables.calendar import MONTH, find_zone
 from simcost.tables.digests import sha256_of
 from simcost.tables.object_stores import source_name
 from simcost.trace.series.reader import is_counted, read_series
+from simcost.trace.series.resample import coarsen
 from simcost.trace.series.series import Floats, Series
 from simcost.trace.series.totals import KIND as TOTAL_OF_OTHERS
-from simcost.units import ByKind
+from simcost.units import MEAN_MONTH_S, ByKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +121,10 @@ def _moved(place: Fault, message: str) -> Fault:
 
 
 Document = dict[str, Any]
+_MONTHS = 12
+"""Horizon by months, unless another is asked for."""
+_OF_STEPS = ("quantity", "rate", "step", "timestamps", "mean", "levels", "peak", "days", "stated")
+"""Keys of a series that are by month where the forecast is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,22 +214,50 @@ def forecast_file(
     check_names(out, paths_out)
     stated = load_events(events) if events else StatedEvents(events=(), timezone=None, places={})
     asked = replace(asked, zone=_zone(reading.timezone, stated.timezone, asked.zone, events))
-    series, notes = reading.series(path, asked.zone)
+    series, notes, monthly = _read(path, reading, asked.zone)
     stated.check(series)
-    outlooks = look_ahead(
+    if monthly and horizon_s is None:
+        horizon_s = _MONTHS * MEAN_MONTH_S
+    fine = look_ahead(
         series, lambda one: steps_ahead(one, horizon_s, asked.zone), asked, events=stated.events, progress=progress
     )
+    outlooks = [outlook.by_month(asked.zone) for outlook in fine] if monthly else fine
     inputs = {source_name(file): sha256_of(file) for file in (path, events) if file is not None}
-    made = [(outlook.forecast, outlook.stated) for outlook in outlooks]
-    document = forecast_document(made, file=source_name(path), seed=asked.seed, timezone=asked.zone)
+    document, *by_month = [
+        forecast_document(
+            [(outlook.forecast, outlook.stated) for outlook in shown],
+            file=source_name(path),
+            seed=asked.seed,
+            timezone=asked.zone,
+        )
+        for shown in ([fine, outlooks] if monthly else [fine])
+    ]
+    for months in by_month:
+        document |= {key: months[key] for key in ("freq", "horizon_steps")}
+        for name, entry in document["series"].items():
+            entry |= {key: months["series"][name][key] for key in _OF_STEPS}
     _tell(document["series"], notes, stated)
     for entry in document["series"].values():
         entry["bill_usd"] = _bill(entry, unit_usd)
     totals = {note["series"] for note in notes if note["kind"] == TOTAL_OF_OTHERS}
-    document["bill_usd"] = _bill_of_all(outlooks, unit_usd, {TOTAL, *totals})
+    document["bill_usd"] = _bill_of_all(fine, unit_usd, {TOTAL, *totals})
     document["provenance"] = _provenance(asked.seed, inputs)
-    document["files"] = _write(outlooks, asked.zone, document["provenance"], out, paths_out)
+    rows = outlooks if out is not None and out.suffix == ".csv" else fine
+    document["files"] = _write(rows, outlooks, asked.zone, document["provenance"], out, paths_out)
     return {"verdict": headline(document), **document}, outlooks
+
+
+def _read(path: Path, reading: SeriesOptions, zone: str) -> tuple[list[Series], list[Document], bool]:
+    """The series, the findings in them, and True if they are days whose forecast is to be shown by months: of days or
+    shorter steps, months are sums of forecast days. Series of months are forecast as they are.
+    """
+    if reading.freq == "1mo":
+        with suppress(InputError):  # of weeks or months
+            series, notes = replace(reading, freq="1d").series(path, zone)
+            for one in series:
+                coarsen(one, MONTH, zone)
+            return series, notes, True
+    return *reading.series(path, zone), False
 
 
 def _zone(given: str | None, stated: str | None, usual: str, events: Path | None) -> str:
@@ -345,11 +379,16 @@ def _provenance(seed: int, inputs: dict[str, str]) -> Document:
 
 
 def _write(
-    outlooks: Sequence[Projection], zone: str, said: Document, out: Path | None, paths_out: Path | None
+    rows: Sequence[Projection],
+    outlooks: Sequence[Projection],
+    zone: str,
+    said: Document,
+    out: Path | None,
+    paths_out: Path | None,
 ) -> list[str]:
     """Write the files asked for; their names."""
     if out is not None:
-        made = [issued(outlook.forecast, outlook.stated, find_zone(zone)) for outlook in outlooks]
+        made = [issued(outlook.forecast, outlook.stated, find_zone(zone)) for outlook in rows]
         created = datetime.now(UTC).isoformat(timespec="seconds")
         write_forecast(out, made, timezone=zone, said=said | {"created": created})
     if paths_out is not None:

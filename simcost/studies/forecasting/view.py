@@ -101,11 +101,12 @@ def of_series(document: Document, name: str, picture: Document | None) -> list[P
         Part(title=f"{of}Cleaning", said=forecast_wording.cleaning(entry)),
         Part(title=f"{of}Findings", said=forecast_wording.findings(entry)),
     ]
+    by_month = months(entry)
     course = Part(
-        title=f"{of}{'Day by day' if entry['days'] else 'Step by step'}",
+        title=f"{of}{'Month by month' if by_month else 'Day by day' if entry['days'] else 'Step by step'}",
         titled=False,
-        rows=days(entry) or steps(entry),
-        said=[f"days of {zone}"] if entry["days"] and zone != "UTC" else [],
+        rows=by_month or days(entry) or steps(entry),
+        said=[f"{'months' if by_month else 'days'} of {zone}"] if entry["days"] and zone != "UTC" else [],
         most=_DAYS,
         bar="mean",
         closed=True,
@@ -125,6 +126,22 @@ def sketch(entry: Document) -> str:
     blocks = "".join(_BLOCKS[max(0, min(7, int(8 * value / top)))] if top > 0 else _BLOCKS[0] for value in shown)
     start = forecast_wording.moment(entry, entry["timestamps"][0])
     return f"{blocks}\nfrom {start}, up to {amount(top)} {forecast_wording.bar_unit(entry, by_day=by_day)}"
+
+
+def months(entry: Document) -> Table:
+    """The months of a horizon of more days than are shown one by one, or as asked for; empty otherwise."""
+    of_days = len(entry["days"]) or (len(entry["mean"]) if entry["step"] == "1d" else 0)
+    if of_days <= _DAYS and entry["step"] != "1mo":
+        return []
+    return [
+        {
+            "month": month["month"] + (f", {plural(month['steps'], 'step')}" if month["partial"] else ""),
+            "P10": amount(month["p10"]),
+            "mean": amount(month["mean"]),
+            "P90": amount(month["p90"]),
+        }
+        for month in entry["months"]
+    ]
 
 
 def days(entry: Document) -> Table:

@@ -58,8 +58,8 @@ def _add_import(actions: Any) -> None:
     load.add_argument(
         "--format",
         metavar="F",
-        help="csv, jsonl, parquet, otel, litellm, langfuse, azure-llm, burstgpt or mooncake; "
-        "of jobs philly, helios, sia, openb, sacct, kubernetes (default: by its name and columns)",
+        help="csv, jsonl, parquet, otel, litellm, langfuse, langsmith, bedrock, helicone, azure-llm, burstgpt or "
+        "mooncake; of jobs philly, helios, sia, openb, sacct, kubernetes (default: by its name and columns)",
     )
     load.add_argument("--jobs-log", action="store_true", help="a log of jobs, where its format is csv or parquet")
     columns(load)
@@ -174,7 +174,7 @@ def _format_of(file: Path) -> str:
                 raise InputError(f"{file}: {said}")
         raise InputError(
             f"{file}: its name does not say its format; pass --format, such as --format csv; of JSON lines --format "
-            "jsonl, or that of its source: otel, litellm, langfuse"
+            "jsonl, or that of its source: otel, litellm, langfuse, langsmith, bedrock"
         )
     return found
 

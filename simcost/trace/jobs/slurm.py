@@ -42,7 +42,7 @@ _FIELDS = {
 _NEEDED = {"job_id": "JobID", "submit_s": "Submit", "duration_s": "Elapsed or ElapsedRaw", "status": "State"}
 _EXPORTED = "JobID,User,Partition,Submit,Eligible,Start,End,ElapsedRaw,AllocTRES,ReqTRES,Timelimit,State,Priority"
 SACCT = f"sacct -a -X -P -D -o {_EXPORTED}"
-_NEVER = pa.array(["", "unknown", "none", "n/a", "unlimited", "partition_limit", "invalid"])
+_NEVER = ["", "unknown", "none", "n/a", "unlimited", "partition_limit", "invalid"]
 _OPEN = r"^(RUNNING|PENDING|SUSPENDED|RESIZING|CONFIGURING|COMPLETING)"
 _COUNT = re.compile(r"(\d+(?:\.\d+)?)([KM]?)")
 _PART = re.compile(r"\dg\.\d+gb|^gres/(shard|mps)\b")
@@ -196,7 +196,7 @@ def _unfinished(columns: Mapping[str, pa.Array]) -> Flags:
 def _bare(column: pa.Array) -> pa.Array:
     """Trimmed, and null for the words that stand for nothing."""
     text = pc.utf8_trim_whitespace(column)
-    nothing = pc.is_in(pc.utf8_lower(text), _NEVER)
+    nothing = pc.is_in(pc.utf8_lower(text), pa.array(_NEVER))
     return pc.if_else(nothing, pa.scalar(None, pa.string()), text)
 
 

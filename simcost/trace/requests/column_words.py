@@ -7,12 +7,25 @@ _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
 _TIME = (
     {"arrival", "arrived", "time", "timestamp", "ts", "date", "datetime", "create", "created", "received", "started"},
 )
-_COUNT = {"token", "tokens", "toks", "tok", "len", "length"}
+_TOKENS = {"token", "tokens", "toks", "tok"}
+_LENGTH = {"len", "length"}
+_COUNT = _TOKENS | _LENGTH
 _WORDS: Mapping[str, tuple[set[str], ...]] = {
     "arrival": _TIME,
     "prompt_tokens": ({"prompt", "input", "in", "context", "request", "req", "prefill"}, _COUNT),
     "output_tokens": (
-        {"output", "out", "completion", "generated", "generation", "response", "resp", "answer", "decode"},
+        {
+            "output",
+            "out",
+            "completion",
+            "candidates",
+            "generated",
+            "generation",
+            "response",
+            "resp",
+            "answer",
+            "decode",
+        },
         _COUNT,
     ),
 }
@@ -28,10 +41,37 @@ _OTHER = {
     "expires",
     "zone",
     "cached",
+    "cache",
+    "reasoning",
+    "thinking",
+    "thoughts",
+    "audio",
+    "image",
+    "video",
+    "accepted",
+    "rejected",
+    "max",
+    "min",
+    "limit",
+    "budget",
+    "remaining",
     "price",
     "cost",
 }
-"""Words of names of other columns."""
+"""Words of names of other columns, as of parts of a count and of limits."""
+_OF_HTTP = {"request", "requests", "req", "response", "resp", "body", "content", "payload", "http", "message"}
+"""Words of what HTTP counts in bytes: `Content-Length`, `requestLength`, `request_length` of NGINX."""
+_ITEMS = "messages?|turns?|calls?|requests?|responses?|words?|images?|pages?|files?|chunks?|documents?|items?"
+_MONEY_OR_BYTES = re.compile(
+    r"[kmg]i?b|\w*bytes?|octets|bits|usd|eur|gbp|dollars?|euros?|cents?|credits?|spend|charges?|\w*costs?|\w*prices?|"
+    r"fees?|billed|amount"
+)
+_OTHER_UNITS = re.compile(
+    rf"{_MONEY_OR_BYTES.pattern}|\w*chars?|\w*characters?|[nuµm]?s|[mu]?secs?|\w*seconds?|\w*millis|micros|nanos|minutes?|"
+    r"hours?|time|timestamp|\w*latency|duration|elapsed|delay|ttft|tpot|itl|per|rate|tps|ratio|share|percent(?:age)?|pct|"
+    r"fraction|score|speed|throughput|avg|average|mean|median|std|p\d+|ids?|hash|url|type|name|date"
+)
+"""Words by which a name says that it does not count tokens; `_MONEY_OR_BYTES` also in the names around it."""
 _DURATION = {"total", "taken", "elapsed", "exec", "execution", "processing", "queue", "wait", "waiting"}
 """Words that make a time a duration."""
 
@@ -49,11 +89,32 @@ _LONGEST = 64
 """Letters of a name of a column; a longer one is a line of text that was taken for the header."""
 
 
+def counts_other_units(name: str) -> bool:
+    """True if a column does not count tokens, by its name: bytes, characters, times, money, rates, or messages.
+
+    >>> [counts_other_units(name) for name in ("requestLength", "input_bytes", "prompt_cost", "tokens_per_s")]
+    [True, True, True, True]
+    >>> [counts_other_units(name) for name in ("usage.input_tokens", "prompt_length", "Request tokens", "inTok")]
+    [False, False, False, False]
+    """
+    words, last = _words(name), _words(_last_part(name))
+    if any(map(_MONEY_OR_BYTES.fullmatch, words)) or any(map(_OTHER_UNITS.fullmatch, last)):
+        return True
+    if _LENGTH & last and not _TOKENS & words:
+        return bool(_OF_HTTP & last)
+    return not _COUNT & last and any(re.fullmatch(_ITEMS, word) for word in last) and not _TOKENS & words
+
+
+def says_tokens(name: str) -> bool:
+    """True if a name says tokens, and not only a length."""
+    return bool(_TOKENS & _words(name)) or name.lower().endswith("tokens")
+
+
 def sum_of_tokens(names: Sequence[str]) -> str | None:
     """The first name of a column that counts the tokens of prompt and output together."""
     of_one = _WORDS["prompt_tokens"][0] | _WORDS["output_tokens"][0]
     words = {name: _words(_last_part(name)) for name in names}
-    sums = (name for name in names if "total" in words[name] and _COUNT & words[name])
+    sums = (name for name in names if "total" in words[name] and _COUNT & words[name] and not counts_other_units(name))
     return next((name for name in sums if not of_one & words[name]), None)
 
 
@@ -68,6 +129,9 @@ def alike(ours: str, names: Sequence[str]) -> str | None:
     """
     other = _OTHER | _DURATION if ours == "arrival" else _OTHER
     fits = [name for name in names if len(name) <= _LONGEST and not other & _words(name)]
+    if ours != "arrival":  # names that say tokens go before those that only say a length
+        fits = [name for name in fits if not counts_other_units(name)]
+        fits.sort(key=lambda name: not says_tokens(name))
     last = {name: _words(_last_part(name)) for name in fits}
     told = {name for name in fits if any(_has_each(of, last[name]) for of in _WORDS) or "total" in last[name]}
     ends = (name for name in fits if _has_each(ours, last[name]))

@@ -76,9 +76,18 @@ LITELLM_RULES = (
 LANGFUSE_RULES = (
     FailureRule(column="type", reason="other_operation", kept=r"(?i)^\s*(generation)?\s*$"),
     FailureRule(column="level", reason="failed_status", left_out=_ERROR_LEVEL),
+    FailureRule(column="usage.unit", reason="other_unit", kept=r"(?i)^\s*(tokens)?\s*$"),
 )
-GENERATION = r"(?i)^\s*(chat|text_completion|generate_content|completions?)?\s*$"
-"""Operations of spans that are requests of a model; spans from before there were names have none."""
+LANGSMITH_RULES = (
+    FailureRule(column="run_type", reason="other_operation", kept=r"(?i)^\s*llm\s*$"),
+    status_rule("status"),
+)
+BEDROCK_RULES = (
+    FailureRule(column="errorCode", reason="failed_status", left_out=r"\S"),
+    FailureRule(column="modelId", reason="other_operation", left_out=r"(?i)embed|rerank|image|canvas|stability|reel"),
+)
+GENERATION = r"(?i)^\s*(chat|text_completion|generate_content|completions?|llm)?\s*$"
+"""Operations of spans that are LLM calls; spans from before there were names have none."""
 SPAN_RULES = (
     FailureRule(column="gen_ai.operation.name", reason="other_operation", kept=GENERATION),
     FailureRule(column="status", reason="failed_status", left_out=r"(?i)^\s*(2|(status_code_)?error)\s*$"),

@@ -10,19 +10,36 @@ from simcost.errors import TraceError, columns_said, did_you_mean
 from simcost.tables.columns import other_unit
 from simcost.tables.dates import TimeUnit
 from simcost.tables.json_objects import Rows, one_row
-from simcost.trace.requests.cached_tokens import spend_row
-from simcost.trace.requests.column_words import alike, plain_name, sum_of_tokens
+from simcost.trace.requests.cached_tokens import counted_apart, spend_row
+from simcost.trace.requests.column_words import alike, counts_other_units, plain_name, says_tokens, sum_of_tokens
 from simcost.trace.requests.failures import (
+    BEDROCK_RULES,
     GENERIC_RULES,
     LANGFUSE_RULES,
+    LANGSMITH_RULES,
     LITELLM_RULES,
     SPAN_RULES,
     FailureRule,
+    status_rule,
 )
-from simcost.trace.requests.langfuse import observation_row
-from simcost.trace.requests.otel import span_reader, span_rows
+from simcost.trace.requests.langfuse import invocation_row, observation_row, run_row
+from simcost.trace.requests.otel import span_rows
+from simcost.trace.requests.store import MAX_TOKENS
 
-FormatName = Literal["azure-llm", "burstgpt", "mooncake", "csv", "jsonl", "parquet", "otel", "litellm", "langfuse"]
+FormatName = Literal[
+    "azure-llm",
+    "burstgpt",
+    "mooncake",
+    "csv",
+    "jsonl",
+    "parquet",
+    "otel",
+    "litellm",
+    "langfuse",
+    "langsmith",
+    "bedrock",
+    "helicone",
+]
 OURS = (
     "arrival",
     "prompt_tokens",
@@ -44,6 +61,8 @@ OURS = (
 )
 """Columns of a trace, and forms in which a log may have its latencies."""
 NEEDED = OURS[:3]
+PLUS = "+"
+"""Before the numbers of columns that are added to a count, in the keys of a chunk."""
 LATENCIES = {"ttft_s": ("ttft_ms", "first_token_at"), "e2e_s": ("e2e_ms", "end_at")}
 """Latencies in seconds: what they are called in milliseconds, and the time at which they end."""
 STATUS = "status"
@@ -63,8 +82,8 @@ class LogFormat:
     block_tokens: int | None = None
     rows: Callable[[Mapping[str, Any]], Rows] = one_row
     """Requests of one JSON object."""
-    reader: Callable[[], Callable[[Mapping[str, Any]], Rows]] | None = None
-    """Of the objects of a file, where what one holds depends on those before it; None = `rows` of each."""
+    known_by: tuple[str, ...] = ()
+    """Columns that no other log has: one that has all of these is read in this format."""
     rules: tuple[FailureRule, ...] = ()
     """Rows that are left out by a column."""
     thousands: str | None = None
@@ -115,12 +134,10 @@ FORMATS: Mapping[str, LogFormat] = {
         utc=True,
         container="jsonl",
         rows=span_rows,
-        reader=span_reader,
         rules=SPAN_RULES,
         columns={
             "arrival": ["startTimeUnixNano", "start_time", "startTime"],
             "session": ["gen_ai.conversation.id"],
-            "ttft_s": ["gen_ai.latency.time_to_first_token"],
             "e2e_s": ["gen_ai.latency.e2e"],
         },
     ),
@@ -155,10 +172,57 @@ FORMATS: Mapping[str, LogFormat] = {
             "model": ["model", "providedModelName", "provided_model_name"],
             "tenant": ["userId", "user_id"],
             "session": ["sessionId", "session_id"],
+            "cached_tokens": ["cached_tokens", "usageDetails", "usage_details"],
             "ttft_s": ["timeToFirstToken", "time_to_first_token"],
             "first_token_at": ["completionStartTime", "completion_start_time"],
             "e2e_s": ["latency"],
             "end_at": ["endTime", "end_time"],
+        },
+    ),
+    "langsmith": LogFormat(
+        utc=True,
+        container=None,
+        rows=run_row,
+        rules=LANGSMITH_RULES,
+        known_by=("run_type", "start_time"),
+        columns={
+            "arrival": ["start_time"],
+            "prompt_tokens": ["prompt_tokens"],
+            "output_tokens": ["completion_tokens"],
+            "model": ["model"],
+            "session": ["thread_id", "extra.metadata.thread_id", "extra.metadata.session_id"],
+            "cached_tokens": ["cached_tokens", "prompt_token_details.cache_read", "prompt_token_details"],
+            "first_token_at": ["first_token_time"],
+            "end_at": ["end_time"],
+        },
+    ),
+    "bedrock": LogFormat(
+        utc=True,
+        container="jsonl",
+        rows=invocation_row,
+        rules=BEDROCK_RULES,
+        known_by=("modelId", "input.inputTokenCount"),
+        columns={
+            "arrival": ["timestamp"],
+            "prompt_tokens": ["input.inputTokenCount"],
+            "output_tokens": ["output.outputTokenCount"],
+            "model": ["modelId"],
+            "tenant": ["identity.arn"],
+            "e2e_ms": ["output.outputBodyJson.metrics.latencyMs"],
+        },
+    ),
+    "helicone": LogFormat(
+        utc=True,
+        container=None,
+        rules=(status_rule("response_status"),),
+        columns={
+            "arrival": ["request_created_at"],
+            "prompt_tokens": ["prompt_tokens"],
+            "output_tokens": ["completion_tokens"],
+            "model": ["model", "response_model", "request_model"],
+            "tenant": ["request_user_id"],
+            "ttft_ms": ["time_to_first_token"],
+            "e2e_ms": ["delay_ms", "latency"],
         },
     ),
 }
@@ -186,6 +250,7 @@ ALSO_CALLED: Mapping[str, tuple[str, ...]] = {
         "prompt_length",
         "num_prompt_tokens",
         "num_prefill_tokens",
+        "native_tokens_prompt",
     ),
     "output_tokens": (
         "generatedtokens",
@@ -196,6 +261,7 @@ ALSO_CALLED: Mapping[str, tuple[str, ...]] = {
         "generated_tokens",
         "output_len",
         "num_decode_tokens",
+        "native_tokens_completion",
     ),
 }
 """Names of the needed columns that are in use elsewhere, in lower case."""
@@ -242,14 +308,23 @@ def find_columns(form: LogFormat, mapping: Mapping[str, str], present: Sequence[
         if {*one_latency} & {*mapping}:  # the user's form of a latency stands alone
             wanted = {ours: theirs for ours, theirs in wanted.items() if ours not in one_latency}
     wanted |= {ours: theirs for ours, theirs in mapping.items() if ours in OURS}
+    added, wanted = _added(wanted, present)
     for seconds, (ms, _) in LATENCIES.items():
         theirs = mapping.get(seconds, "")
         in_ms = plain_name(theirs).endswith("ms")
         faults += other_unit(seconds, theirs, *([f"write --map {quote(f'{ms}={theirs}')}"] if in_ms else []))
     forms = [[name for name in (seconds, *others) if name in mapping] for seconds, others in LATENCIES.items()]
     faults += [f"both {names[0]} and {names[1]} are mapped; name one" for names in forms if len(names) > 1]
-    missing = [_missing(ours, wanted.get(ours), present) for ours in NEEDED if wanted.get(ours) not in present]
-    other = other_format(form, present) if missing else None
+    lengths = stated_lengths(mapping, present)
+    absent = [ours for ours in NEEDED if wanted.get(ours) not in present and ours not in lengths]
+    other = other_format(form, present) if absent else None
+    uncounted = other is None and _no_lengths(absent, mapping, present)
+    missing = [_arrivals_only(absent, present)] if uncounted else [_missing(o, wanted.get(o), present) for o in absent]
+    faults += [
+        f"{ours} counts tokens, and {wanted[ours]} does not, by its name; map the column that does"
+        for ours in NEEDED[1:]
+        if ours in mapping and ours not in lengths and counts_other_units(wanted.get(ours, ""))
+    ]
     if other is not None:
         faults.append(
             "these are OpenTelemetry spans; pass --format otel"
@@ -269,7 +344,53 @@ def find_columns(form: LogFormat, mapping: Mapping[str, str], present: Sequence[
     if faults:
         message = f"{place}: {'; '.join(faults)}; {columns_said(present)}"
         raise TraceError(message) if other is None else OtherFormatError(message, other)
-    return {ours: used[ours] for ours in OURS if ours in used}
+    for ours in NEEDED[1:]:
+        if ours in used:
+            apart, cached = counted_apart(used[ours], present)
+            added.setdefault(ours, apart)
+            if cached is not None and "cached_tokens" not in used:
+                used["cached_tokens"] = cached
+    parts = {f"{ours} {PLUS}{i}": name for ours, names in added.items() for i, name in enumerate(names)}
+    return {ours: used[ours] for ours in OURS if ours in used} | parts
+
+
+def _added(wanted: dict[str, str], present: Sequence[str]) -> tuple[dict[str, list[str]], dict[str, str]]:
+    """Columns that are added to a count, `a+b+c` of the mapping, and the columns wanted without them."""
+    sums = {ours: text.split("+") for ours, text in wanted.items() if ours in NEEDED[1:] and text not in present}
+    sums = {ours: names for ours, names in sums.items() if len(names) > 1 and set(names) <= set(present)}
+    return {ours: names[1:] for ours, names in sums.items()}, wanted | {ours: n[0] for ours, n in sums.items()}
+
+
+def stated_lengths(mapping: Mapping[str, str], present: Sequence[str]) -> dict[str, int]:
+    """Tokens of every prompt or output that the mapping states as a number, as `prompt_tokens=900`."""
+    stated = {ours: text for ours, text in mapping.items() if ours in NEEDED[1:] and text not in present}
+    return {ours: int(text) for ours, text in stated.items() if text.isdecimal() and 0 < int(text) <= MAX_TOKENS}
+
+
+def _no_lengths(absent: Sequence[str], mapping: Mapping[str, str], present: Sequence[str]) -> bool:
+    """True if a log has no column that may count tokens of any side, and none was named."""
+    sides = NEEDED[1:]
+    if not {*sides} <= {*absent} or {*sides} & {*mapping} or sum_of_tokens(present) is not None:
+        return False
+    return not any(likely_column(ours, present) for ours in sides)
+
+
+def _arrivals_only(absent: Sequence[str], present: Sequence[str]) -> str:
+    """Message about a log without any count of tokens: all that is missing, and how to state lengths."""
+    arrival = ""
+    if "arrival" in absent:
+        likely = likely_column("arrival", present) or "COLUMN"
+        arrival = f"arrival={likely if ' ' not in likely else quote(likely)},"
+    sizes = ("bytes", "chars", "characters", "length")
+    others = [name for name in present if counts_other_units(name) and plain_name(name).endswith(sizes)][:3]
+    units = f" ({' and '.join(others)} {'are' if len(others) > 1 else 'is'} in other units)" if others else ""
+    return (
+        f"no column counts tokens{units}, so prompt_tokens and output_tokens are missing"
+        f"{' and no column is called arrival' if arrival else ''}. If the log has them under other names, pass --map "
+        f"{arrival}prompt_tokens=COLUMN,output_tokens=COLUMN. If it has arrivals only, state the tokens of every "
+        f"request, e.g. --map {arrival}prompt_tokens=900,output_tokens=200, or draw them: a synthetic workload takes "
+        "`rate` and `lengths`"
+    )
 
 
 def find_rules(form: LogFormat, mapping: Mapping[str, str]) -> dict[str, FailureRule]:
@@ -309,8 +430,19 @@ def format_by_columns(form: LogFormat, present: Sequence[str]) -> FormatName | N
     return None if form.columns or all(ours in found for ours in NEEDED) else other_format(form, present)
 
 
+def known_format(form: LogFormat, present: Sequence[str]) -> FormatName | None:
+    """The format that a log in a generic one is certainly of, by columns that no other log has."""
+    for name, other in FORMATS.items():
+        fits = not form.columns and other.container in (None, form.container)
+        if fits and other.known_by and {*other.known_by} <= {*present}:
+            return cast("FormatName", name)
+    return None
+
+
 def other_format(form: LogFormat, present: Sequence[str]) -> FormatName | None:
     """The first format in such a file whose needed columns are all there, or that of spans; None = there is none."""
+    if (known := known_format(form, present)) is not None:
+        return known
     for name, other in FORMATS.items():
         fits = other.container in (None, form.container)
         if fits and all(set(other.columns.get(ours, ())) & set(present) for ours in NEEDED):
@@ -319,15 +451,26 @@ def other_format(form: LogFormat, present: Sequence[str]) -> FormatName | None:
     return "otel" if spans else None
 
 
+def likely_column(ours: str, present: Sequence[str]) -> str | None:
+    """The column that is probably ours, by names in use elsewhere or by the words of its name."""
+    lower = {name.lower(): name for name in reversed(present)}
+    called = next((lower[name] for name in ALSO_CALLED[ours] if name in lower), None)
+    found = alike(ours, present)
+    if called is None or (found is not None and says_tokens(found) and not says_tokens(called)):
+        return found
+    return called
+
+
 def _missing(ours: str, theirs: str | None, present: Sequence[str]) -> str:
     """Message about a needed column that is not there."""
-    lower = {name.lower(): name for name in present}
-    likely = next((lower[name] for name in ALSO_CALLED[ours] if name in lower), alike(ours, present))
+    likely = likely_column(ours, present)
     if likely is None and ours != "arrival" and (both := sum_of_tokens(present)) is not None:
         hint = f"; {both!r} counts prompt and output together: write their difference as a column, --map {ours}=COLUMN"
     elif likely is None:
         free = [name for name in present if not any(alike(other, [name]) for other in NEEDED if other != ours)]
-        hint = did_you_mean(theirs or ours, free) or f"; pass --map {ours}=COLUMN"
+        free = free if ours == "arrival" else [name for name in free if not counts_other_units(name)]
+        stated = "" if ours == "arrival" else f", or state it for all requests, e.g. --map {ours}=200"
+        hint = did_you_mean(theirs or ours, free) or f"; pass --map {ours}=COLUMN{stated}"
     else:
         hint = (
             f"; did you mean --map {ours}={likely}?"

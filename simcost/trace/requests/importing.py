@@ -21,8 +21,9 @@ from simcost.trace.requests.cached_tokens import COLUMN as CACHED_TOKENS
 from simcost.trace.requests.cached_tokens import counts_of
 from simcost.trace.requests.durations import durations_s
 from simcost.trace.requests.failures import FailureRule, left_out
-from simcost.trace.requests.formats import LATENCIES, NEEDED
+from simcost.trace.requests.formats import LATENCIES, NEEDED, PLUS
 from simcost.trace.requests.number_marks import NumberMarks
+from simcost.trace.requests.span_tree import SpanTree
 from simcost.trace.requests.store import MAX_TOKENS, OPTIONAL, trace_schema
 from simcost.trace.requests.tally import Tally, describe_cell
 from simcost.units import NS_PER_S
@@ -63,6 +64,8 @@ class Intake:
         marks: of the numbers.
         rules: keys of a chunk -> rows that were not served.
         selection: rows that are asked for.
+        lengths: tokens of every prompt or output, where the user states them instead of a column.
+        tree: of the rows of all files of the import; it leaves out LLM calls that hold another one.
         times: how the times at which latencies end are read.
         tally: counts so far.
     """
@@ -74,6 +77,8 @@ class Intake:
     marks: NumberMarks = field(default_factory=NumberMarks)
     rules: Mapping[str, FailureRule] = field(default_factory=dict)
     selection: RowFilter = field(default_factory=RowFilter)
+    lengths: Mapping[str, int] = field(default_factory=dict)
+    tree: SpanTree = field(default_factory=SpanTree)
     times: dict[str, ArrivalReader] = field(init=False)
     tally: Tally = field(default_factory=Tally)
 
@@ -92,10 +97,30 @@ class Intake:
         if rows == 0:
             self._report(faults, Counter(malformed=len(faults)))
             return trace_schema(self.optional).empty_table()
-        chunk = replace(chunk, columns={ours: decoded(column) for ours, column in chunk.columns.items()})
+        chunk = self._decoded(chunk, rows)
         values, keep = self._clean(chunk, rows, faults)
         table = pa.table(values)
         return table if keep.all() else table.filter(pa.array(keep))
+
+    def note_tree(self, chunk: Chunk) -> None:
+        """Show the rows of a chunk to the tree, before any of them is counted.
+
+        An LLM call has token counts and did not fail, so that the parent of a failed call still counts.
+        """
+        if not chunk.columns:
+            return
+        columns = self._decoded(chunk, len(chunk.columns["arrival"])).columns
+        calls = ~empty(columns["prompt_tokens"], words=True)
+        calls &= ~empty(columns["output_tokens"], words=True) & ~_zero(columns["output_tokens"])
+        for hits in left_out(self.rules, columns, calls).values():
+            calls &= ~hits
+        self.tree.add(columns, calls)
+
+    def _decoded(self, chunk: Chunk, rows: int) -> Chunk:
+        """The chunk with plain text, and with the lengths that the user states."""
+        stated = {ours: pa.array(np.full(rows, tokens)) for ours, tokens in self.lengths.items()}
+        columns = {ours: decoded(column) for ours, column in chunk.columns.items()}
+        return replace(chunk, columns=columns | stated, theirs={**chunk.theirs, **{ours: ours for ours in stated}})
 
     def _clean(self, chunk: Chunk, rows: int, faults: list[tuple[str, str]]) -> tuple[dict[str, Any], Flags]:
         """Columns of the store's schema, and which rows to keep; all others are counted here."""
@@ -135,6 +160,10 @@ class Intake:
         nothing = {ours: empty(chunk.columns[ours], words=True) for ours in NEEDED}
         tokenless = nothing["prompt_tokens"] & nothing["output_tokens"]
         left = selected & ~np.logical_or.reduce([np.zeros(rows, bool), *out.values()])
+        holders = self.tree.holders(chunk.columns)
+        if holders is not None:
+            out["parent"] = left & holders & ~tokenless
+            left &= ~out["parent"]
         out["blank"] = left & tokenless & nothing["arrival"]
         out["no_usage"] = left & tokenless & ~nothing["arrival"]
         for reason, flags in out.items():
@@ -153,7 +182,21 @@ class Intake:
         except pa.ArrowException as error:
             raise TraceError(f"{self.name}: {chunk.theirs[ours]} holds {column.type}, no {ours}") from error
         possible = ~(cells.bad | cells.empty)
-        return cells.values, possible | empty(column, words=True) if ours == "priority" else possible
+        if ours == "priority":
+            return cells.values, possible | empty(column, words=True)
+        values = cells.values
+        for part in (name for name in chunk.columns if name.startswith(f"{ours} {PLUS}")):
+            more, known = self._added(part, chunk)
+            values, possible = values + more, possible & known
+        return values, possible
+
+    def _added(self, part: str, chunk: Chunk) -> tuple[Ints, Flags]:
+        """Tokens that a log counts apart from those of a column; none where the cell is empty."""
+        column = chunk.columns[part]
+        plain = self.marks.plain(column) if pa.types.is_string(column.type) else column
+        cells = read_cells(plain, COUNTS.column("cached_tokens"))
+        nothing = cells.empty | empty(column, words=True)
+        return np.where(nothing, 0, cells.values), nothing | ~cells.bad
 
     def _optional(self, ours: str, chunk: Chunk, cells: Cells, keep: Flags) -> pa.Array:
         """An optional column in the store's type; empty labels become null, as do words for no value, which are
@@ -249,12 +292,16 @@ class Intake:
 
     def _say(self, ours: str, chunk: Chunk, i: int) -> str:
         """Place, column, value and fault."""
-        column = chunk.columns[ours]
+        name = ours
+        if ours in NEEDED[1:] and self._read(ours, replace(chunk, columns={ours: chunk.columns[ours]}))[1][i]:
+            parts = (name for name in chunk.columns if name.startswith(f"{ours} {PLUS}"))
+            name = next((part for part in parts if not self._added(part, chunk)[1][i]), ours)
+        column = chunk.columns[name]
         cell = column[i : i + 1]
         value = (cell.cast(pa.string()) if pa.types.is_timestamp(column.type) else cell)[0].as_py()
         declared = None if ours == "arrival" else COUNTS.column(ours)
         wrong = describe_cell(value, self.arrivals.expected, self.marks, declared)
-        return f"{chunk.place(i)}: {chunk.theirs[ours]}: {wrong}"
+        return f"{chunk.place(i)}: {chunk.theirs[name]}: {wrong}"
 
     def _report(self, faults: list[tuple[str, str]], counts: Counter[str]) -> None:
         """Count rows that are left out; raise if one is at fault and nothing may be skipped."""
@@ -266,6 +313,14 @@ class Intake:
         self.tally.dropped += counts
         for kind, text in faults:
             self.tally.examples.setdefault(kind, text)
+
+
+def _zero(column: pa.Array) -> Flags:
+    """Cells that hold the number 0."""
+    flags: Flags = pc.match_substring_regex(pc.fill_null(as_text(column), ""), r"^\s*0+(\.0*)?\s*$").to_numpy(
+        zero_copy_only=False
+    )
+    return flags
 
 
 def _tokens(values: Ints) -> npt.NDArray[np.int32]:

@@ -11,8 +11,7 @@ import pyarrow.parquet as pq
 
 from simcost.tables.json_objects import at_path, json_values, paths
 from simcost.tables.sources import csv_head, open_stream, reading
-from simcost.trace.requests.column_words import alike
-from simcost.trace.requests.formats import ALSO_CALLED, NEEDED, LogFormat, columns_by_name
+from simcost.trace.requests.formats import NEEDED, LogFormat, columns_by_name, likely_column
 from simcost.trace.requests.log_files import container_of
 
 
@@ -54,13 +53,9 @@ def likely_columns(form: LogFormat, present: Sequence[str]) -> dict[str, str]:
     for ours, names in form.columns.items():
         if ours in NEEDED and (known := next((name for name in names if name in present), None)):
             found[ours] = known
-    lower = {name.lower(): name for name in reversed(present)}
-    for ours in NEEDED:
-        if ours not in found and (also := next((lower[name] for name in ALSO_CALLED[ours] if name in lower), None)):
-            found[ours] = also
     for ours in NEEDED:
         free = [name for name in present if name not in found.values()]
-        if ours not in found and (theirs := alike(ours, free)):
+        if ours not in found and (theirs := likely_column(ours, free)):
             found[ours] = theirs
     return found
 

@@ -76,7 +76,7 @@ def open_log(path: Path, form: LogFormat, find: Find, *, delimiter: str | None) 
         container = form.container or container_of(path)
     if container == "jsonl":
         with reading(path, container, "request log"):
-            yield from read_objects(path, find, form.reader() if form.reader else form.rows)
+            yield from read_objects(path, find, form.rows)
     else:
         with _remedy(path):
             yield from open_chunks(path, container, find, nested=True, delimiter=delimiter)

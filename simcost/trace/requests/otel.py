@@ -3,14 +3,11 @@
 Names are those of the GenAI semantic conventions, now and before v1.27, and of the instrumentations before them.
 """
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from simcost.tables.json_objects import Rows
 from simcost.trace.requests.cached_tokens import COLUMN as CACHED_TOKENS
-from simcost.trace.requests.failures import GENERATION
-from simcost.trace.requests.repeated_spans import NOT_GENAI, OPERATION, RepeatedSpans
 from simcost.units import NS_PER_S
 
 _PROMPT = (
@@ -32,28 +29,29 @@ _CACHED = (
     "gen_ai.usage.input_tokens.cached",
     "llm.token_count.prompt_details.cache_read",
 )
+_WRITTEN = (
+    "gen_ai.usage.cache_creation.input_tokens",
+    "gen_ai.usage.cache_write.input_tokens",
+    "gen_ai.usage.cache_creation_input_tokens",
+    "llm.token_count.prompt_details.cache_write",
+)
+_TTFT = (
+    "gen_ai.response.time_to_first_chunk",
+    "gen_ai.latency.time_to_first_token",
+    "gen_ai.server.time_to_first_token",
+    "gen_ai.client.operation.time_to_first_chunk",
+)
+_TTFT_MS = ("ai.response.msToFirstChunk", "ai.response.msToFirstToken")
+"""As the AI SDK of Vercel names it."""
+OPERATION = "gen_ai.operation.name"
+_KINDS = ("openinference.span.kind", "llm.request.type")
+"""Operations of instrumentations that give them other names."""
+_NOT_GENAI = "(none: no GenAI span)"
 _E2E = "gen_ai.latency.e2e"
 _OTHER_SIGNALS = ("resourceLogs", "resourceMetrics")
 
 
-def span_reader() -> Callable[[Mapping[str, Any]], Rows]:
-    """Reader of the objects of a file, in their order: a request that several of its spans record counts once."""
-    repeated = RepeatedSpans()
-
-    def rows(value: Mapping[str, Any]) -> Rows:
-        placed = span_rows(value)
-        spans = [row for _, row in placed]
-        repeated.mark(spans, [row for row in spans if _is_request(row)])
-        return placed
-
-    return rows
-
-
-def _is_request(row: Mapping[str, Any]) -> bool:
-    return row["prompt_tokens"] is not None and bool(re.match(GENERATION, str(row[OPERATION])))
-
-
-def span_rows(value: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+def span_rows(value: Mapping[str, Any]) -> Rows:
     """The spans of an OTLP document, or the span that an object is, with token counts under our names.
 
     Raises:
@@ -101,20 +99,31 @@ def _row(span: Mapping[str, Any], resource: Mapping[str, Any]) -> dict[str, Any]
     }
     if str(row.get("startTimeUnixNano")) == "0":  # unknown
         row["startTimeUnixNano"] = None
-    operation = own.get(OPERATION, "" if any(key.startswith(("gen_ai.", "llm.")) for key in own) else NOT_GENAI)
+    unnamed = "" if any(key.startswith(("gen_ai.", "llm.")) for key in own) else _NOT_GENAI
     duration_s = _duration_s(row.get("startTimeUnixNano"), row.get("endTimeUnixNano"))
     if duration_s is not None:
         row.setdefault(_E2E, duration_s)
+    ttft_ms = _first(own, _TTFT_MS)
     cached = _first(own, _CACHED)
-    if cached is not None:
-        row[CACHED_TOKENS] = cached
     return row | {
-        "prompt_tokens": _first(own, _PROMPT),
+        "prompt_tokens": _prompt(_first(own, _PROMPT), cached, _first(own, _WRITTEN)),
+        CACHED_TOKENS: cached,
+        "ttft_s": ttft_ms * 1e-3 if isinstance(ttft_ms, (int, float)) else _first(own, _TTFT),
+        "parentSpanId": row.get("parentSpanId"),
         "output_tokens": _first(own, _OUTPUT),
         "model": _first(own, _MODEL),
         "status": _status(span.get("status")),
-        OPERATION: operation,
+        OPERATION: _first(own, (OPERATION, *_KINDS)) or unnamed,
     }
+
+
+def _prompt(counted: Any, cached: Any, written: Any) -> Any:
+    """Tokens of the prompt, which hold those of the cache; where these are more, the instrumentation left them out."""
+    try:
+        apart = int(cached or 0) + int(written or 0)
+        return int(counted) + apart if apart > int(counted) else counted
+    except (TypeError, ValueError):
+        return counted
 
 
 def _ids(context: Mapping[str, Any], span: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,16 +18,19 @@ from simcost.trace.requests.arrival_times import ArrivalReader
 from simcost.trace.requests.describe import describe_trace
 from simcost.trace.requests.formats import (
     LATENCIES,
+    NEEDED,
     FormatName,
     LogFormat,
     OtherFormatError,
     find_columns,
     find_format,
     find_rules,
+    stated_lengths,
 )
 from simcost.trace.requests.importing import Intake, OnError
 from simcost.trace.requests.log_files import local, open_log, shown_name
 from simcost.trace.requests.number_marks import NumberMarks
+from simcost.trace.requests.span_tree import SpanTree, tree_columns
 from simcost.trace.requests.store import OPTIONAL, TraceInfo, open_trace
 from simcost.trace.requests.tally import finding
 from simcost.trace.requests.unread_columns import unread_columns
@@ -143,7 +146,11 @@ class _Log:
     """Metadata where it is a stored trace itself, whose date and blocks are kept."""
     intake: Intake = field(init=False)
     selects_model: bool = False
+    has_tree: bool = False
+    """Its rows hold each other, as spans do."""
     unread: list[str] = field(default_factory=list)
+    sums: list[str] = field(default_factory=list)
+    """Messages about counts that are sums of columns."""
 
     def __post_init__(self) -> None:
         request = self.request
@@ -187,7 +194,10 @@ class _Log:
         conditions = self.intake.selection.columns(theirs, present, place=str(self.path))
         self.selects_model = theirs.get("model", "") in conditions.values()
         rules = {key: rule.column for key, rule in self.intake.rules.items() if rule.column in present}
-        used = theirs | conditions | rules
+        self.intake.lengths = stated_lengths(self.request.mapping, present)
+        self.has_tree = bool(tree := tree_columns(present))
+        self.sums = _sums_said(theirs)
+        used = theirs | conditions | rules | tree
         self.unread = unread_columns(self.request.form, self.request.mapping, set(used.values()), present)
         return used
 
@@ -223,9 +233,13 @@ def _write(
     logs: Sequence[_Log], optional: list[str], writer: TraceWriter, progress: Callable[[int], None] | None
 ) -> None:
     """Write the rows of all files; raise TraceError if there are none, or their times count from different zeros."""
-    before, first = 0, None
+    before, first, tree = 0, None, SpanTree()
     for log in logs:
-        log.intake.optional = optional
+        log.intake.optional, log.intake.tree = optional, tree
+        for chunk in log.chunks() if log.has_tree else ():
+            log.intake.note_tree(chunk)
+    tree.close()
+    for log in logs:
         for chunk in log.chunks():
             table = log.intake.table(chunk)
             if log.intake.arrivals.decided:
@@ -293,7 +307,8 @@ def _findings(logs: Sequence[_Log], writer: TraceWriter, models: Mapping[str, in
     result = []
     for log in logs:
         unread = [{"kind": "unread_column", "count": 1, "message": message} for message in log.unread]
-        own = [*log.intake.tally.findings(), *log.intake.arrivals.findings(), *unread]
+        sums = [{"kind": "token_sum", "count": 1, "message": message} for message in log.sums]
+        own = [*log.intake.tally.findings(), *log.intake.arrivals.findings(), *sums, *unread]
         if len(logs) > 1:
             own = [each | {"file": log.name, "message": f"{log.name}: {each['message']}"} for each in own]
         result += own
@@ -302,6 +317,16 @@ def _findings(logs: Sequence[_Log], writer: TraceWriter, models: Mapping[str, in
     if len(models) > 1 and not logs[0].selects_model:
         result.append(_several_models(models))
     return result
+
+
+def _sums_said(theirs: Mapping[str, str]) -> list[str]:
+    """Messages about counts that are sums of columns, as providers count them or the user asks."""
+    sums = {ours: [name for key, name in theirs.items() if key.partition(" ")[0] == ours] for ours in NEEDED[1:]}
+    return [
+        f"{ours} is {' + '.join(names)}; if {names[0]} already holds the others, rename it"
+        for ours, names in sums.items()
+        if len(names) > 1
+    ]
 
 
 def _several_models(models: Mapping[str, int]) -> dict[str, Any]:

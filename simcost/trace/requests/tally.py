@@ -22,11 +22,16 @@ _MESSAGES = {
     "no_usage": ("request has", "requests have", "no token counts; left out"),
     "cache_hit": ("request was", "requests were", "answered from the gateway's cache, not by a model; left out"),
     "other_operation": ("row is", "rows are", "not a generation by a model (embeddings, tools, other spans); left out"),
+    "parent": ("LLM call is", "LLM calls are", "the parent of another LLM call, whose tokens it repeats; left out"),
+    "other_unit": ("row counts", "rows count", "other units than tokens, as characters or seconds; left out"),
     "malformed": ("row", "rows", "could not be split into columns; left out"),
     "cached_tokens": (
         "count",
         "counts",
-        "of cached tokens that could not be read, or above those of the prompt, which hold them: taken as unknown",
+        (
+            "of cached tokens that could not be read, or above those of the prompt, which hold them: taken as unknown; "
+            "if the log counts them apart, add them: --map prompt_tokens=COLUMN+COLUMN"
+        ),
     ),
     "latency": ("latency", "latencies", "that could not be read, or outside 0 to a day: taken as unknown"),
     "late_first_token": ("first token", "first tokens", "after the end of the answer: its latency is unknown"),

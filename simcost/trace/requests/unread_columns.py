@@ -70,7 +70,8 @@ def unread_columns(
     apart = [name for name in present if plain_name(name) in _BESIDE_PROMPTS and name not in used]
     if apart:
         told = f"{' and '.join(apart[:2])}: Anthropic and Bedrock count these tokens apart from input_tokens"
-        result.append(f"{told}; if this log does, its prompts lack them: add them up in one column of the log")
+        summed = quote("+".join(("prompt_tokens=COLUMN", *apart)))
+        result.append(f"{told}; if this log does, its prompts lack them: add them with --map {summed}")
     other = other_format(form, present)
     if other is not None and (rules := [r.column for r in FORMATS[other].rules if r.column in {*present} - {*used}]):
         told = f"the columns are those of --format {other}, which also leaves out rows by {' and '.join(rules)}"

@@ -35,7 +35,9 @@ class UsageFindings:
         self._counts_tokens = any(ours.startswith(token_columns.COLUMN) for ours in theirs)
         self._not_read = Counter[str]()
         self._converted = Counter[str]()
-        self._starts_ns: set[int] | None = None if "end" in theirs else set()
+        self._starts_ns: set[int] | None = (
+            None if "end" in theirs or theirs["start"].lower() == token_columns.DAILY else set()
+        )
         counts = self._counts_tokens or "quantity" in theirs
         self._repeats = RepeatedUsage(sought=counts and "resource" not in theirs)
         self._rows = 0

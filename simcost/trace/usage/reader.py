@@ -20,7 +20,7 @@ from simcost.trace.usage import purchase_options, time_units, token_columns, vol
 from simcost.trace.usage.findings import UsageFindings
 from simcost.trace.usage.sums import PRICES, Columns, UsageBatch, UsageSums
 from simcost.trace.usage.usage import HOURLY, KEY, PROMPT, TOKENS, VOLUMES, Floats, Ints, UsageRows, price_groups
-from simcost.units import NS_PER_S, SECONDS_PER_HOUR
+from simcost.units import NS_PER_S, SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 _TAG = "tag:"
 _CHARGES = "chargecategory"
@@ -50,7 +50,7 @@ USAGE = DeclaredTable(
                 "usage_start",
                 "start_time",
                 "starting_at",
-                "usage_date_utc",
+                token_columns.DAILY,
                 "from",
             ),
             kind="time",
@@ -272,9 +272,10 @@ def _columns(names: list[str], mapping: Mapping[str, str], path: Path) -> dict[s
 
 
 def _span_s(table: TypedTable) -> tuple[Floats, Floats]:
-    """Start and end of each row; without ends it is an hour long."""
+    """Start and end of each row; without ends it is an hour long, or a day in an export by the day."""
     start = table.times_ns["start"] / NS_PER_S
-    return start, table.times_ns["end"] / NS_PER_S if "end" in table else start + SECONDS_PER_HOUR
+    length_s = SECONDS_PER_DAY if table.theirs["start"].lower() == token_columns.DAILY else SECONDS_PER_HOUR
+    return start, table.times_ns["end"] / NS_PER_S if "end" in table else start + length_s
 
 
 def _numbers(table: TypedTable, ours: str, otherwise: float) -> Floats:

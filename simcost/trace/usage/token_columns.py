@@ -72,6 +72,8 @@ _DECLARED = {
 """Names of units and columns, in lower case, and what they count with any provider."""
 _PARTS = ("total", "reasoning", *_WRITTEN_IN_ALL, "ephemeral", "max", "limit", "per", "price", "cost")
 """Words of columns whose tokens are in others, or that count none."""
+DAILY = "usage_date_utc"
+"""Times in the file of Anthropic's console: the days of its rows."""
 COLUMN = "tokens:"
 """Before the name of a column that counts tokens."""
 YES = dict.fromkeys(("true", "1", "yes"), 1.0)
