@@ -1,38 +1,25 @@
 """Writes the reference pages: `python docs/generate.py` in the repository.
 
 The scenario page and its JSON Schema come from the schema classes, the page of the command line from its parser, that
-of Python from the API, the map of the packages from the docstrings of the modules.
+of Python from the API.
 """
 
 from __future__ import annotations
 
 import argparse
-import ast
 import json
-import tomllib
-from collections.abc import Iterable, Iterator
+import re
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 from python_reference import python_markdown
+from scenario_reference import brief, scenario_pages
 
 from simcost.cli.main import command_line
 from simcost.scenario.files.json_schema import json_schema
-from simcost.scenario.files.reference import reference_markdown
 
 ROOT = Path(__file__).resolve().parents[1]
-_PACKAGES = """# Packages and modules
-
-Generated from the first lines of the docstrings; do not edit. A module may import from packages below its own, never
-from those above: [defense of design](../design.md) says why, import-linter checks it.
-
-Tests mirror the packages: those of `simcost/sim/serving/` are in `tests/sim/`. `tests/laws/` has conservation laws,
-closed forms and plain reference engines; `tests/support/` what several tests share.
-"""
-_OUTSIDE = {
-    "views": "Explorer: choose, call, show. It computes no number.",
-    "bench": "Benchmarks, apart from the tests: `python bench/NAME.py`.",
-    "docs": "Scripts that write generated pages and outputs.",
-}
 _HEAD = """# The command line
 
 Generated from the parser; do not edit.
@@ -40,71 +27,33 @@ Generated from the parser; do not edit.
 - The result goes to stdout; progress, notes and errors go to stderr. `--json` prints one document and nothing else.
 - Exit code 0: done. 1: the run failed, or a gate of `--fail-on` was broken. 2: bad usage or bad input.
   130: interrupted. 143: terminated.
-- `simcost VERB --help` prints the arguments of a verb, `simcost --version` the version.
+- `simcost VERB --help` says all about the arguments of a verb, in more words; `simcost --version` prints the version.
 """
+_LONG = 60
+"""Characters beyond which the first clause has to do."""
 
 
 def generated() -> dict[str, str]:
     """Path in the repository to text, for all generated files."""
     return {
         "scenarios/scenario.schema.json": json.dumps(json_schema(), indent=2) + "\n",
-        "docs/reference/scenario.md": reference_markdown(),
+        **scenario_pages(),
         "docs/reference/cli.md": command_line_markdown(),
         "docs/reference/python.md": python_markdown(),
-        "docs/reference/modules.md": modules_markdown(),
     }
 
 
-def modules_markdown() -> str:
-    """The page: a section for each package, in the order of the layers, and a line for each module."""
-    return "\n".join([_PACKAGES, *_packages(), *_scripts()])
-
-
-def _packages() -> Iterator[str]:
-    package = ROOT / "simcost"
-    yield _package("simcost", _first_line(package / "__init__.py"), _modules(package))
-    for name in _layers():
-        for init in sorted((package / name).rglob("__init__.py")):
-            folder = init.parent
-            yield _package(_shown(folder), _first_line(init), _modules(folder))
-
-
-def _scripts() -> Iterator[str]:
-    for name, meaning in _OUTSIDE.items():
-        yield _package(name, meaning, [*([ROOT / "app.py"] if name == "views" else []), *_modules(ROOT / name)])
-
-
-def _layers() -> Iterator[str]:
-    """The names of the layers, top first."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    layers = next(one for one in project["tool"]["importlinter"]["contracts"] if one["type"] == "layers")
-    for layer in layers["layers"]:
-        yield from layer.split(" | ")
-
-
-def _package(name: str, meaning: str, modules: Iterable[Path]) -> str:
-    rows = [f"| `{path.name}` | {_first_line(path)} |" for path in modules]
-    table = ["", "| file | content |", "|---|---|", *rows] if rows else []
-    return "\n".join([f"## {name}", "", meaning, *table, ""])
-
-
-def _modules(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*.py") if path.name != "__init__.py")
-
-
-def _shown(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
-
-
-def _first_line(path: Path) -> str:
-    """The first paragraph of a module's docstring, as one line of a table."""
-    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-    return " ".join(text.partition("\n\n")[0].split()).replace("|", r"\|")
-
-
 def command_line_markdown() -> str:
-    """The page: usage and arguments of each verb."""
-    return "\n".join([_HEAD, *(_section(parser) for parser in _verbs(command_line()))])
+    """The page: options that verbs share, then usage and own arguments of each verb."""
+    verbs = list(_verbs(command_line()))
+    times = Counter(line for verb in verbs for line in _lines(verb))
+    often = {line.partition(":")[0]: line for line, number in reversed(times.most_common()) if number > 1}
+    shared = [line for line in times if line in often.values() and line.startswith("- `-")]
+    usual = [line for line in shared if times[line] * 2 > len(verbs)]
+    without = ", ".join(f"`{verb.prog.removeprefix('simcost ')}`" for verb in verbs if not {*usual} <= {*_lines(verb)})
+    head = ["## Shared options", "", f"All verbs but {without} have:", "", *usual, "", "Some verbs have:", ""]
+    head += [*(line for line in shared if line not in usual), ""]
+    return "\n".join([_HEAD, *head, *(_section(verb, shared, usual) for verb in verbs)])
 
 
 def _verbs(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
@@ -117,24 +66,41 @@ def _verbs(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]
             yield from _verbs(child)
 
 
-def _section(parser: argparse.ArgumentParser) -> str:
+def _section(parser: argparse.ArgumentParser, shared: list[str], usual: list[str]) -> str:
+    lines = _lines(parser)
+    names = [line.split("`")[1].split()[0].strip(",") for line in lines if line in shared and line not in usual]
+    also = [f"- Shared: {', '.join(f'`{name}`' for name in names)}."] if names else []
+    own = [line for line in lines if line not in shared]
+    return "\n".join([f"## {parser.prog}", "", f"{parser.description}.", "", *own, *also, ""])
+
+
+def _lines(parser: argparse.ArgumentParser) -> list[str]:
+    """A line for each argument of a verb."""
+    return [f"- `{_written(action)}`: {_meaning(parser, action)}" for action in _shown(parser)]
+
+
+def _meaning(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
+    """The first clause of a long help text, with what a reader looks up: required, default, repeatable."""
+    text = _help(parser, action)
+    short = brief(text, _LONG)
+    marks = ["required"] * (action.required and bool(action.option_strings))
+    marks += [mark for mark in re.findall(r"default[: ][^();]*|repeatable", text) if mark not in short]
+    return f"{short} ({', '.join(marks)})" if marks else short
+
+
+def _shown(parser: argparse.ArgumentParser) -> list[argparse.Action]:
     shown = [action for action in _actions(parser) if action.dest != "help"]
-    shown.sort(key=lambda action: (bool(action.option_strings), not action.required))
-    needed = " ".join(_written(action, short=True) for action in shown if action.required)
-    rows = [f"| `{_written(action)}` | {_help(parser, action)} |" for action in shown]
-    lines = [f"## {parser.prog}", "", f"{parser.description}.", "", "```text"]
-    lines += [" ".join(filter(None, [parser.prog, needed, "[options]"])), "```", ""]
-    return "\n".join([*lines, "| argument | meaning |", "|---|---|", *rows, ""])
+    return sorted(shown, key=lambda action: (bool(action.option_strings), not action.required))
 
 
 def _help(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
-    """Meaning of an argument as `--help` prints it, for a cell of a table."""
-    return parser._get_formatter()._expand_help(action).replace("|", r"\|")  # noqa: SLF001 - argparse has no public one
+    """Meaning of an argument as `--help` prints it."""
+    return parser._get_formatter()._expand_help(action)  # noqa: SLF001 - argparse has no public one
 
 
-def _written(action: argparse.Action, *, short: bool = False) -> str:
-    """Form of an argument on the command line: `-o, --out OUT`, or in short `-o OUT`."""
-    options = action.option_strings[:1] if short else action.option_strings
+def _written(action: argparse.Action) -> str:
+    """Form of an argument on the command line: `-o, --out OUT`."""
+    options = action.option_strings
     if action.nargs == 0:
         return ", ".join(options)
     choices = "{" + ",".join(map(str, action.choices)) + "}" if action.choices else ""

@@ -30,7 +30,7 @@ class FifoStrict:
 
 @record
 class FifoSkip:
-    """First in, first out; jobs that do not fit are passed over, as Kubernetes and Volcano do: wide jobs may starve."""
+    """First in, first out; jobs that do not fit are passed over. So do Kubernetes and Volcano: wide jobs may starve."""
 
     kind: Literal["fifo-skip"] = "fifo-skip"
     discipline: ClassVar[Discipline] = "skip"
@@ -73,7 +73,7 @@ class SjfSkip(Shortest):
 
 @record
 class SsfStrict(Shortest):
-    """Smallest service first: by duration x GPUs; the first job that does not fit stops the line."""
+    """Smallest duration x GPUs first; the first job that does not fit stops the line."""
 
     kind: Literal["ssf-strict"] = "ssf-strict"
     discipline: ClassVar[Discipline] = "strict"
@@ -82,7 +82,7 @@ class SsfStrict(Shortest):
 
 @record
 class SsfSkip(Shortest):
-    """Smallest service first: by duration x GPUs; jobs that do not fit are passed over."""
+    """Smallest duration x GPUs first; jobs that do not fit are passed over."""
 
     kind: Literal["ssf-skip"] = "ssf-skip"
     discipline: ClassVar[Discipline] = "skip"
@@ -91,8 +91,8 @@ class SsfSkip(Shortest):
 
 @record
 class EasyBackfill:
-    """FIFO; while its head is blocked, later jobs may start if they do not delay the head's reservation, by the
-    limits of the users.
+    """FIFO, and later jobs may start if they do not delay the reservation of the first. Goes by the limits of the
+    users.
     """
 
     kind: Literal["easy-backfill"] = "easy-backfill"
@@ -176,10 +176,11 @@ class PriorityPreemptive:
 
 @record
 class FairShare:
-    """Slurm multifactor: weight_age * min(age / max_age, 1) + weight_fair * 2^(-U / S) + weight_size * size +
-    weight_priority * priority; highest first, jobs that do not fit are passed over. U is the user's part of the
-    decayed GPU-seconds of the pool, S the user's share, size GPUs / GPUs of the pool, priority that of the job / the
-    largest of all. Within accounts U is the effective usage of Slurm's classic fair share.
+    """Priority by Slurm's multifactor plugin: age, fair share, size and priority. The sum is weight_age * min(age /
+    max_age, 1) + weight_fair * 2^(-U / S) + weight_size * size + weight_priority * priority; highest first, jobs that
+    do not fit are passed over. U is the user's part of the decayed GPU-seconds of the pool, S the user's share, size
+    GPUs / GPUs of the pool, priority that of the job / the largest of all. Within accounts U is the effective usage of
+    Slurm's classic fair share.
     """
 
     kind: Literal["fair-share"] = "fair-share"

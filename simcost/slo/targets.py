@@ -26,8 +26,8 @@ def is_to_reach(check: str) -> bool:
 
 @record
 class Slo:
-    """Of requests: limits of each, the share that must keep them, targets on percentiles. Of jobs: targets on
-    their waiting, completion and deadlines.
+    """Targets of requests and of jobs. Of requests: limits of each, the share that must keep them, targets on
+    percentiles. Of jobs: targets on their waiting, completion and deadlines.
 
     A request is good when it completes within every limit given. Rejected and timed-out requests are misses.
     attainment = good / (arrived - still in the system and not yet late).

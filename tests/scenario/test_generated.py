@@ -1,4 +1,4 @@
-"""The JSON Schema and the reference page: complete, and as strict as the loader where they can be."""
+"""The JSON Schema: complete, and as strict as the loader where it can be."""
 
 from functools import cache
 from pathlib import Path
@@ -7,9 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from support.scenarios import SMALL
 
-from simcost.scenario.files.conform import hints
-from simcost.scenario.files.json_schema import json_schema, parts
-from simcost.scenario.files.reference import reference_markdown
+from simcost.scenario.files.json_schema import json_schema
 from simcost.scenario.files.yaml import parse
 
 ROOT = Path(__file__).parents[2]
@@ -59,14 +57,3 @@ def test_short_forms_and_defaults_fit_the_schema() -> None:
 )
 def test_what_the_loader_refuses_the_schema_refuses(old: str, new: str) -> None:
     assert not fits(SMALL.replace(old, new))
-
-
-def test_the_reference_has_every_field_and_no_broken_link() -> None:
-    page = reference_markdown()
-    for part in parts():
-        for name in set(hints(part.cls)) - {"kind"}:
-            assert f"| `{name}` |" in page
-    headings = [line[3:] for line in page.splitlines() if line.startswith("## ")]
-    anchors = {"".join(c for c in h.lower() if c.isalnum() or c in " -_").replace(" ", "-") for h in headings}
-    links = {link.split(")")[0] for link in page.split("](#")[1:]}
-    assert links <= anchors

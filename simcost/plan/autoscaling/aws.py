@@ -44,7 +44,7 @@ class TargetTracking:
     in_cooldown: Seconds = 300.0
     """Within it nothing is removed; an addition ends it."""
     period: PositiveSeconds = USUAL_PERIOD_S
-    """Of the alarms (unpublished; high-resolution metrics have 10 s)."""
+    """Period of the alarms (unpublished). High-resolution metrics have 10 s."""
     high_periods: PositiveCount = 3
     """Above the target, before capacity is added (unpublished)."""
     low_periods: PositiveCount = 15

@@ -49,7 +49,7 @@ class DynamoState(TypedDict):
 
 @record
 class DynamoPlanner(ReplicaBounds):
-    """Replicas of one component: as many as the predicted requests need, and one more or fewer by the load of each
+    """As many replicas of one component as the predicted requests need, and one more or fewer by the load of each
     engine. Prediction: the last interval (`constant`), unless requests of the next one are given.
     """
 

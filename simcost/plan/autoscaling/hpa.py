@@ -61,13 +61,14 @@ class Hpa(StartingReplicas):
     metrics: Annotated[tuple[Metric, ...], MinLen(1)]
     """Each asks for replicas; the most counts."""
     behavior: Behavior | None = None
-    """None differs from an empty one: at most twice the replicas (or 4) per sync, no limit down."""
+    """Rules of scaling up and down. None differs from an empty one: at most twice the replicas (or 4) per sync, no
+    limit down."""
     interval: PositiveSeconds = 15.0
     """Between two syncs."""
     stabilization: Seconds = 300.0
-    """Of the controller: how long a higher recommendation holds."""
+    """Time for which a higher recommendation holds, of the controller."""
     tolerance: Annotated[float, Ge(0)] = 0.1
-    """Of the controller: distance of a ratio from 1 that is ignored."""
+    """Distance of a ratio from 1 that is ignored, of the controller."""
     cpu_initialization: Seconds = 300.0
     """Time after the start in which CPU usage counts only if it was sampled since the pod became ready."""
     readiness_delay: Seconds = 30.0

@@ -147,7 +147,7 @@ class Keda(StartingReplicas):
     initial_cooldown: Seconds = 0.0
     """As `cooldown`, for a pool that was never active."""
     fallback: Fallback | None = None
-    """0 replicas do not protect from scaling to zero."""
+    """Replicas while a metric cannot be had; 0 replicas do not protect from scaling to zero."""
     behavior: Behavior | None = None
     """Of the HPA."""
     paused: bool = False

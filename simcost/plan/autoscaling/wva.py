@@ -47,7 +47,7 @@ class Variant(NamedTuple):
 
 @record
 class SaturationThresholds:
-    """Thresholds of V1."""
+    """Free KV cache and queue length per replica (V1)."""
 
     kind: Literal["saturation"] = "saturation"
     kv_threshold: Annotated[float, Gt(0), Le(1)] = 0.80
@@ -107,7 +107,7 @@ def targets(rules: SaturationThresholds, variants: Sequence[Variant]) -> tuple[d
 
 @record
 class Tokens:
-    """Thresholds of V2."""
+    """Tokens of demand against the KV capacity (V2)."""
 
     kind: Literal["tokens"] = "tokens"
     kv_capacity_tokens: Annotated[float, Gt(0)]
@@ -231,7 +231,9 @@ class ChainState(TypedDict):
 
 @record
 class Chain(ReplicaBounds):
-    """`first` says how many replicas it wants; `then` reads that as one of its metrics, and scales."""
+    """One policy recommends, another one scales. `first` says how many replicas it wants; `then` reads that as one of
+    its metrics, and scales.
+    """
 
     kind: Literal["chain"] = "chain"
     scrape_s: ClassVar[float | None] = 15.0

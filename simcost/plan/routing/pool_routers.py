@@ -42,8 +42,8 @@ class WeightedRoundRobin(PoolRules):
 
 @record
 class WeightedLeastOutstanding(PoolRules):
-    """The replica with the least (requests + 1) / weight of its pool, waiting or running: give each pool as its weight
-    what one of its replicas can do. A pool with weight 0 gets none.
+    """The replica with the fewest requests for the weight of its pool. The least (requests + 1) / weight counts,
+    waiting or running: give each pool as its weight what one of its replicas can do. A pool with weight 0 gets none.
     """
 
     kind: Literal["weighted-least-outstanding"] = "weighted-least-outstanding"

@@ -126,8 +126,9 @@ class SessionAffinity(ScorerRules):
 
 @record
 class LoraAffinity(ScorerRules):
-    """1 where requests with the adapter of this one run, else .8 where an adapter more than those of running and
-    waiting requests finds a slot, else .6 where requests with it wait, else 0. Needs requests that ask for adapters.
+    """Highest where the adapter of the request runs. 1 where requests with it run, else .8 where an adapter more than
+    those of running and waiting requests finds a slot, else .6 where requests with it wait, else 0. Needs requests that
+    ask for adapters.
     """
 
     kind: Literal["lora-affinity"] = "lora-affinity"

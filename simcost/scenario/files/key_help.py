@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple, dataclass, is_dataclass
 from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from simcost.errors import InputError, did_you_mean
-from simcost.scenario.files.conform import by_name, classes, hints, item
-from simcost.scenario.files.json_schema import SchemaSection, parts, summary
-from simcost.scenario.files.reference import FieldRow, field_rows, title
+from simcost.scenario.files.conform import by_name, classes, hints, item, kinds, leaves
+from simcost.scenario.files.json_schema import SchemaSection, defaults, meanings, parts, summary
+from simcost.units import Unit
+
+_WORDS = {int: "whole number", float: "number", str: "text", bool: "true or false", NoneType: "null", Any: "value"}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRow:
+    """A field: what it may hold and what it means, in words."""
+
+    field: str
+    type: str
+    unit: str
+    default: str
+    """`required`, or what holds where it is left out; empty = nothing."""
+    meaning: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,3 +134,85 @@ def _known() -> set[str]:
     for path, part in _all():
         found |= {*path, part.kind or "", *(row.field for row in _keys(part.cls))}
     return found - {""}
+
+
+@cache
+def homes() -> dict[type, SchemaSection]:
+    """First place of each class: what several places may have is described once."""
+    homes: dict[type, SchemaSection] = {}
+    for part in parts():
+        homes.setdefault(part.cls, part)
+    return homes
+
+
+def title(part: SchemaSection) -> str:
+    """`plans[].scaling, kind: fixed`."""
+    return (part.path or "Top of the file") + (f", kind: {part.kind}" if part.kind else "")
+
+
+def field_rows(cls: type, link: Callable[[str, str], str]) -> list[FieldRow]:
+    """The fields of a class in their order; `link` gets the path of a part, and the words for it."""
+    texts, standard = meanings(cls), defaults(cls)
+    return [
+        FieldRow(f"`{name}`", _type(hint, link), _unit(hint), _default(standard, name, hint), texts.get(name, ""))
+        for name, hint in hints(cls).items()
+        if name != "kind" or len(get_args(hint)) > 1
+    ]
+
+
+def _type(hint: Any, link: Callable[[str, str], str]) -> str:
+    """Type of a value, with links to the sections of its parts."""
+    listed = [get_args(leaf)[0] for leaf in leaves(hint) if get_origin(leaf) is tuple]
+    if listed and classes(listed[0]):
+        return f"list of {_links(listed[0], link)}"
+    if classes(value := by_name(hint)):
+        return f"mapping from text to {_links(value, link)}"
+    return _links(hint, link) if classes(hint) else _type_words(hint)
+
+
+def _links(hint: Any, link: Callable[[str, str], str]) -> str:
+    named = kinds(hint)
+    if not named:
+        return link(homes()[classes(hint)[0]].path, "mapping")
+    return link(homes()[next(iter(named.values()))].path, "one of " + ", ".join(named))
+
+
+def _type_words(hint: Any) -> str:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return "quantity" if any(isinstance(more, Unit) for more in arguments) else _type_words(arguments[0])
+    if origin in (Union, UnionType):
+        return " or ".join(_type_words(member) for member in arguments if member is not NoneType)
+    if origin is Literal:
+        return ", ".join(f"`{word}`" for word in arguments)
+    if origin is tuple:
+        items = _type_words(arguments[0])
+        return f"list of {items}" if items.endswith("s") else f"list of {items}s"
+    if origin is Mapping:
+        return (
+            "mapping"
+            if arguments[1] is Any
+            else f"mapping from {_type_words(arguments[0])} to {_type_words(arguments[1])}"
+        )
+    return "mapping" if is_dataclass(hint) else _WORDS[hint]
+
+
+def _unit(hint: Any) -> str:
+    """The unit anywhere within a type."""
+    for part in get_args(hint):
+        if isinstance(part, Unit):
+            return f"{part.name} (`{part.example.replace(' or ', '`, `')}`)"
+        if found := _unit(part):
+            return found
+    return ""
+
+
+def _default(standard: Mapping[str, Any], name: str, hint: Any) -> str:
+    if name not in standard:
+        return "required"
+    value = standard[name]
+    if kinds(hint) and hasattr(value, "kind"):
+        return f"`{value.kind}`"
+    if value is None or isinstance(value, dict | tuple) or value == "" or is_dataclass(value):
+        return ""
+    return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"

@@ -52,11 +52,11 @@ class Demand:
     events: tuple[Annotated[Event, ByKind()], ...] = ()
     """Known events of the future: growth, launches, holidays, promotions, migrations, changes of length."""
     hours: str | None = None
-    """Of a history in steps of a day: a stored trace, or a series in steps of an hour or less, relative to the scenario
-    file and inside its folder. Each day to come takes the hours of one of its days, of the same weekday. Or give
-    `daily`."""
+    """Hours of the days, for a history in steps of a day. A stored trace, or a series in steps of an hour or less,
+    relative to the scenario file and inside its folder. Each day to come takes the hours of one of its days, of the
+    same weekday. Or give `daily`."""
     daily: Annotated[tuple[Annotated[float, Ge(0)], ...], MinLen(24), MaxLen(24)] | None = None
-    """Of a history in steps of a day: relative rate in each of the 24 hours, the same on all days."""
+    """Relative rate in each of the 24 hours, for a history in steps of a day. The same on all days."""
     requests: tuple[Stream, ...] = ()
     """Requests as streams: one, or a mix of clients; none = blocks of requests of the history, a trace."""
     risk: Share = 0.1

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 
 from simcost.present.parts import Part
-from simcost.scenario.files.key_help import KeyHelp, KeyPlace
-from simcost.scenario.files.reference import FieldRow
+from simcost.scenario.files.key_help import FieldRow, KeyHelp, KeyPlace
 
 _MANY = 3
 """Places beyond which only their meanings are shown."""

@@ -81,8 +81,8 @@ class ClientCount:
 
 @record
 class ClosedWorkload:
-    """A closed loop: each client sends a request, waits until it is completed, turned away or timed out, thinks, and
-    sends the next. This is what benchmark tools do that hold a concurrency.
+    """A closed loop of clients who wait for their answers. Each client sends a request, waits until it is completed,
+    turned away or timed out, thinks, and sends the next. This is what benchmark tools do that hold a concurrency.
 
     The k-th request sent is the same in every plan: requests are numbered in the order in which they are sent.
     Latencies count from sending. Each client is a conversation to a router that looks at sessions. The run sends

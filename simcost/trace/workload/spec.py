@@ -87,8 +87,8 @@ class RecordedWorkload:
     """Multiplies the request rate, keeping the shape: below 1 each request is kept with this probability;
     above 1 resampled copies of the trace are added to it."""
     priority: Priority | None = None
-    """Of its requests at the gateway: the highest leave it first, negative ones may be shed. None = as the trace says,
-    else 0."""
+    """Priority of its requests: the highest leave the gateway first, negative ones may be shed. None = as the trace
+    says, else 0."""
     tenant: Tenant | None = None
     """Sender of the requests, such as a team or a customer; the result says what each tenant got and costs. Where one
     workload has a tenant, all have."""
@@ -100,8 +100,9 @@ class RecordedWorkload:
     repeat: bool = False
     """Start again whenever it ends, until the end of the run."""
     daily: Annotated[tuple[Annotated[float, Ge(0)], ...], MinLen(24), MaxLen(24)] | None = None
-    """Lays a day over it: relative rate in the middle of each of the 24 hours, linear in between. Requests are left
-    out so that the busiest time is as recorded; the run starts at midnight. None = as recorded throughout."""
+    """Relative rate of each of the 24 hours that is laid over it. In the middle of each hour, linear in between.
+    Requests are left out so that the busiest time is as recorded; the run starts at midnight. None = as recorded
+    throughout."""
 
     def __post_init__(self) -> None:
         if self.daily is not None and not any(self.daily):
@@ -156,7 +157,7 @@ class Stream:
     max_tokens: Annotated[int, Ge(2)] | None = None
     """Context limit, prompt + output: a longer prompt, then a longer output, is cut; None = no limit."""
     priority: Priority = 0
-    """Of its requests at the gateway: the highest leave it first, negative ones may be shed."""
+    """Priority of its requests: the highest leave the gateway first, negative ones may be shed."""
     tenant: Tenant | None = None
     """Sender of the requests, such as a team or a customer; the result says what each tenant got and costs. Where one
     stream has a tenant, all have."""
