@@ -115,25 +115,26 @@ def nodes_in(manifest: Manifest, asked: FromManifest) -> NodePool:
 
 
 def written_in_full(root: YamlNode) -> YamlNode:
-    """What short forms are short for: `{from: FILE}` under scaling, nodes and router of the plans, and a percentile
-    under a limit of an SLO.
-    """
+    """`{from: FILE}` under scaling, nodes and router of the plans as what it is short for."""
+    plans = root.get("plans")
+    if not isinstance(root.value, dict) or plans is None or not isinstance(plans.value, list):
+        return root
+    found = replace(plans, value=[plan_in_full(plan) for plan in plans.value])
+    return replace(root, value={**root.value, "plans": found})
+
+
+def slos_in_full(root: YamlNode) -> YamlNode:
+    """Percentiles under limits of the SLOs as what they are short for: of a scenario, its tenants and services."""
     if not isinstance(root.value, dict):
         return root
-    found, plans, tenants = dict(root.value), root.get("plans"), root.get("tenants")
+    found = dict(root.value)
     if (slo := root.get("slo")) is not None:
         found["slo"] = _slo_in_full(slo)
-    if tenants is not None and isinstance(tenants.value, list):
-        found["tenants"] = replace(tenants, value=[_tenant_in_full(tenant) for tenant in tenants.value])
-    if plans is not None and isinstance(plans.value, list):
-        found["plans"] = replace(plans, value=[plan_in_full(plan) for plan in plans.value])
+    for key in ("tenants", "services"):
+        part = root.get(key)
+        if part is not None and isinstance(part.value, list):
+            found[key] = replace(part, value=[slos_in_full(one) for one in part.value])
     return replace(root, value=found)
-
-
-def _tenant_in_full(tenant: YamlNode) -> YamlNode:
-    if not isinstance(tenant.value, dict) or (slo := tenant.get("slo")) is None:
-        return tenant
-    return replace(tenant, value={**tenant.value, "slo": _slo_in_full(slo)})
 
 
 def _slo_in_full(slo: YamlNode) -> YamlNode:
@@ -162,16 +163,17 @@ def _short_limits(slo: YamlNode) -> dict[str, YamlNode]:
 
 def percentile_faults(root: YamlNode, file: str) -> Iterator[Fault]:
     """Percentiles under a limit of an SLO that are none, or that `percentiles` states too."""
-    for part in (root, *items(root.get("tenants"))):
-        if (slo := part.get("slo")) is None:
-            continue
-        for metric, limits in _short_limits(slo).items():
-            if not limits.value:
-                yield fault_at(limits, "is empty; write a limit of each request as 2s, or a percentile as {p95: 2s}", file)
-            others = (slo.get("percentiles") or slo).get(metric)
-            for level, limit in limits.value.items():
-                if others is not None and others is not limits and others.get(level) is not None:
-                    yield fault_at(limit, f"is a target under percentiles.{metric} too; keep one of them", file)
+    for part in (*items(root.get("tenants")), *items(root.get("services"))):
+        yield from percentile_faults(part, file)
+    slo = root.get("slo")
+    for metric, limits in ({} if slo is None else _short_limits(slo)).items():
+        if not limits.value:
+            yield fault_at(limits, "is empty; write a limit of each request as 2s, or a percentile as {p95: 2s}", file)
+        stated = None if slo is None else slo.get("percentiles")
+        others = None if stated is None else stated.get(metric)
+        for level, limit in limits.value.items():
+            if others is not None and others.get(level) is not None:
+                yield fault_at(limit, f"is a target under percentiles.{metric} too; keep one of them", file)
 
 
 def plan_in_full(plan: YamlNode) -> YamlNode:
