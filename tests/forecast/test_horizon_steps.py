@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from simcost.forecast.horizon_steps import steps_ahead
-from simcost.units import MEAN_MONTH_S
 from simcost.trace.series.series import Grid, Series
+from simcost.units import MEAN_MONTH_S
 
 DAY_S = 86400
 

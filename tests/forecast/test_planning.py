@@ -15,8 +15,8 @@ from simcost.forecast.models.long_horizon import WEEKS_A_MONTH, Planning
 from simcost.forecast.project import ProjectionOptions, look_ahead
 from simcost.forecast.season import Season
 from simcost.rng import stream
-from simcost.units import MEAN_MONTH_S
 from simcost.trace.series.series import Grid, Series
+from simcost.units import MEAN_MONTH_S
 
 WEEKS, MONTHS, DAYS, HOURS = Season(52), Season(12), Season(7), Season(24, 168)
 

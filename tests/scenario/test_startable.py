@@ -1,4 +1,4 @@
-"""`check` finds whatever `run` would refuse: it passes a scenario if and only if its run comes to its first simulation."""
+"""`check` finds whatever `run` would refuse: it passes what comes to its first simulation, no more."""
 
 import itertools
 import re
@@ -35,7 +35,10 @@ CHANGES = {
     "no memory left": (r"\breplica: \{", "replica: {gpu_memory_utilization: 0.05, "),
     "a missing file": (r"(?m)^(workload|demand|jobs):.*\n", r"\g<0>  trace: nothing.parquet\n"),
     "a wrong zone": (r"(?m)^seeds: .*", "seeds: 2\nstarts: 2026-13-40T00:00:00Z"),
-    "a cache tier": (r"\breplica: \{", "prefix_cache: {tiers: [{name: disk, capacity: 1TB, bandwidth: 1}]}\n    replica: {"),
+    "a slow link": (
+        r"\bscaling: ",
+        "disaggregation: {scaling: {kind: fixed, replicas: 1}, link: {bandwidth: 25}}\n    scaling: ",
+    ),
 }
 
 

@@ -141,24 +141,27 @@ def _slo_in_full(slo: YamlNode) -> YamlNode:
     """`ttft: {p95: 2s}` as `percentiles: {ttft: {p95: 2s}}`."""
     if not (short := _short_limits(slo)):
         return slo
-    found = {key: child for key, child in slo.value.items() if key not in short}
+    found = {key: child for key, child in _children(slo).items() if key not in short}
     stated = found.get("percentiles")
     if stated is not None and not isinstance(stated.value, dict):
         return replace(slo, value=found)
-    levels = {} if stated is None else dict(stated.value)
+    levels = dict(_children(stated))
     for metric, limits in short.items():
         others = levels.get(metric)
         if others is None or isinstance(others.value, dict):
-            more = {} if others is None else others.value
-            levels[metric] = replace(limits, value={**more, **limits.value})
+            levels[metric] = replace(limits, value={**_children(others), **_children(limits)})
     return replace(slo, value={**found, "percentiles": replace(stated or slo, value=levels)})
 
 
-def _short_limits(slo: YamlNode) -> dict[str, YamlNode]:
+def _children(node: YamlNode | None) -> dict[str, YamlNode]:
+    """The children of a mapping; none of anything else."""
+    return node.value if node is not None and isinstance(node.value, dict) else {}
+
+
+def _short_limits(slo: YamlNode | None) -> dict[str, YamlNode]:
     """The limits of an SLO that are percentiles, by metric."""
-    limits = slo.value if isinstance(slo.value, dict) else {}
-    metrics = [metric for metric in ("ttft", "tpot", "e2e") if metric in limits]
-    return {metric: limits[metric] for metric in metrics if isinstance(limits[metric].value, dict)}
+    limits = {metric: limit for metric, limit in _children(slo).items() if metric in ("ttft", "tpot", "e2e")}
+    return {metric: limit for metric, limit in limits.items() if isinstance(limit.value, dict)}
 
 
 def percentile_faults(root: YamlNode, file: str) -> Iterator[Fault]:
@@ -166,13 +169,12 @@ def percentile_faults(root: YamlNode, file: str) -> Iterator[Fault]:
     for part in (*items(root.get("tenants")), *items(root.get("services"))):
         yield from percentile_faults(part, file)
     slo = root.get("slo")
-    for metric, limits in ({} if slo is None else _short_limits(slo)).items():
+    stated = _children(_children(slo).get("percentiles"))
+    for metric, limits in _short_limits(slo).items():
         if not limits.value:
             yield fault_at(limits, "is empty; write a limit of each request as 2s, or a percentile as {p95: 2s}", file)
-        stated = None if slo is None else slo.get("percentiles")
-        others = None if stated is None else stated.get(metric)
-        for level, limit in limits.value.items():
-            if others is not None and others.get(level) is not None:
+        for level, limit in _children(limits).items():
+            if level in _children(stated.get(metric)):
                 yield fault_at(limit, f"is a target under percentiles.{metric} too; keep one of them", file)
 
 

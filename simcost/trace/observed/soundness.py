@@ -273,8 +273,8 @@ def check_running(run: ObservedRun, place: str, most: int) -> None:
     if running > 1.1 * most:
         raise TraceError(
             f"{place}: {running} sequences decode at once, but the engine takes {most} (max_num_seqs): the log mixes "
-            "several engines, or the setting is another one; keep the lines of one engine, or pass --engines N to fit N "
-            "behind one queue"
+            "several engines, or the setting is another one; keep the lines of one engine, or pass --engines N to fit "
+            "N behind one queue"
         )
 
 
