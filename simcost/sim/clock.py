@@ -133,6 +133,10 @@ def clock_for(
                 shift -= 1
             _check_rounding(step, base_s, clock, capacity, sequences)
             return clock
+    if horizon_s * 2e9 * _TICKS_PER_NS[-1] < _LARGEST:
+        raise InputError(
+            f"a step over {capacity:,} tokens of KV cache is longer than any engine takes; are its times in seconds?"
+        )
     raise InputError(
         f"no clock can span a horizon of {horizon_s:.0f} s with a KV capacity of {capacity} tokens; shorten the horizon"
     )

@@ -17,8 +17,8 @@ PAIRS = [
     ("startup: {network: 10, image_size: 12GB}", "startup.network is 10 bytes a second"),
     ("startup: {network: 1GB/s, image_size: 12}", "startup.image_size is 12 bytes: "),
     (
-        "disaggregation: {scaling: {kind: fixed, replicas: 1}, link: {bandwidth: 25}}",
-        "disaggregation.link.bandwidth is 25 bytes a second",
+        "disaggregation: {scaling: {kind: fixed, replicas: 1}, link: {bandwidth: 25000}}",
+        "disaggregation.link.bandwidth is 25000 bytes a second",
     ),
     (f"admission: {{max_ongoing: 2, max_queued: 1}}\n    {API}, ttft: 400, tpot: 15ms}}", "overflow.ttft is 6.67 min"),
 ]

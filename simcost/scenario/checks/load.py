@@ -16,6 +16,7 @@ from simcost.scenario.checks.job_checks import fleet_faults
 from simcost.scenario.checks.manifest_references import (
     manifest_faults,
     percentile_faults,
+    slos_in_full,
     undated_fault,
     written_in_full,
 )
@@ -158,7 +159,7 @@ def _parsed(text: str, path: Path, folder: Path, home: Path) -> tuple[AnyScenari
         )
         return None, [*faults, fault_at(root, message, file)]
     root, found = spread(root, file)
-    faults += found
+    faults += [*found, *percentile_faults(root, file)]
     if has_services(root):
         return _read_services(root, text, path, folder, home, faults)
     root, found = without_services(root, file)
@@ -170,7 +171,7 @@ def _read_services(
     root: YamlNode, text: str, path: Path, folder: Path, home: Path, faults: list[Fault]
 ) -> tuple[LoadedServices | None, list[Fault]]:
     """Each service as a scenario of its own; what is wrong in all of them is one fault."""
-    trees, found = by_service(root, str(path))
+    trees, found = by_service(slos_in_full(root), str(path))
     faults = [*faults, *found]
     services: dict[str, LoadedScenario] = {}
     for name, tree in trees.scenarios.items():
@@ -210,7 +211,8 @@ def _read_pool(
 ) -> tuple[LoadedScenario | None, list[Fault]]:
     """A scenario of one pool a plan, its defaults spread; `apart`: it is a part of one of several services."""
     file, faults = str(path), list[Fault]()
-    faults += [*pool_commitment_faults(root, file), *percentile_faults(root, file)]
+    root = slos_in_full(root)
+    faults += pool_commitment_faults(root, file)
     written, *_ = with_calibrations(written_in_full(root), folder, file)
     root, uncalibrated, calibrations = with_calibrations(written_in_full(with_pools(root)), folder, file)
     if uncalibrated:

@@ -115,69 +115,67 @@ def nodes_in(manifest: Manifest, asked: FromManifest) -> NodePool:
 
 
 def written_in_full(root: YamlNode) -> YamlNode:
-    """Keys that short forms stand for: `{from: FILE}` under scaling, nodes and router of the plans, and a percentile
-    under a limit of an SLO.
-    """
+    """`{from: FILE}` under scaling, nodes and router of the plans as what it is short for."""
+    plans = root.get("plans")
+    if not isinstance(root.value, dict) or plans is None or not isinstance(plans.value, list):
+        return root
+    found = replace(plans, value=[plan_in_full(plan) for plan in plans.value])
+    return replace(root, value={**root.value, "plans": found})
+
+
+def slos_in_full(root: YamlNode) -> YamlNode:
+    """Percentiles under limits of the SLOs as what they are short for: of a scenario, its tenants and services."""
     if not isinstance(root.value, dict):
         return root
-    found, plans, tenants = dict(root.value), root.get("plans"), root.get("tenants")
+    found = dict(root.value)
     if (slo := root.get("slo")) is not None:
         found["slo"] = _slo_in_full(slo)
-    if tenants is not None and isinstance(tenants.value, list):
-        found["tenants"] = replace(tenants, value=[_tenant_in_full(tenant) for tenant in tenants.value])
-    if plans is not None and isinstance(plans.value, list):
-        found["plans"] = replace(plans, value=[plan_in_full(plan) for plan in plans.value])
+    for key in ("tenants", "services"):
+        part = root.get(key)
+        if part is not None and isinstance(part.value, list):
+            found[key] = replace(part, value=[slos_in_full(one) for one in part.value])
     return replace(root, value=found)
-
-
-def _tenant_in_full(tenant: YamlNode) -> YamlNode:
-    if not isinstance(tenant.value, dict) or (slo := tenant.get("slo")) is None:
-        return tenant
-    return replace(tenant, value={**tenant.value, "slo": _slo_in_full(slo)})
 
 
 def _slo_in_full(slo: YamlNode) -> YamlNode:
     """`ttft: {p95: 2s}` as `percentiles: {ttft: {p95: 2s}}`."""
     if not (short := _short_limits(slo)):
         return slo
-    found = {key: child for key, child in _mapping(slo).items() if key not in short}
+    found = {key: child for key, child in _children(slo).items() if key not in short}
     stated = found.get("percentiles")
     if stated is not None and not isinstance(stated.value, dict):
         return replace(slo, value=found)
-    levels = {} if stated is None else dict(_mapping(stated))
+    levels = dict(_children(stated))
     for metric, limits in short.items():
         others = levels.get(metric)
         if others is None or isinstance(others.value, dict):
-            more = {} if others is None else _mapping(others)
-            levels[metric] = replace(limits, value={**more, **_mapping(limits)})
+            levels[metric] = replace(limits, value={**_children(others), **_children(limits)})
     return replace(slo, value={**found, "percentiles": replace(stated or slo, value=levels)})
 
 
-def _mapping(node: YamlNode) -> dict[str, YamlNode]:
-    return node.value if isinstance(node.value, dict) else {}
+def _children(node: YamlNode | None) -> dict[str, YamlNode]:
+    """The children of a mapping; none of anything else."""
+    return node.value if node is not None and isinstance(node.value, dict) else {}
 
 
-def _short_limits(slo: YamlNode) -> dict[str, YamlNode]:
+def _short_limits(slo: YamlNode | None) -> dict[str, YamlNode]:
     """The limits of an SLO that are percentiles, by metric."""
-    limits = slo.value if isinstance(slo.value, dict) else {}
-    metrics = [metric for metric in ("ttft", "tpot", "e2e") if metric in limits]
-    return {metric: limits[metric] for metric in metrics if isinstance(limits[metric].value, dict)}
+    limits = {metric: limit for metric, limit in _children(slo).items() if metric in ("ttft", "tpot", "e2e")}
+    return {metric: limit for metric, limit in limits.items() if isinstance(limit.value, dict)}
 
 
 def percentile_faults(root: YamlNode, file: str) -> Iterator[Fault]:
     """Percentiles under a limit of an SLO that are none, or that `percentiles` states too."""
-    for part in (root, *items(root.get("tenants"))):
-        if (slo := part.get("slo")) is None:
-            continue
-        for metric, limits in _short_limits(slo).items():
-            if not limits.value:
-                yield fault_at(
-                    limits, "is empty; write a limit of each request as 2s, or a percentile as {p95: 2s}", file
-                )
-            others = (slo.get("percentiles") or slo).get(metric)
-            for level, limit in _mapping(limits).items():
-                if others is not None and others is not limits and others.get(level) is not None:
-                    yield fault_at(limit, f"is a target under percentiles.{metric} too; keep one of them", file)
+    for part in (*items(root.get("tenants")), *items(root.get("services"))):
+        yield from percentile_faults(part, file)
+    slo = root.get("slo")
+    stated = _children(_children(slo).get("percentiles"))
+    for metric, limits in _short_limits(slo).items():
+        if not limits.value:
+            yield fault_at(limits, "is empty; write a limit of each request as 2s, or a percentile as {p95: 2s}", file)
+        for level, limit in _children(limits).items():
+            if level in _children(stated.get(metric)):
+                yield fault_at(limit, f"is a target under percentiles.{metric} too; keep one of them", file)
 
 
 def plan_in_full(plan: YamlNode) -> YamlNode:

@@ -133,9 +133,10 @@ def months(entry: Document) -> Table:
     of_days = len(entry["days"]) or (len(entry["mean"]) if entry["step"] == "1d" else 0)
     if of_days <= _DAYS and entry["step"] != "1mo":
         return []
+    step = entry["history"]["step"]
     return [
         {
-            "month": month["month"] + (f", {plural(month['steps'], 'step')}" if month["partial"] else ""),
+            "month": month["month"] + (f", {forecast_wording.span(month['steps'], step)}" if month["partial"] else ""),
             "P10": amount(month["p10"]),
             "mean": amount(month["mean"]),
             "P90": amount(month["p90"]),
