@@ -29,7 +29,7 @@ def random_engine(g: np.random.Generator, capacity: int) -> plain.Engine:
     max_seqs = int(g.integers(1, 9))
     shift = capacity % 5 if capacity % 3 == 0 else 0
     return plain.Engine(
-        base=tuple(units + (1 << shift) - 1 for units in random_base(g, capacity)),  # no less than a tick
+        base=random_base(g, capacity, shift),
         b=int(g.integers(0, 6)),
         c=int(g.integers(0, 20)),
         d=int(g.integers(0, 4)),

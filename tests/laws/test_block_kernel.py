@@ -216,6 +216,7 @@ def random_case(seed: int) -> Case:
     g = np.random.default_rng(seed)
     size, blocks, max_seqs = int(g.integers(1, 6)), int(g.integers(8, 60)), int(g.integers(1, 9))
     budget, by = max_seqs + int(g.integers(1, 40)), g.choice(["nothing", "hashes", "hashes", "sessions"])
+    shift = 1 + seed % 5 if seed % 3 == 0 else 0
     times = np.full(budget + 1, int(g.integers(1, 50))) if g.random() < 0.5 else g.integers(1, 100, budget + 1)
     settings = plain.Settings(
         blocks=blocks,
@@ -227,8 +228,8 @@ def random_case(seed: int) -> Case:
             d=int(g.integers(0, 4)),
             q=int(g.integers(0, 3) * g.integers(0, 1000)),
             shift=8,
-            base=times.tolist(),
-            step_shift=1 + seed % 5 if seed % 3 == 0 else 0,
+            base=(times + (1 << shift) - 1).tolist(),  # a tick or more: `clock_for` refuses shorter steps
+            step_shift=shift,
         ),
         max_num_batched_tokens=budget,
         max_num_seqs=max_seqs,

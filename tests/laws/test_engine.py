@@ -57,8 +57,9 @@ def random_workload(seed: int) -> Workload:
     g = np.random.default_rng(seed)
     max_seqs = int(g.integers(1, 9))
     capacity = int(g.integers(20, 400))
+    shift = 1 + seed % 5 if seed % 3 == 0 else 0
     engine = stepwise.Engine(
-        base=random_base(g, capacity),
+        base=random_base(g, capacity, shift),
         b=int(g.integers(0, 6)),
         c=int(g.integers(0, 20)),
         d=int(g.integers(0, 4)),
@@ -71,12 +72,11 @@ def random_workload(seed: int) -> Workload:
         timeout=int(g.integers(50, 5000)) if g.random() < 0.4 else None,
         router=random_router(g),
         salt=int(g.integers(2**62)),
+        step_shift=shift,
     )
     engine = replace(engine, admission=random_admission(g, engine.router))
     if seed % 4 == 0:
         engine = replace(engine, api=(1 + seed % 90, seed % 7))
-    if seed % 3 == 0:
-        engine = replace(engine, step_shift=1 + seed % 5)
     count, gap = int(g.integers(5, 80)), int(g.choice([3, 30, 300, 1500]))
     times = np.cumsum(g.integers(0, 2 * gap, count) * (g.random(count) < 0.8))  # ties too
     prompts = g.integers(1, max(engine.capacity // int(g.integers(1, 6)), 2), count)
@@ -87,14 +87,16 @@ def random_workload(seed: int) -> Workload:
     return Workload(engine, arrivals, random_control(g, int(times[-1]) + 1), horizon)
 
 
-def random_base(g: np.random.Generator, most: int) -> tuple[int, ...]:
-    """A constant, a staircase upwards, or anything at all; a step must take time."""
+def random_base(g: np.random.Generator, most: int, shift: int = 0) -> tuple[int, ...]:
+    """A constant, a staircase upwards, or anything at all, of a tick or more: `clock_for` refuses shorter steps."""
     if g.random() < 0.3:
-        return (int(g.integers(1, 50)),) * (most + 1)
-    if g.random() < 0.5:
+        units = np.full(most + 1, g.integers(1, 50))
+    elif g.random() < 0.5:
         steps = g.integers(0, 9, most + 1) * (g.random(most + 1) < 0.2)
-        return tuple((1 + np.cumsum(steps)).tolist())
-    return tuple(g.integers(1, 100, most + 1).tolist())
+        units = 1 + np.cumsum(steps)
+    else:
+        units = g.integers(1, 100, most + 1)
+    return tuple((units + (1 << shift) - 1).tolist())
 
 
 def random_router(g: np.random.Generator) -> Router:
