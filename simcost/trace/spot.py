@@ -42,7 +42,9 @@ class SpotSeries:
     nodes: Ints
     """That could be had, or were still held, at each tick; shape (ticks), of several zones (zones, ticks)."""
     start_s: float | None = None
-    """Of tick 0, since 1970-01-01 UTC; None = unknown."""
+    """Time of tick 0; None = the ticks are of no clock."""
+    dated: bool = True
+    """True if `start_s` counts from 1970-01-01 UTC, not from an unknown start."""
     usd_per_h: Floats | None = None
     """Of a node, in effect at the start of each tick."""
     assumed: bool = False
@@ -96,9 +98,11 @@ class SpotPrices:
 
     name: str
     at: Floats
-    """Ticks of the availability trace, or seconds since 1970-01-01 UTC."""
+    """Ticks of the availability trace, or seconds."""
     usd_per_h: Floats
     in_ticks: bool
+    dated: bool
+    """True if the seconds count from 1970-01-01 UTC; else from the start of an undated trace."""
     until: float
     """End of the last price: the end of its run, or the last time given."""
 
@@ -116,10 +120,14 @@ def with_prices(trace: SpotSeries, prices: Sequence[SpotPrices]) -> SpotSeries:
     chosen = named[0]
     ticks = np.arange(trace.ticks) * (1.0 if chosen.in_ticks else trace.gap_s)
     if not chosen.in_ticks:
-        if trace.start_s is None:
+        if trace.start_s is None or trace.dated != chosen.dated:
+            theirs = "have dates" if chosen.dated else "count seconds from an unknown start"
+            ours = "has dates" if trace.dated and trace.start_s is not None else "does not say when it began"
+            remedy = (
+                "by ticks" if trace.start_s is None else "with dates" if trace.dated else "in the seconds of the trace"
+            )
             raise InputError(
-                f"the prices of {chosen.name!r} have dates, but the trace {trace.name!r} does not say when it began; "
-                "give prices by ticks"
+                f"the prices of {chosen.name!r} {theirs}, but the trace {trace.name!r} {ours}; give prices {remedy}"
             )
         ticks += trace.start_s
     index = np.searchsorted(chosen.at, ticks, side="right") - 1
@@ -140,7 +148,8 @@ def always_there(prices: SpotPrices, gap_s: float) -> SpotSeries:
         raise TraceError(f"{prices.name}: {count:,} ticks of {gap_s:g} s; take a longer tick")
     start_s = None if prices.in_ticks else float(prices.at[0])
     nodes = np.full(count, UNBOUNDED, np.int64)
-    return with_prices(SpotSeries(name=prices.name, gap_s=gap_s, nodes=nodes, start_s=start_s, assumed=True), [prices])
+    there = SpotSeries(name=prices.name, gap_s=gap_s, nodes=nodes, start_s=start_s, dated=prices.dated, assumed=True)
+    return with_prices(there, [prices])
 
 
 def any_zone(traces: Sequence[SpotSeries]) -> SpotSeries:
@@ -162,6 +171,7 @@ def any_zone(traces: Sequence[SpotSeries]) -> SpotSeries:
         name=f"any of {len(traces)} zones",
         gap_s=first.gap_s,
         start_s=first.start_s,
+        dated=first.dated,
         nodes=np.stack([trace.nodes[:ticks] for trace in traces]),
         usd_per_h=np.stack(prices) if len(prices) == len(traces) else None,
         assumed=any(trace.assumed for trace in traces),
@@ -169,7 +179,7 @@ def any_zone(traces: Sequence[SpotSeries]) -> SpotSeries:
 
 
 def _since(trace: SpotSeries) -> str:
-    return "an unknown time" if trace.start_s is None else f"{trace.start_s:.0f} s since 1970"
+    return "an unknown time" if trace.start_s is None else f"{trace.start_s:.0f} s{' since 1970' * trace.dated}"
 
 
 PRICE_TICK_S = 300.0
@@ -241,7 +251,10 @@ def read_prices(path: Path) -> list[SpotPrices]:
         at = rows.columns["start_tick" if in_ticks else TIME]
         _check_order(rows, at, faults)
         until = float(at[-1] + (rows.columns["ticks"][-1] if in_ticks else 0.0))
-        result.append(SpotPrices(name=rows.name, at=at, usd_per_h=rows.columns[PRICE], in_ticks=in_ticks, until=until))
+        price = rows.columns[PRICE]
+        result.append(
+            SpotPrices(name=rows.name, at=at, usd_per_h=price, in_ticks=in_ticks, dated=rows.dated, until=until)
+        )
     faults.check()
     return result
 
@@ -283,7 +296,8 @@ def _from_changes(rows: SpotRows, faults: Faults, gap_s: float | None, *, exact:
         name=rows.name,
         gap_s=gap,
         nodes=nodes,
-        start_s=float(at[0]) if rows.dated else None,
+        start_s=float(at[0]),
+        dated=rows.dated,
         notation=rows.notation,
         usd_per_h=_priced(rows, index),
         silent_s=float(np.diff(at).max(initial=0.0)),

@@ -134,6 +134,27 @@ def test_prices_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         with_prices(early, dated)
 
 
+@pytest.mark.parametrize("prices", ["dates", "seconds", "ticks"])
+@pytest.mark.parametrize("trace", ["dates", "seconds", "ticks"])
+def test_times_of_prices_and_trace_are_of_one_clock(tmp_path: Path, trace: str, prices: str) -> None:
+    """Two files in seconds count from one unknown start; ticks are those of any trace."""
+    day = {"dates": "2024-01-01T00:{:02d}:00Z", "seconds": "{}00"}
+    there = "".join(f"{day[trace].format(at)},1\n" for at in (10, 20, 30)) if trace in day else "zone,60,0,3,1\n"
+    paid = (
+        [f"{day[prices].format(at)},{at}\n" for at in (5, 20)] if prices in day else ["zone,0,1,5\n", "zone,1,2,20\n"]
+    )
+    by_time, by_tick = ("timestamp,available\n", "timestamp,price_usd_h\n"), "trace,start_tick,ticks,price_usd_h\n"
+    (one,) = read_availability(write(tmp_path, (by_time[0] if trace in day else RUNS) + there))
+    given_prices = read_prices(write(tmp_path, (by_time[1] if prices in day else by_tick) + "".join(paid), "p.csv"))
+    if prices in (trace, "ticks"):
+        assert with_prices(one, given_prices).usd_per_h.tolist() == [5, 20, 20]  # type: ignore[union-attr]
+        return
+    theirs = "have dates" if prices == "dates" else "count seconds from an unknown start"
+    ours = "has dates; give prices with dates" if trace == "dates" else "does not say when it began; give prices"
+    with pytest.raises(InputError, match=f"the prices of 'p' {theirs}, but the trace 'zone' {ours}"):
+        with_prices(one, given_prices)
+
+
 def test_a_price_of_0_is_a_missing_one(tmp_path: Path) -> None:
     """Spot was free for weeks; where nothing is there its price does not matter."""
     prices = write(tmp_path, "timestamp,price_usd_h\n0,1\n3600,0\n7200,2\n")
@@ -178,7 +199,7 @@ def test_prices_as_aws_lists_them(tmp_path: Path) -> None:
 
 def test_rows_are_taken_in_the_order_of_their_times_and_once(tmp_path: Path) -> None:
     (trace,) = read_availability(write(tmp_path, "timestamp,available\n600,0\n0,2\n300,1\n300,1\n"))
-    assert (trace.gap_s, trace.nodes.tolist(), trace.start_s) == (300, [2, 1, 0], None)
+    assert (trace.gap_s, trace.nodes.tolist(), trace.start_s, trace.dated) == (300, [2, 1, 0], 0, False)
     with pytest.raises(FaultsError, match=r"zone.csv:5: not later than the row before it in 'zone', by time"):
         read_availability(write(tmp_path, "timestamp,available\n600,0\n0,2\n300,1\n300,2\n"))
 
