@@ -361,6 +361,7 @@ def test_waste_of_a_plan_and_of_a_job_log(jobs: Path, tmp_path: Path) -> None:
         "utilisation": 0.25,
         "cost_usd": {"by_category": {"compute": 16.0}},
         "horizon_s": 3600,
+        "prices": [],
     }
     whole = {"plans": [plan], "best": "a", "baseline": "a"}
     (folder / "result.json").write_text(json.dumps(whole), encoding="utf-8")
@@ -368,6 +369,10 @@ def test_waste_of_a_plan_and_of_a_job_log(jobs: Path, tmp_path: Path) -> None:
     assert (found["cost_usd"], found["buckets"]["allocated_idle"]["usd"], found["plan"]) == (16, 12, "a")
     assert found["utilisation"] == 0.25
     assert "no plan 'b'" in refused("waste", folder, "--plan", "b")
+    for key in plan.keys() - {"name", "replica_hours"}:
+        without = json.dumps(whole | {"plans": [{name: plan[name] for name in plan.keys() - {key}}]})
+        (folder / "result.json").write_text(without, encoding="utf-8")
+        assert "no finished result" in (why := refused("waste", folder)) or "run the scenario again" in why, key
     assert "--gpus is for files" in refused("waste", folder, "--gpus", "8")
     assert "no finished result" in refused("waste", tmp_path)
     log = call("waste", jobs, "--gpus", "64", "--price", "2", "--json").document()

@@ -86,7 +86,7 @@ def _waste(arguments: Arguments) -> "WasteResult | WasteByModel":
 def _of_results(arguments: Arguments, offer: Any) -> "tuple[WasteResult, list[dict[str, Any]]]":
     """Of a plan of our own, and the prices that it paid."""
     from simcost.errors import InputError
-    from simcost.scenario.storage.results import finished_plan
+    from simcost.scenario.storage.results import finished_plan, other_version
     from simcost.studies.waste.from_results import waste_of_plan
 
     for option in ("map", "where", "jobs_log", "gpus", "spot_trace", "spot"):
@@ -95,7 +95,10 @@ def _of_results(arguments: Arguments, offer: Any) -> "tuple[WasteResult, list[di
     if isinstance(price := _one_price(arguments.price), dict):
         raise InputError(f"--price {next(iter(price))}=... is for samples; {arguments.file} is a results folder")
     plan, horizon_s = finished_plan(arguments.file, arguments.plan)
-    return waste_of_plan(plan, horizon_s, price_usd_per_h=price, offer=offer), plan["prices"]
+    try:
+        return waste_of_plan(plan, horizon_s, price_usd_per_h=price, offer=offer), plan["prices"]
+    except (LookupError, TypeError, AttributeError) as error:
+        raise other_version(arguments.file, error) from error
 
 
 def _of_file(arguments: Arguments, offer: Any) -> "WasteResult | WasteByModel":

@@ -281,7 +281,7 @@ def test_a_ttft_that_no_step_time_makes_is_told(tmp_path: Path, device: str | No
 
 
 def of_two_engines(folder: Path, meta: dict[str, Any]) -> Path:
-    batch = requests(160, rate_per_s=9.0)
+    batch = requests(160, rate_per_s=40.0)  # 52 decode at once: more than one engine takes
     found = replay(
         batch, TRUTH, batching=BATCHING, kv_capacity_tokens=KV_TOKENS, first_token_overhead_s=OVERHEAD_S, engines=2
     )

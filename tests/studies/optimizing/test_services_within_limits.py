@@ -51,6 +51,12 @@ vary:
 """
 
 
+@pytest.fixture(autouse=True)
+def _day_of_the_prices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On it no price is old, which verdicts would name."""
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1785542400")  # 2026-08-01
+
+
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(tmp_path_factory.mktemp("scarce"), text=SCARCE)
