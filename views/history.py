@@ -12,6 +12,7 @@ from typing import Any
 import streamlit as st
 
 from simcost.catalog import load_catalog
+from simcost.documents import to_document
 from simcost.errors import InputError, SimcostError
 from simcost.present.format import attained, count, usd
 from simcost.present.parts import Part
@@ -166,7 +167,7 @@ def _compare(scenarios: Path, before: Path, after: Path) -> None:
         st.error(plain(str(error).replace(f"{before.parent}/", "")))
         return
     with st.container(border=True):
-        headline(document["verdict"])
+        headline(to_document(document)["verdict"])
     found = changes(*(_resolved(folder) for folder in folders))
     rows = [{"Value": path, "Before": old, "After": new} for path, old, new in found[:MOST]]
     body([*view.parts(document), Part(title="Values of the scenarios that differ", rows=rows)])

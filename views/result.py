@@ -9,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 
+from simcost.documents import to_document
 from simcost.errors import SimcostError
 from simcost.present.html import bullets
 from simcost.present.parts import Part, provenance
@@ -88,7 +89,7 @@ def show(
         _unreadable(folder.name, again)
         st.fragment(lambda: editor(is_open=True))()
         return
-    _verdict(document, figures, badge)
+    _verdict(to_document(document), figures, badge)
     _tabs(document, grouped, editor)
     offer(folder, document["scenario"], scenario, seeds)
     if len(document["provenance"]["inputs"]) > 1:

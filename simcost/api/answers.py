@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from simcost.api.inputs import local_path
+from simcost.documents import to_document
 from simcost.errors import InputError, did_you_mean
 from simcost.present.parts import Part, page, write_page
 from simcost.units import plural
@@ -33,6 +34,10 @@ class Answer:
     rows: Rows
     parts: Sequence[Part]
     short: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Name old prices in the verdict, as every view does."""
+        object.__setattr__(self, "document", to_document(self.document))
 
     @property
     def verdict(self) -> str:

@@ -155,7 +155,7 @@ class CheckedScenario:
         document = run(self.loaded, folder, fresh=fresh, progress=progress_of(progress), **options)
         report = write_html(folder)
         result = read(folder)
-        if result.document != json.loads(json.dumps(document)):
+        if result.document != json.loads(json.dumps(to_document(document))):
             raise InputError(f"{folder}: another run wrote there meanwhile; give each a folder of its own, as `out`")
         if uri:
             upload(folder, uri, SUMS)

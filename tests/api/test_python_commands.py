@@ -1,6 +1,7 @@
 """Python from a messy log to a decision: logs as they are, any command as an answer, messages in words of Python."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 import simcost as sc
 from simcost.api.wording import as_argument
 from simcost.cli.main import main
+from simcost.documents import to_document
 from simcost.errors import FaultsError, GateError, InputError, TraceError
 
 COLUMNS = {"arrival": "Timestamp", "prompt_tokens": "Tokens In", "output_tokens": "Tokens Out"}
@@ -114,6 +116,15 @@ def test_a_log_of_a_known_source_needs_no_format(tmp_path: Path) -> None:
     log.write_text("TIMESTAMP,ContextTokens,GeneratedTokens\n2024-01-01,7,3\n", encoding="utf-8")
     document = sc.import_log(log, tmp_path / "a.parquet").document
     assert document["findings"][0]["message"] == "read as azure-llm, by its columns"
+
+
+def test_each_answer_names_the_old_prices_behind_its_verdict() -> None:
+    """As the command does, once however often the answer is built again."""
+    prices = [{"offer": "aws/p5.48xlarge", "as_of": "2020-01-01"}]
+    document = {"verdict": "One costs $5 a month.", "best": None, "plans": [{"prices": prices}]}
+    answer = sc.Answer("run", document, [], [])
+    assert answer.verdict.startswith("One costs $5 a month. Old price: aws/p5.48xlarge of 2020-01-01 (")
+    assert replace(answer, title="again").document == answer.document == to_document(document)
 
 
 def test_a_table_has_the_columns_of_every_row() -> None:
