@@ -385,5 +385,6 @@ def test_nothing_heavy_is_imported(tmp_path: Path, words: list[str]) -> None:
     done = subprocess.run(
         [sys.executable, "-c", script, *words], cwd=tmp_path, capture_output=True, check=True, text=True
     )
-    heavy = {"numpy", "pandas", "scipy", "numba", "pyarrow", "altair", "streamlit", "statsmodels", "simpy"}
-    assert not heavy & set(done.stderr.split())
+    heavy = {"pandas", "scipy", "numba", "altair", "streamlit", "statsmodels"}
+    settling = {"numpy", "pyarrow", "simpy"}  # `check` settles a scenario as `run` does, clocks of its steps included
+    assert not (heavy if "check" in words else heavy | settling) & set(done.stderr.split())
