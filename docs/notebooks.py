@@ -17,6 +17,8 @@ from tempfile import TemporaryDirectory
 from textwrap import wrap
 from typing import Any
 
+from outputs import DAY
+
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 CELL = re.compile(r"^# %%( \[markdown\])?\n", flags=re.MULTILINE)
@@ -105,5 +107,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    os.environ |= {"OPENBLAS_NUM_THREADS": "1", "SOURCE_DATE_EPOCH": DAY}
     main()

@@ -20,7 +20,7 @@ from warm import warm
 ROOT = Path(__file__).resolve().parents[1]
 FENCED = re.compile(r"^```(sh|text \d+-\d+)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 _MARK = "--- end of block ---"
-_DAY = "1792065600"
+DAY = "1792065600"
 """2026-10-15, the day on which the pages are printed: verdicts name prices that are old then."""
 
 
@@ -59,7 +59,7 @@ def _printed(blocks: list[str], folder: Path, commands: Path) -> list[list[str]]
     done = subprocess.run(  # noqa: S603 - the repository's own pages
         ["bash", "-euo", "pipefail", "-c", script],  # noqa: S607 - the reader's bash
         cwd=folder,
-        env={**os.environ, "PATH": path, "SOURCE_DATE_EPOCH": _DAY},
+        env={**os.environ, "PATH": path, "SOURCE_DATE_EPOCH": DAY},
         capture_output=True,
         text=True,
         check=False,
