@@ -105,10 +105,9 @@ def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     with TemporaryDirectory() as place:
         folder = Path(place)
-        with explorer(folder / "home") as address:
-            with chromium(940) as browser:
-                plans(browser, address)
-                keep(browser, "explorer-plans-light")
+        with explorer(folder / "home") as address, chromium(940) as browser:
+            plans(browser, address)
+            keep(browser, "explorer-plans-light")
         with chromium(1040) as browser:
             browser.get(review(folder).as_uri())
             keep(browser, "review")
