@@ -12,7 +12,7 @@ from simcost import api
 _HEAD = """# The Python API
 
 Generated from the docstrings; do not edit. `import simcost as sc` offers what is below;
-[From Python](../guides/python.md) says how to use it. The errors are there, too: `except sc.FaultsError`.
+[From Python](../guides/running.md#from-python) says how to use it. The errors are there, too: `except sc.FaultsError`.
 """
 _SECTION = re.compile(r"^(Args|Attributes|Raises):\n", flags=re.MULTILINE)
 _ENTRY = re.compile(r"^    (\w+): (.*(?:\n     .*)*)", flags=re.MULTILINE)

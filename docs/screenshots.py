@@ -20,7 +20,6 @@ ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images"
 MOST_BYTES = 150_000
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-dev-shm-usage")
-EXAMPLES = ROOT / "scenarios" / "synthetic"
 
 
 @contextmanager
@@ -46,8 +45,8 @@ def explorer(home: Path) -> Iterator[str]:
 
 
 @contextmanager
-def chromium(theme: str, height: int) -> Iterator[Any]:
-    """A Chromium whose reader prefers a theme."""
+def chromium(height: int) -> Iterator[Any]:
+    """A Chromium whose reader prefers light."""
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
@@ -58,7 +57,7 @@ def chromium(theme: str, height: int) -> Iterator[Any]:
         driver = webdriver.ChromeService(str(shutil.which("chromedriver")))
         browser = webdriver.Chrome(options=options, service=driver)
         try:
-            media = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
+            media = {"features": [{"name": "prefers-color-scheme", "value": "light"}]}
             browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
             yield browser
         finally:
@@ -70,59 +69,6 @@ def plans(browser: Any, address: str) -> None:
     browser.get(address)
     wait_for(lambda: len(browser.find_elements("css selector", "[data-testid=stMetric]")) == 3)
     wait_for(lambda: "result=" in browser.current_url)  # what stands before is its preview
-
-
-def fleet(browser: Any, address: str) -> None:
-    """The fleets of the sample over time."""
-    plans(browser, address)
-    click(browser, "//*[@role='tab'][contains(., 'Fleet')]")
-    time.sleep(2)  # the page follows
-    browser.execute_script("document.querySelector('[role=tablist]').scrollIntoView()")
-
-
-def editor(browser: Any, address: str) -> None:
-    """The editor of the sample with a fault at its line and suggestions for a key."""
-    plans(browser, address)
-    click(browser, "//*[@role='tab'][contains(., 'YAML')]")
-    wait_for(lambda: browser.find_elements("css selector", "textarea"))
-    time.sleep(2)  # the page follows
-    area = browser.find_element("css selector", "textarea")
-    browser.execute_script("document.querySelector('[role=tablist]').scrollIntoView()")
-    for before, typed in (("seeds: 5", "sede: 3\n"), ("}\n    buy", ", pr")):
-        script = "let at = arguments[0].value.indexOf(arguments[1]); arguments[0].setSelectionRange(at, at)"
-        browser.execute_script(f"arguments[0].focus(); {script}", area, before)
-        area.send_keys(typed)
-    wait_for(lambda: browser.find_elements("css selector", "[role=option]"))
-
-
-def log(browser: Any, address: str) -> None:
-    """The synthetic log, read."""
-    browser.get(f"{address}/log")
-    upload(browser, EXAMPLES / "requests-log.csv.gz")
-    click(browser, "//button[contains(., 'Read')][not(@disabled)]")
-    wait_for(lambda: browser.find_elements("xpath", "//h2[contains(., 'Compare plans for it')]"))
-    browser.execute_script("document.querySelector('[data-testid=stSidebarContent]').scrollTo(0, 0)")
-
-
-def forecast(browser: Any, address: str) -> None:
-    """The forecast of the synthetic week."""
-    browser.get(f"{address}/forecast")
-    upload(browser, EXAMPLES / "requests-hourly.csv")
-    click(browser, "//button[normalize-space()='Forecast'][not(@disabled)]")
-    wait_for(lambda: browser.find_elements("css selector", "[data-testid=stVegaLiteChart]"))
-
-
-def upload(browser: Any, file: Path) -> None:
-    """Give a file to the upload of a page."""
-    wait_for(lambda: browser.find_elements("css selector", "input[type=file]"))
-    browser.find_element("css selector", "input[type=file]").send_keys(str(file))
-
-
-def click(browser: Any, xpath: str) -> None:
-    """Click what an XPath finds, once it is there."""
-    wait_for(lambda: browser.find_elements("xpath", xpath))
-    time.sleep(1)  # the page settles
-    browser.find_element("xpath", xpath).click()
 
 
 def wait_for(seen: Callable[[], Any]) -> None:
@@ -159,23 +105,10 @@ def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     with TemporaryDirectory() as place:
         folder = Path(place)
-        with explorer(folder / "home") as address:
-            for theme in ("light", "dark"):
-                with chromium(theme, 940) as browser:
-                    plans(browser, address)
-                    keep(browser, f"explorer-plans-{theme}")
-            with chromium("light", 940) as browser:
-                fleet(browser, address)
-                keep(browser, "explorer-fleet")
-            with chromium("light", 800) as browser:
-                editor(browser, address)
-                keep(browser, "explorer-editor")
-            with chromium("light", 940) as browser:
-                log(browser, address)
-                keep(browser, "explorer-log")
-                forecast(browser, address)
-                keep(browser, "explorer-forecast")
-        with chromium("light", 1040) as browser:
+        with explorer(folder / "home") as address, chromium(940) as browser:
+            plans(browser, address)
+            keep(browser, "explorer-plans-light")
+        with chromium(1040) as browser:
             browser.get(review(folder).as_uri())
             keep(browser, "review")
 

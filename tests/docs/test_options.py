@@ -22,27 +22,16 @@ BLOCK = re.compile(r"^```[^\n]*\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`\n]+)`")
 OTHERS = {
     "README.md": {"--hypothesis-profile"},  # pytest's
-    "docs/guides/calibrate.md": {"--save-detailed", "--save-result"},  # vllm's
-    "docs/guides/install.md": {"--no-deps"},  # pip's
-    "docs/guides/load-test.md": {
-        "--concurrency",
-        "--concurrency-ramp-duration",
-        "--dataset-name",
+    "docs/guides/logs.md": {
         "--max-concurrency",
         "--num-prompts",
         "--random-input-len",
-        "--random-output-len",
         "--random-range-ratio",
         "--request-rate",
-    },  # vllm's and aiperf's
-    "docs/guides/measured-engine.md": {
-        "--batch-size",
-        "--input-len",
-        "--max-num-batched-tokens",
-        "--output-len",
-        "--quantization",
-        "--tensor-parallel-size",
+        "--save-detailed",
+        "--save-result",
     },  # vllm's
+    "docs/guides/running.md": {"--build", "--no-deps", "--nthreads", "--nworkers"},  # docker's, pip's and dask's
 }
 """Options of other programs, by page."""
 
