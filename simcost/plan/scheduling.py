@@ -1,7 +1,7 @@
 """Job scheduling: order of the queue, and placement of gangs on nodes. Each policy is its schema and documentation.
 
 At one instant all completions release, then all arrivals join the queue in trace order, then one pass over the queue is
-made. Keys compare as (key, submit, row). Costs and savings of each policy: docs/guides/queue.md.
+made. Keys compare as (key, submit, row). Costs and savings of each policy: docs/guides/jobs.md.
 """
 
 from collections.abc import Mapping

@@ -100,7 +100,7 @@ def test_options_that_do_not_exist_are_found() -> None:
 
 
 def test_policies_of_the_spot_guide_exist() -> None:
-    page = (ROOT / "docs/guides/spot.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/guides/jobs.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (`[a-z].*?) \|", page, flags=re.MULTILINE)
     names = [name for row in rows for name in re.findall(r"`([a-z-]+(?:=[A-Z]+)?)`", row)]
     assert len(names) >= 7
