@@ -87,4 +87,4 @@ for usd in (60, 70, 80, 90, 100):
 # %% [markdown]
 # `simcost commit` finds the amount itself, over the demand that may come: [What should we commit
 # to?](../guides/commitments.md) To compare with the bill that the provider sent, see [Was the bill what we
-# expected?](../guides/focus.md)
+# expected?](../guides/costs.md#was-the-bill-what-we-expected)

@@ -27,7 +27,7 @@ def test_accelerators_without_a_datasheet_are_those_that_the_guide_names() -> No
     unknown = sorted(
         {one.accelerator.upper() for one in facts.offers if one.accelerator} - {one.upper() for one in known}
     )
-    assert f"prices but no datasheet ({', '.join(unknown)})" in text("docs/guides/prices.md")
+    assert f"prices but no datasheet ({', '.join(unknown)})" in text("docs/guides/costs.md")
 
 
 def test_the_speed_that_is_promised_is_that_of_the_benchmark() -> None:
